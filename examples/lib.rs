@@ -1,0 +1,1 @@
+//! The smallest guarded driver is in `minimal.rs`.

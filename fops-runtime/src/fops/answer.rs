@@ -1,0 +1,51 @@
+//! What an operation answers once the device is gone.
+use super::{Errno, PollEvents};
+use crate::Unplugged;
+
+/// The answer of an operation whose device is unplugged, by its return type.
+///
+/// Not implemented for `()` or integers: there an answer may mean anything, so the driver's author says
+/// it with `unplugged = ..`.
+#[diagnostic::on_unimplemented(
+    message = "a guarded operation has no answer of type `{Self}` for an unplugged device",
+    label = "what should the caller get once the device is gone?",
+    note = "write `#[fop(unplugged = <answer>)]` on the operation, or `unplugged = <answer>` in `#[guarded_fops(..)]`",
+    note = "if the operation must run after unplug too, write `#[fop(always)]`"
+)]
+pub trait AfterUnplug {
+    /// The answer.
+    fn after_unplug() -> Self;
+}
+
+impl<T, E: From<Unplugged>> AfterUnplug for core::result::Result<T, E> {
+    #[inline]
+    fn after_unplug() -> Self {
+        Err(E::from(Unplugged))
+    }
+}
+
+/// `EPOLLERR | EPOLLHUP | EPOLLPRI`: a mask and never an errno, as `v4l2_poll` in v4l2-dev.c.
+impl AfterUnplug for PollEvents {
+    #[inline]
+    fn after_unplug() -> Self {
+        PollEvents::ERR | PollEvents::HUP | PollEvents::PRI
+    }
+}
+
+/// The answer of an operation that returns `T`, once the device is gone.
+///
+/// ```
+/// use fops_runtime::{Errno, unplugged};
+/// assert_eq!(unplugged::<fops_runtime::Result<usize>>(), Err(Errno::ENODEV));
+/// ```
+#[inline]
+pub fn unplugged<T: AfterUnplug>() -> T {
+    T::after_unplug()
+}
+
+impl From<Unplugged> for Errno {
+    #[inline]
+    fn from(_: Unplugged) -> Self {
+        Errno::ENODEV
+    }
+}

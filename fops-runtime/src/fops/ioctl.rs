@@ -1,0 +1,158 @@
+//! ioctl commands and their argument.
+use super::{Errno, Result};
+use core::fmt;
+
+/// Which way an ioctl's argument goes, as user space sees it: `_IOC_DIR`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// `_IO`: no argument, or a plain number.
+    None,
+    /// `_IOW`: user space writes it, the driver reads it.
+    Write,
+    /// `_IOR`: the driver fills it in.
+    Read,
+    /// `_IOWR`: both.
+    ReadWrite,
+}
+
+/// An ioctl command: direction, size, type and number in one word, as `asm-generic/ioctl.h` packs them.
+///
+/// ```
+/// use fops_runtime::{Command, Direction};
+/// const VIDIOC_QUERYCAP: Command = Command::new(Direction::Read, b'V', 0, 104);
+/// assert_eq!(VIDIOC_QUERYCAP.raw(), 0x8068_5600);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Command(u32);
+
+impl Command {
+    /// Packs a command; `size` is that of the argument, in bytes.
+    ///
+    /// # Panics
+    /// When `size` needs more than 14 bits.
+    pub const fn new(direction: Direction, kind: u8, number: u8, size: usize) -> Self {
+        assert!(size < 1 << 14, "an ioctl argument is smaller than 16 KiB");
+        let direction = match direction {
+            Direction::None => 0,
+            Direction::Write => 1,
+            Direction::Read => 2,
+            Direction::ReadWrite => 3,
+        };
+        Self(direction << 30 | (size as u32) << 16 | (kind as u32) << 8 | number as u32)
+    }
+
+    /// The word user space passes.
+    pub const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    /// The word user space passes.
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+
+    /// Which way the argument goes.
+    pub const fn direction(self) -> Direction {
+        match self.0 >> 30 {
+            0 => Direction::None,
+            1 => Direction::Write,
+            2 => Direction::Read,
+            _ => Direction::ReadWrite,
+        }
+    }
+
+    /// The argument's size, in bytes.
+    pub const fn size(self) -> usize {
+        ((self.0 >> 16) & 0x3fff) as usize
+    }
+
+    /// The type: a letter that names the family, such as `V`.
+    pub const fn kind(self) -> u8 {
+        (self.0 >> 8) as u8
+    }
+
+    /// The number within the family.
+    pub const fn number(self) -> u8 {
+        self.0 as u8
+    }
+}
+
+/// `ioctl 'V' 17 (0xc0585611)`.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ioctl {:?} {} ({:#010x})", self.kind() as char, self.number(), self.0)
+    }
+}
+
+/// The argument of an ioctl: the word that user space passed, and a copy of what it points to.
+///
+/// The host copied it in before the section opened, as far as the [`Command`] says it is read, and copies
+/// it out after the section closed, as far as the command says it is filled in and the operation
+/// succeeded. So an operation never sleeps on user memory inside its section.
+#[derive(Debug)]
+pub struct IoctlArg<'a> {
+    value: usize,
+    data: &'a mut [u8],
+}
+
+impl<'a> IoctlArg<'a> {
+    /// For hosts: `data` is as long as the command's size.
+    pub fn new(value: usize, data: &'a mut [u8]) -> Self {
+        Self { value, data }
+    }
+
+    /// The word itself: a number or a user address, as the command has it.
+    pub const fn value(&self) -> usize {
+        self.value
+    }
+
+    /// The argument as user space wrote it; zeros where the command does not say that it is read.
+    pub const fn data(&self) -> &[u8] {
+        self.data
+    }
+
+    /// The argument to fill in.
+    pub const fn data_mut(&mut self) -> &mut [u8] {
+        self.data
+    }
+
+    /// The first `N` bytes, for a plain integer argument.
+    ///
+    /// # Errors
+    /// `EFAULT` when the argument is shorter.
+    pub fn read<const N: usize>(&self) -> Result<[u8; N]> {
+        self.data.first_chunk().copied().ok_or(Errno::EFAULT)
+    }
+
+    /// Fills in the first bytes.
+    ///
+    /// # Errors
+    /// `EFAULT` when the argument is shorter than `bytes`.
+    pub fn write(&mut self, bytes: &[u8]) -> Result {
+        self.data.get_mut(..bytes.len()).ok_or(Errno::EFAULT)?.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_keeps_its_parts() {
+        let dqbuf = Command::new(Direction::ReadWrite, b'V', 17, 88);
+        assert_eq!((dqbuf.direction(), dqbuf.kind(), dqbuf.number(), dqbuf.size()), (Direction::ReadWrite, b'V', 17, 88));
+        assert_eq!(Command::from_raw(dqbuf.raw()), dqbuf);
+    }
+
+    #[test]
+    fn an_argument_is_bounded() {
+        let mut data = [1, 2, 3, 4];
+        let mut arg = IoctlArg::new(0, &mut data);
+        assert_eq!(arg.read::<4>(), Ok([1, 2, 3, 4]));
+        assert_eq!(arg.read::<5>(), Err(Errno::EFAULT));
+        assert_eq!(arg.write(&[0; 5]), Err(Errno::EFAULT));
+        assert_eq!(arg.write(&[9]), Ok(()));
+        assert_eq!(data, [9, 2, 3, 4]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Device unplug made safe: file operations run under a lifetime guard, and unplug waits for them.
+//!
+//! A device goes away while its files are in use: a cable is pulled, somebody writes to a driver's
+//! `unbind` file. [`DeviceLifetime`] owns what dies with the device (registers, clocks, interrupts) and
+//! lends it to operations, each inside a *device access section*. [`DeviceLifetime::begin_unplug`]
+//! refuses new sections, wakes the sleepers, stops the hardware, waits for the sections in flight (and
+//! can name each one) and only then hands the resources back to the remover.
+//!
+//! Drivers do not open sections by hand: [`#[guarded_fops]`](guarded_fops) on the impl block of
+//! [`FileOperations`] does it for every operation.
+//!
+//! ```
+//! # #[cfg(feature = "std")] {
+//! use fops_runtime::{Access, Cause, DeviceLifetime, Errno, File, FileOperations, Result, Unplug, UserSliceWriter, guarded_fops};
+//!
+//! struct Registers { status: u8 }
+//! struct Sensor { lifetime: DeviceLifetime<Registers> }
+//!
+//! #[guarded_fops(lifetime = lifetime, unplug())]
+//! impl FileOperations for Sensor {
+//!     type Open = ();
+//!     fn open(&self, _file: &File) -> Result { Ok(()) }
+//!     fn read(&self, #[access] hw: &Access<'_, Registers>, _file: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
+//!         buf.write_slice(&[hw.status])
+//!     }
+//! }
+//!
+//! let sensor = Sensor { lifetime: DeviceLifetime::new(Registers { status: 7 }) };
+//! assert_eq!(sensor.open(&File::default()), Ok(()));
+//! let registers = sensor.unplug(Cause::Unbind).unwrap();
+//! assert_eq!(registers.status, 7);
+//! assert_eq!(sensor.open(&File::default()), Err(Errno::ENODEV));
+//! # }
+//! ```
+//!
+//! # Features
+//! * `std` (default): threads with names, clocks, [`WaitQueue`]s. Without it the crate is `no_std` and needs
+//!   no allocator: lifetimes, accesses, the unplug sequence and the operations' answers remain.
+//! * `lock_api`: [`Access::wait_event_locked`], for parking_lot's mutexes and any other `lock_api` ones.
+//! * `host`: the in-process host, device nodes, and the [bus](host::bus) that binds drivers to devices.
+//! * `fuse`: the same nodes for other processes, through `/dev/fuse`.
+//! * `tracing`: log through the `tracing` crate instead of the standard error stream.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+mod fops;
+mod gate;
+#[cfg(feature = "host")]
+pub mod host {}
+mod lifetime;
+mod op;
+mod platform;
+#[cfg(feature = "std")]
+mod wait;
+
+pub use fops::{
+    AfterUnplug, Command, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Result,
+    SeekFrom, UserSliceReader, UserSliceWriter, VmArea, unplugged,
+};
+pub use fops_macros::{fop, guarded_fops};
+pub use lifetime::{Access, Cause, DeviceLifetime, Draining, Report, Straggler, Unplug, UnplugError, Unplugged, Work};
+pub use op::{Guarded, Op, Policy, key};
+#[cfg(feature = "std")]
+pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
+
+#[doc(hidden)]
+pub mod __private {
+    /// Stands in for an access after the macro reported an error, so that the error stays the only one.
+    pub fn any<T>() -> T {
+        unreachable!("the macro reported an error: this does not run")
+    }
+}

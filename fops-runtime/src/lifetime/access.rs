@@ -1,0 +1,93 @@
+//! The guard that proves a section is open.
+use super::cancel::Cancellation;
+use super::DeviceLifetime;
+use crate::gate::Slot;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
+
+/// Proof that a device access section is open, and the only way to the device's resources.
+///
+/// It lends `R` for as long as the section lasts; unplug waits until it is dropped. It stays on the thread
+/// that opened it. Forgetting it ([`core::mem::forget`]) leaves the section open for ever: unplug of that
+/// device then waits for ever and names it, but frees nothing.
+///
+/// # Invariants
+/// A section of `lifetime` stands in `slot`.
+#[must_use = "the section ends as soon as the access is dropped"]
+pub struct Access<'a, R> {
+    lifetime: &'a DeviceLifetime<R>,
+    slot: ManuallyDrop<Slot>,
+    /// The section's slot names this thread.
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl<'a, R> Access<'a, R> {
+    pub(super) const fn new(lifetime: &'a DeviceLifetime<R>, slot: Slot) -> Self {
+        Self { lifetime, slot: ManuallyDrop::new(slot), _not_send: PhantomData }
+    }
+
+    /// Whether unplug has begun and waits for this section among others.
+    pub fn is_unplugging(&self) -> bool {
+        self.lifetime.is_unplugged()
+    }
+
+    /// Runs `blocking`, which may sleep where the runtime cannot see it, and has `cancel` called once if the
+    /// device is unplugged meanwhile: at once if unplug has begun already, else on the remover's thread.
+    ///
+    /// `cancel` makes `blocking` return: shuts a socket down, writes to an eventfd, sets a flag and notifies.
+    /// It may run before `blocking` begins, so it has to leave something that `blocking` will notice. It must
+    /// not wait for `blocking` to return. After `debugfs_enter_cancellation()` in linux/debugfs.h.
+    ///
+    /// ```
+    /// use fops_runtime::{Cause, DeviceLifetime, op};
+    /// use std::sync::mpsc;
+    ///
+    /// let lifetime = DeviceLifetime::new(());
+    /// std::thread::scope(|s| {
+    ///     let (inside, wait_inside) = mpsc::channel();
+    ///     let lifetime = &lifetime;
+    ///     let sleeper = s.spawn(move || {
+    ///         let access = lifetime.enter(op!("recv")).unwrap();
+    ///         let (wake, sleep) = mpsc::channel();
+    ///         inside.send(()).unwrap();
+    ///         access.with_cancellation(|| wake.send("cancelled").unwrap(), || sleep.recv().unwrap())
+    ///     });
+    ///     wait_inside.recv().unwrap();
+    ///     lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    ///     assert_eq!(sleeper.join().unwrap(), "cancelled");
+    /// });
+    /// ```
+    pub fn with_cancellation<T>(&self, cancel: impl Fn() + Sync, blocking: impl FnOnce() -> T) -> T {
+        let cancellation = Cancellation::new(&cancel);
+        let _registered = self.lifetime.core.register(&cancellation);
+        blocking()
+    }
+}
+
+impl<R> Deref for Access<'_, R> {
+    type Target = R;
+
+    #[inline]
+    fn deref(&self) -> &R {
+        // SAFETY: the section is open, so the resources have not been moved out, nor will be before it ends;
+        // the reference ends before that, since it borrows the access.
+        unsafe { &*self.lifetime.resources.get().cast::<R>() }
+    }
+}
+
+impl<R> Drop for Access<'_, R> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: taken here alone, and the access is not used after its drop.
+        let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
+        self.lifetime.core.gate.exit(slot);
+    }
+}
+
+impl<R> fmt::Debug for Access<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("device", &self.lifetime.id()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! Sleeps that the runtime cannot see, and how unplug ends them.
+//!
+//! A section that is about to sleep leaves a cancellation, a node on its own stack in the device's list.
+//! Unplug takes them out one by one and calls each outside the lock, so that a callback may take locks that
+//! sections hold while they register. A section whose callback is running waits for it before it leaves.
+use super::{Core, Phase, Work};
+use crate::platform;
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::ptr;
+
+/// A callback, on the stack of the section that sleeps.
+///
+/// # Invariants
+/// All but `call` and `data` is touched under the lock of the `Core` it is registered with. While the state is
+/// `Listed` it stands in that list, and its neighbours' links are valid.
+pub(super) struct Cancellation<'a> {
+    /// SAFETY contract: called with `data` only.
+    call: unsafe fn(*const ()),
+    data: *const (),
+    state: Cell<State>,
+    next: Cell<*const Cancellation<'static>>,
+    previous: Cell<*const Cancellation<'static>>,
+    _callback: PhantomData<&'a ()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Listed,
+    /// Unplug has taken it out and is calling it.
+    Running,
+    /// It has been called.
+    Done,
+}
+
+impl<'a> Cancellation<'a> {
+    pub(super) fn new<F: Fn() + Sync>(callback: &'a F) -> Self {
+        /// # Safety
+        /// `data` comes from an `&F` that is still borrowed. `F: Sync`, so any thread may call it.
+        unsafe fn call<F: Fn()>(data: *const ()) {
+            // SAFETY: see above.
+            let callback = unsafe { &*data.cast::<F>() };
+            callback();
+        }
+        Self {
+            call: call::<F>,
+            data: ptr::from_ref(callback).cast(),
+            state: Cell::new(State::Idle),
+            next: Cell::new(ptr::null()),
+            previous: Cell::new(ptr::null()),
+            _callback: PhantomData,
+        }
+    }
+
+    fn erased(&self) -> *const Cancellation<'static> {
+        ptr::from_ref(self).cast()
+    }
+
+    fn run(&self) {
+        // SAFETY: `data` is what `new` put beside `call`, and `'a` has not ended: `self` exists.
+        let ran = platform::catch(|| unsafe { (self.call)(self.data) });
+        if ran.is_none() {
+            platform::log_error(format_args!("a cancellation panicked; unplug goes on"));
+        }
+    }
+}
+
+/// The head of a device's list.
+pub(super) struct Cancellations(*const Cancellation<'static>);
+
+// SAFETY: the nodes are reached under the lock of the `Core` alone, and their callbacks are `Sync`.
+unsafe impl Send for Cancellations {}
+
+impl Cancellations {
+    pub(super) const fn new() -> Self {
+        Self(ptr::null())
+    }
+
+    fn push(&mut self, node: &Cancellation<'_>) {
+        node.state.set(State::Listed);
+        node.previous.set(ptr::null());
+        node.next.set(self.0);
+        // SAFETY: null, or a listed node, which is valid by the invariant.
+        if let Some(next) = unsafe { self.0.as_ref() } {
+            next.previous.set(node.erased());
+        }
+        self.0 = node.erased();
+    }
+
+    fn unlink(&mut self, node: &Cancellation<'_>) {
+        let (previous, next) = (node.previous.get(), node.next.get());
+        // SAFETY: the neighbours of a listed node are null or listed, so valid.
+        match unsafe { previous.as_ref() } {
+            Some(previous) => previous.next.set(next),
+            None => self.0 = next,
+        }
+        // SAFETY: as above.
+        if let Some(next) = unsafe { next.as_ref() } {
+            next.previous.set(previous);
+        }
+    }
+}
+
+/// Takes the cancellation back when dropped.
+pub(super) struct Registered<'c> {
+    core: &'c Core,
+    cancellation: &'c Cancellation<'c>,
+}
+
+impl Core {
+    /// Has `cancellation` called when unplug begins; at once if it has begun.
+    pub(super) fn register<'c>(&'c self, cancellation: &'c Cancellation<'c>) -> Registered<'c> {
+        let mut cold = self.cold.lock();
+        if cold.phase == Phase::Plugged {
+            cold.cancellations.push(cancellation);
+        } else {
+            drop(cold);
+            cancellation.run();
+        }
+        Registered { core: self, cancellation }
+    }
+
+    /// Calls every cancellation once. None can be registered behind it: the phase has changed.
+    pub(super) fn cancel_all(&self) {
+        loop {
+            let mut cold = self.cold.lock();
+            debug_assert!(cold.phase != Phase::Plugged);
+            // SAFETY: null, or a listed node, which is valid by the invariant.
+            let Some(node) = (unsafe { cold.cancellations.0.as_ref() }) else {
+                cold.hook = None;
+                return;
+            };
+            cold.cancellations.unlink(node);
+            node.state.set(State::Running);
+            cold.hook = Some(Work::Cancellation);
+            drop(cold);
+            // The node stays: its section waits in `Registered::drop` while it is `Running`.
+            node.run();
+            let cold = self.cold.lock();
+            node.state.set(State::Done);
+            drop(cold);
+            // The node may be gone from here on.
+            self.gate.signal();
+        }
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        loop {
+            let mut cold = self.core.cold.lock();
+            match self.cancellation.state.get() {
+                State::Idle | State::Done => return,
+                State::Listed => {
+                    cold.cancellations.unlink(self.cancellation);
+                    self.cancellation.state.set(State::Idle);
+                    return;
+                }
+                State::Running => {
+                    let seen = self.core.gate.event();
+                    drop(cold);
+                    self.core.gate.wait_event(seen, None);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `wait_event` and its form that sleeps without a lock.
+use super::{Request, WaitQueue};
+use crate::{Access, Errno, Unplugged};
+use core::fmt;
+
+/// Why a wait ended without its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitError {
+    /// The device is being unplugged. Converts into `ENODEV`.
+    Unplugged,
+    /// A signal has come for the caller. Converts into `EINTR`.
+    Interrupted,
+}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unplugged => Unplugged.fmt(f),
+            Self::Interrupted => f.write_str("interrupted by a signal"),
+        }
+    }
+}
+
+impl core::error::Error for WaitError {}
+
+impl From<WaitError> for Errno {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Unplugged => Self::ENODEV,
+            WaitError::Interrupted => Self::EINTR,
+        }
+    }
+}
+
+impl<R> Access<'_, R> {
+    /// Sleeps until `condition` returns a value, which it is asked for first and whenever `queue` is woken.
+    ///
+    /// No wake-up is lost: whoever changes what the condition looks at and then wakes the queue has the
+    /// condition asked again. After `wait_event_interruptible()` in linux/wait.h. Do not hold a lock that the
+    /// waker needs; [`wait_event_locked`](Self::wait_event_locked) sleeps without the one it is given.
+    ///
+    /// # Errors
+    /// [`WaitError::Unplugged`] once unplug has begun, whatever the condition would say;
+    /// [`WaitError::Interrupted`] when a signal came for the caller and the condition returned nothing.
+    pub fn wait_event<T>(&self, queue: &WaitQueue, mut condition: impl FnMut() -> Option<T>) -> Result<T, WaitError> {
+        self.wait_with(queue, &mut (), |()| condition(), |(), sleep| sleep())
+    }
+
+    /// As [`wait_event`](Self::wait_event), with a lock held: the condition sees what the lock protects, and
+    /// the lock is not held while the section sleeps. It is held again on return.
+    ///
+    /// As vb2's `wait_prepare` and `wait_finish`. For the guards of parking_lot and of any other `lock_api`
+    /// mutex.
+    ///
+    /// ```
+    /// use fops_runtime::{DeviceLifetime, WaitQueue, op};
+    /// use parking_lot::Mutex;
+    ///
+    /// let (lifetime, queue, frames) = (DeviceLifetime::new(()), WaitQueue::new(), Mutex::new(vec![]));
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| {
+    ///         frames.lock().push("frame");
+    ///         queue.wake_all();
+    ///     });
+    ///     let access = lifetime.enter(op!("dqbuf")).unwrap();
+    ///     let mut guard = frames.lock();
+    ///     assert_eq!(access.wait_event_locked(&queue, &mut guard, |frames| frames.pop()), Ok("frame"));
+    ///     assert!(guard.is_empty()); // still held
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    /// As [`wait_event`](Self::wait_event).
+    #[cfg(feature = "lock_api")]
+    pub fn wait_event_locked<L: lock_api::RawMutex, D: ?Sized, T>(
+        &self,
+        queue: &WaitQueue,
+        guard: &mut lock_api::MutexGuard<'_, L, D>,
+        mut condition: impl FnMut(&mut D) -> Option<T>,
+    ) -> Result<T, WaitError> {
+        self.wait_with(queue, guard, |guard| condition(guard), |guard, sleep| lock_api::MutexGuard::unlocked(guard, sleep))
+    }
+
+    fn wait_with<L, T>(
+        &self,
+        queue: &WaitQueue,
+        lock: &mut L,
+        mut condition: impl FnMut(&mut L) -> Option<T>,
+        mut unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
+    ) -> Result<T, WaitError> {
+        let request = Request::current();
+        let _enlisted = queue.enlist(&request);
+        self.with_cancellation(
+            || request.wake(),
+            || loop {
+                // Read before the condition is asked: a wake-up in between makes the sleep return at once.
+                let seen = request.event();
+                if self.is_unplugging() {
+                    return Err(WaitError::Unplugged);
+                }
+                if let Some(value) = condition(lock) {
+                    return Ok(value);
+                }
+                if request.is_interrupted() {
+                    return Err(WaitError::Interrupted);
+                }
+                unlocked(lock, &mut || request.sleep(seen, None));
+            },
+        )
+    }
+}

@@ -1,0 +1,147 @@
+//! The request that a thread serves: whose it is, and whether a signal has come for it.
+extern crate std;
+
+use crate::platform;
+use core::cell::RefCell;
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::string::String;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread_local;
+
+/// Who asked: the process behind a request.
+///
+/// Displays as `42 (v4l2-ctl)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    /// Its process id; 0 where it is in a namespace that the host cannot see.
+    pub pid: u32,
+    /// Its user id.
+    pub uid: u32,
+    /// Its group id.
+    pub gid: u32,
+}
+
+impl Client {
+    /// The name of its program, while it runs.
+    pub fn command(&self) -> Option<String> {
+        let name = std::fs::read_to_string(std::format!("/proc/{}/comm", self.pid)).ok()?;
+        Some(name.trim_end().into())
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.command() {
+            Some(command) => write!(f, "{} ({command})", self.pid),
+            None => write!(f, "{}", self.pid),
+        }
+    }
+}
+
+/// One system call that a host serves.
+///
+/// The host makes it the current request of the thread that runs the operation, so that sleeps inside are
+/// interruptible without a parameter. An interrupt that comes before the operation has begun is kept.
+///
+/// ```
+/// use fops_runtime::{DeviceLifetime, Request, WaitError, WaitQueue, op};
+///
+/// let (lifetime, queue) = (DeviceLifetime::new(()), WaitQueue::new());
+/// let request = Request::new(None);
+/// request.interrupt();
+/// let answer = request.run(|| lifetime.enter(op!("read")).unwrap().wait_event(&queue, || None::<()>));
+/// assert_eq!(answer, Err(WaitError::Interrupted));
+/// ```
+#[derive(Debug)]
+pub struct Request {
+    client: Option<Client>,
+    /// Changes whenever the thread that serves the request has something to look at.
+    event: AtomicU32,
+    interrupted: AtomicBool,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Request>>> = const { RefCell::new(None) };
+}
+
+/// The requests that are being served, by thread: for reports.
+static RUNNING: Mutex<BTreeMap<u64, Client>> = Mutex::new(BTreeMap::new());
+
+/// Whose request the thread serves.
+pub(crate) fn client_of(thread: u64) -> Option<Client> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).get(&thread).copied()
+}
+
+impl Request {
+    /// A request of `client`, where the host knows it.
+    pub fn new(client: Option<Client>) -> Arc<Self> {
+        Arc::new(Self { client, event: AtomicU32::new(0), interrupted: AtomicBool::new(false) })
+    }
+
+    /// Whose it is.
+    pub const fn client(&self) -> Option<Client> {
+        self.client
+    }
+
+    /// A signal has come: the sleep that serves this request, now or later, answers
+    /// [`WaitError::Interrupted`](crate::WaitError::Interrupted).
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, SeqCst);
+        self.wake();
+    }
+
+    /// Whether a signal has come.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(SeqCst)
+    }
+
+    /// Runs `serve` on this thread with this as the current request.
+    pub fn run<T>(self: &Arc<Self>, serve: impl FnOnce() -> T) -> T {
+        /// Puts the request from before back, on unwinding too.
+        struct Restore(Option<Arc<Request>>);
+
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                let before = self.0.take();
+                note_client(before.as_deref());
+                CURRENT.set(before);
+            }
+        }
+
+        let _restore = Restore(CURRENT.replace(Some(self.clone())));
+        note_client(Some(self));
+        serve()
+    }
+
+    /// The request that this thread serves. Outside of one there is a new one, that nobody interrupts.
+    pub(crate) fn current() -> Arc<Self> {
+        CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| Self::new(None))
+    }
+
+    /// Has the thread that serves the request look again at what it waits for.
+    pub(crate) fn wake(&self) {
+        self.event.fetch_add(1, SeqCst);
+        platform::wake_all(&self.event);
+    }
+
+    /// What [`Request::sleep`] is to be given, read before looking at what one waits for.
+    pub(crate) fn event(&self) -> u32 {
+        self.event.load(SeqCst)
+    }
+
+    /// Sleeps until [`Request::wake`] has run since [`Request::event`], or for `timeout`. May return early.
+    pub(crate) fn sleep(&self, seen: u32, timeout: Option<Duration>) {
+        platform::wait(&self.event, seen, timeout);
+    }
+}
+
+fn note_client(request: Option<&Request>) {
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    match request.and_then(|request| request.client) {
+        Some(client) => running.insert(platform::thread_id(), client),
+        None => running.remove(&platform::thread_id()),
+    };
+}
