@@ -49,7 +49,7 @@ extern crate std;
 mod fops;
 mod gate;
 #[cfg(feature = "host")]
-pub mod host {}
+pub mod host;
 mod lifetime;
 mod op;
 mod platform;

@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn a_command_keeps_its_parts() {
         let dqbuf = Command::new(Direction::ReadWrite, b'V', 17, 88);
-        assert_eq!((dqbuf.direction(), dqbuf.kind(), dqbuf.number(), dqbuf.size()), (Direction::ReadWrite, b'V', 17, 88));
+        assert_eq!(
+            (dqbuf.direction(), dqbuf.kind(), dqbuf.number(), dqbuf.size()),
+            (Direction::ReadWrite, b'V', 17, 88)
+        );
         assert_eq!(Command::from_raw(dqbuf.raw()), dqbuf);
     }
 

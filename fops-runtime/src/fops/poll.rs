@@ -72,7 +72,8 @@ impl core::ops::BitAnd for PollEvents {
 /// `ERR|HUP|PRI`.
 impl fmt::Debug for PollEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [(0x1, "IN"), (0x2, "PRI"), (0x4, "OUT"), (0x8, "ERR"), (0x10, "HUP"), (0x40, "RDNORM"), (0x100, "WRNORM")];
+        let names =
+            [(0x1, "IN"), (0x2, "PRI"), (0x4, "OUT"), (0x8, "ERR"), (0x10, "HUP"), (0x40, "RDNORM"), (0x100, "WRNORM")];
         let mut rest = self.0;
         let mut separator = "";
         for (bit, name) in names {

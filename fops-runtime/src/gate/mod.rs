@@ -26,7 +26,12 @@ impl Gate {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // INVARIANT: 2^64 gates are not made in the life of a process.
-        Self { number: NEXT.fetch_add(1, SeqCst), closed: AtomicU32::new(0), event: AtomicU32::new(0), unnamed: AtomicUsize::new(0) }
+        Self {
+            number: NEXT.fetch_add(1, SeqCst),
+            closed: AtomicU32::new(0),
+            event: AtomicU32::new(0),
+            unnamed: AtomicUsize::new(0),
+        }
     }
 
     /// Tells this device from every other, past and to come.

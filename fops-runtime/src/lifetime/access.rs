@@ -1,6 +1,6 @@
 //! The guard that proves a section is open.
-use super::cancel::Cancellation;
 use super::DeviceLifetime;
+use super::cancel::Cancellation;
 use crate::gate::Slot;
 use core::fmt;
 use core::marker::PhantomData;

@@ -4,9 +4,9 @@ mod cancel;
 mod report;
 mod unplug;
 
+use crate::Op;
 use crate::gate::Gate;
 use crate::platform::{Instant, Lock};
-use crate::Op;
 pub use access::Access;
 use cancel::Cancellations;
 use core::cell::UnsafeCell;

@@ -97,8 +97,7 @@ impl<'a> Report<'a> {
         drop(cold);
         let sections = self.core.gate.sections();
         let sections = unplugging.then_some(sections).into_iter().flatten();
-        hook.into_iter()
-            .chain(sections.map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited }))
+        hook.into_iter().chain(sections.map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited }))
     }
 
     /// How many more sections there are than could be named: only without `std`, where slots are few.

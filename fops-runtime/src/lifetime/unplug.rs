@@ -262,7 +262,9 @@ impl Core {
             match *cold {
                 Cold { phase: Phase::Gone, remover: None, .. } => return Err(UnplugError::AlreadyUnplugged),
                 // Without threads to tell apart (0), a second unplug is another thread's.
-                Cold { remover: Some(remover), .. } if remover == here && here != 0 => return Err(UnplugError::Deadlock),
+                Cold { remover: Some(remover), .. } if remover == here && here != 0 => {
+                    return Err(UnplugError::Deadlock);
+                }
                 Cold { remover: Some(_), .. } => {
                     let seen = self.gate.event();
                     drop(cold);

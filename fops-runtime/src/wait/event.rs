@@ -1,7 +1,12 @@
 //! `wait_event` and its form that sleeps without a lock.
+extern crate std;
+
 use super::{Request, WaitQueue};
 use crate::{Access, Errno, Unplugged};
 use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// Why a wait ended without its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,34 +83,85 @@ impl<R> Access<'_, R> {
         guard: &mut lock_api::MutexGuard<'_, L, D>,
         mut condition: impl FnMut(&mut D) -> Option<T>,
     ) -> Result<T, WaitError> {
-        self.wait_with(queue, guard, |guard| condition(guard), |guard, sleep| lock_api::MutexGuard::unlocked(guard, sleep))
+        self.wait_with(
+            queue,
+            guard,
+            |guard| condition(guard),
+            |guard, sleep| lock_api::MutexGuard::unlocked(guard, sleep),
+        )
     }
 
     fn wait_with<L, T>(
         &self,
         queue: &WaitQueue,
         lock: &mut L,
-        mut condition: impl FnMut(&mut L) -> Option<T>,
-        mut unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
+        condition: impl FnMut(&mut L) -> Option<T>,
+        unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
     ) -> Result<T, WaitError> {
         let request = Request::current();
-        let _enlisted = queue.enlist(&request);
         self.with_cancellation(
             || request.wake(),
-            || loop {
-                // Read before the condition is asked: a wake-up in between makes the sleep return at once.
-                let seen = request.event();
-                if self.is_unplugging() {
-                    return Err(WaitError::Unplugged);
-                }
-                if let Some(value) = condition(lock) {
-                    return Ok(value);
-                }
-                if request.is_interrupted() {
-                    return Err(WaitError::Interrupted);
-                }
-                unlocked(lock, &mut || request.sleep(seen, None));
+            || {
+                let wait = Wait { queue, request: &request, unplugging: || self.is_unplugging(), deadline: None };
+                // Without a deadline it ends with a value or an error.
+                wait.run(lock, condition, unlocked).map(|value| value.expect("no deadline"))
             },
         )
+    }
+}
+
+impl WaitQueue {
+    /// Sleeps outside any section until `condition` returns a value, for hosts and for code that no unplug
+    /// needs to wait for. `Ok(None)` after `timeout`.
+    ///
+    /// # Errors
+    /// [`WaitError::Interrupted`] when a signal came for the caller and the condition returned nothing.
+    pub fn wait_event<T>(
+        &self,
+        timeout: Option<Duration>,
+        mut condition: impl FnMut() -> Option<T>,
+    ) -> Result<Option<T>, WaitError> {
+        let request = Request::current();
+        // A timeout beyond the end of time is none.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let wait = Wait { queue: self, request: &request, unplugging: || false, deadline };
+        wait.run(&mut (), |()| condition(), |(), sleep| sleep())
+    }
+}
+
+/// One wait of one request.
+struct Wait<'a, U> {
+    queue: &'a WaitQueue,
+    request: &'a Arc<Request>,
+    unplugging: U,
+    deadline: Option<Instant>,
+}
+
+impl<U: Fn() -> bool> Wait<'_, U> {
+    fn run<L, T>(
+        &self,
+        lock: &mut L,
+        mut condition: impl FnMut(&mut L) -> Option<T>,
+        mut unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
+    ) -> Result<Option<T>, WaitError> {
+        let _enlisted = self.queue.enlist(self.request);
+        loop {
+            // Read before the condition is asked: a wake-up in between makes the sleep return at once.
+            let seen = self.request.event();
+            if (self.unplugging)() {
+                return Err(WaitError::Unplugged);
+            }
+            if let Some(value) = condition(lock) {
+                return Ok(Some(value));
+            }
+            if self.request.is_interrupted() {
+                return Err(WaitError::Interrupted);
+            }
+            let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(None);
+            }
+            unlocked(lock, &mut || self.request.sleep(seen, left));
+        }
     }
 }

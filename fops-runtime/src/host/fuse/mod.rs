@@ -1,0 +1,1 @@
+//! The FUSE host: device nodes and a small sysfs for other processes.
