@@ -1,0 +1,63 @@
+//! The core without std: the same promises, by spinning. Run with `--no-default-features`.
+#![cfg(not(feature = "std"))]
+mod common;
+
+use common::{Device, eventually};
+use fops_runtime::{Cause, Errno, PollEvents, Unplug, Unplugged, op, unplugged};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::mpsc;
+use std::thread;
+
+#[test]
+fn answers_need_no_std() {
+    assert_eq!(unplugged::<fops_runtime::Result<usize>>(), Err(Errno::ENODEV));
+    assert_eq!(unplugged::<PollEvents>(), PollEvents::ERR | PollEvents::HUP | PollEvents::PRI);
+}
+
+#[test]
+fn unplug_waits_for_more_sections_than_there_are_slots() {
+    let device = Device::new();
+    thread::scope(|s| {
+        let (inside, wait_inside) = mpsc::channel();
+        let (leave, wait_leave) = mpsc::channel::<()>();
+        let device = &device;
+        s.spawn(move || {
+            let sections: Vec<_> = (0..100).map(|_| device.lifetime.enter(op!("many")).unwrap()).collect();
+            inside.send(()).unwrap();
+            wait_leave.recv().unwrap();
+            assert!(sections.iter().all(|section| section.0.load(SeqCst) == 0), "freed under an open section");
+        });
+        wait_inside.recv().unwrap();
+        let remover = s.spawn(|| drop(device.unplug(Cause::Unbind).unwrap()));
+        eventually("the flag", || device.lifetime.is_unplugged());
+        eventually("the report", || device.lifetime.report().stragglers().count() == 64);
+        assert_eq!(device.lifetime.report().unnamed(), 36);
+        assert_eq!((device.drops(), device.lifetime.enter(op!("late")).err()), (0, Some(Unplugged)));
+        leave.send(()).unwrap();
+        remover.join().unwrap();
+    });
+    assert_eq!(device.drops(), 1);
+}
+
+#[test]
+fn cancellations_and_hooks_run() {
+    let device = Device::new();
+    thread::scope(|s| {
+        let (inside, wait_inside) = mpsc::channel();
+        let (wake, sleep) = mpsc::channel();
+        let device = &device;
+        s.spawn(move || {
+            let access = device.lifetime.enter(op!("recv")).unwrap();
+            access.with_cancellation(
+                || wake.send(()).unwrap(),
+                || {
+                    inside.send(()).unwrap();
+                    sleep.recv().unwrap();
+                },
+            );
+        });
+        wait_inside.recv().unwrap();
+        drop(device.unplug(Cause::Removal).unwrap());
+    });
+    assert_eq!(*device.stops.lock().unwrap(), [Cause::Removal]);
+}

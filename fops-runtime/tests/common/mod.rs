@@ -1,0 +1,81 @@
+//! What the tests of the runtime share: a device whose hooks note what happens, and waits that fail loudly.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+use fops_runtime::{Cause, DeviceLifetime, Unplug};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+/// Nothing in these tests takes this long unless it hangs.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Waits for `condition`, and fails the test when it does not come true.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The resources: count how often they are dropped.
+#[derive(Debug)]
+pub struct Registers(pub &'static AtomicUsize);
+
+impl Drop for Registers {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+/// A counter that lives as long as the test.
+pub fn counter() -> &'static AtomicUsize {
+    Box::leak(Box::new(AtomicUsize::new(0)))
+}
+
+type Hook = Box<dyn Fn(&Device) + Send + Sync>;
+
+/// A device with hooks that a test sets.
+pub struct Device {
+    pub lifetime: DeviceLifetime<Registers>,
+    pub dropped: &'static AtomicUsize,
+    pub stops: Mutex<Vec<Cause>>,
+    pub wakes: AtomicUsize,
+    pub on_stop: Option<Hook>,
+    pub on_wake: Option<Hook>,
+}
+
+impl Device {
+    pub fn new() -> Self {
+        let dropped = counter();
+        let lifetime = DeviceLifetime::new(Registers(dropped));
+        Self { lifetime, dropped, stops: Mutex::default(), wakes: AtomicUsize::new(0), on_stop: None, on_wake: None }
+    }
+
+    pub fn drops(&self) -> usize {
+        self.dropped.load(SeqCst)
+    }
+}
+
+impl Unplug for Device {
+    type Resources = Registers;
+
+    fn lifetime(&self) -> &DeviceLifetime<Registers> {
+        &self.lifetime
+    }
+
+    fn stop(&self, _: &Registers, cause: Cause) {
+        self.stops.lock().unwrap().push(cause);
+        if let Some(hook) = &self.on_stop {
+            hook(self);
+        }
+    }
+
+    fn wake(&self, _: &Registers) -> bool {
+        self.wakes.fetch_add(1, SeqCst);
+        if let Some(hook) = &self.on_wake {
+            hook(self);
+        }
+        self.on_wake.is_some()
+    }
+}

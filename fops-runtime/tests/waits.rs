@@ -1,0 +1,266 @@
+//! Sleeping in a section: what wakes it, and what it answers.
+#![cfg(feature = "lock_api")]
+mod common;
+
+use common::{DEADLINE, eventually};
+use fops_runtime::{Cause, DeviceLifetime, Errno, Request, WaitError, WaitQueue, op};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn errors_become_their_errno() {
+    assert_eq!(Errno::from(WaitError::Unplugged), Errno::ENODEV);
+    assert_eq!(Errno::from(WaitError::Interrupted), Errno::EINTR);
+}
+
+#[test]
+fn a_value_is_returned_at_once() {
+    let (lifetime, queue) = (DeviceLifetime::new(()), WaitQueue::new());
+    let access = lifetime.enter(op!("read")).unwrap();
+    assert_eq!(access.wait_event(&queue, || Some(7)), Ok(7));
+}
+
+#[test]
+fn unplug_wakes_a_sleeper() {
+    let (lifetime, queue, asked) = (DeviceLifetime::new(()), WaitQueue::new(), AtomicUsize::new(0));
+    thread::scope(|s| {
+        let sleeper = s.spawn(|| {
+            let access = lifetime.enter(op!("read")).unwrap();
+            access.wait_event(&queue, || {
+                asked.fetch_add(1, SeqCst);
+                None::<()>
+            })
+        });
+        eventually("the sleeper", || asked.load(SeqCst) > 0);
+        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+        assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
+    });
+}
+
+#[test]
+fn unplug_comes_before_the_condition() {
+    // What the stop hook hands back must not be mistaken for an event.
+    let (lifetime, queue) = (DeviceLifetime::new(()), WaitQueue::new());
+    thread::scope(|s| {
+        let access = lifetime.enter(op!("dqbuf")).unwrap();
+        let remover = s.spawn(|| lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
+        eventually("the flag", || access.is_unplugging());
+        assert_eq!(access.wait_event(&queue, || Some(1)), Err(WaitError::Unplugged));
+        drop(access);
+        remover.join().unwrap();
+    });
+}
+
+#[test]
+fn an_interrupt_wakes_a_sleeper_and_is_kept_for_one_to_come() {
+    for early in [true, false] {
+        let (lifetime, queue) = (DeviceLifetime::new(()), WaitQueue::new());
+        let (request, asked) = (Request::new(None), AtomicUsize::new(0));
+        if early {
+            request.interrupt();
+        }
+        thread::scope(|s| {
+            let sleeper = s.spawn(|| {
+                request.run(|| {
+                    let access = lifetime.enter(op!("read")).unwrap();
+                    access.wait_event(&queue, || {
+                        asked.fetch_add(1, SeqCst);
+                        None::<()>
+                    })
+                })
+            });
+            if !early {
+                eventually("the sleeper", || asked.load(SeqCst) > 0);
+                request.interrupt();
+            }
+            assert_eq!(sleeper.join().unwrap(), Err(WaitError::Interrupted));
+        });
+        // The next request of the same thread is another.
+        let access = lifetime.enter(op!("read")).unwrap();
+        assert_eq!(access.wait_event(&queue, || Some(())), Ok(()));
+    }
+}
+
+#[test]
+fn a_lock_is_free_while_its_holder_sleeps_and_held_on_return() {
+    let (lifetime, queue) = (DeviceLifetime::new(()), WaitQueue::new());
+    let frames = parking_lot::Mutex::new(Vec::new());
+    thread::scope(|s| {
+        let (inside, wait_inside) = mpsc::channel();
+        let (lifetime, queue, frames) = (&lifetime, &queue, &frames);
+        let sleeper = s.spawn(move || {
+            let access = lifetime.enter(op!("dqbuf")).unwrap();
+            let mut guard = frames.lock();
+            inside.send(()).unwrap();
+            let frame = access.wait_event_locked(queue, &mut guard, |frames| frames.pop());
+            assert!(frames.try_lock().is_none(), "the lock is not held");
+            drop(guard);
+            frame
+        });
+        wait_inside.recv().unwrap();
+        // Only possible once the sleeper has let go.
+        frames.try_lock_for(DEADLINE).expect("the sleeper holds the lock").push(5);
+        queue.wake_all();
+        assert_eq!(sleeper.join().unwrap(), Ok(5));
+    });
+}
+
+#[test]
+fn a_condition_that_panics_leaves_no_trace() {
+    let (lifetime, queue) = (DeviceLifetime::new(()), WaitQueue::new());
+    let panicked = thread::scope(|s| {
+        s.spawn(|| {
+            let access = lifetime.enter(op!("read")).unwrap();
+            let _ = access.wait_event(&queue, || -> Option<()> { panic!("in a condition, on purpose") });
+        })
+        .join()
+    });
+    assert!(panicked.is_err());
+    assert_eq!(format!("{queue:?}"), "WaitQueue { sections: 0, pollers: 0 }");
+    lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+}
+
+#[test]
+fn a_wait_outside_a_section_ends_in_time() {
+    let queue = WaitQueue::new();
+    let began = Instant::now();
+    assert_eq!(queue.wait_event(Some(Duration::from_millis(20)), || None::<()>), Ok(None));
+    assert!(began.elapsed() >= Duration::from_millis(20));
+    assert_eq!(queue.wait_event(None, || Some(3)), Ok(Some(3)));
+}
+
+#[test]
+fn a_cancellation_runs_once_when_unplug_begins() {
+    let (lifetime, calls) = (DeviceLifetime::new(()), AtomicUsize::new(0));
+    thread::scope(|s| {
+        let (inside, wait_inside) = mpsc::channel();
+        let (wake, sleep) = mpsc::channel();
+        let (lifetime, calls) = (&lifetime, &calls);
+        s.spawn(move || {
+            let access = lifetime.enter(op!("recv")).unwrap();
+            let cancel = || {
+                calls.fetch_add(1, SeqCst);
+                wake.send(()).unwrap();
+            };
+            access.with_cancellation(cancel, || {
+                inside.send(()).unwrap();
+                sleep.recv_timeout(DEADLINE).expect("not cancelled");
+            });
+        });
+        wait_inside.recv().unwrap();
+        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    });
+    assert_eq!(calls.load(SeqCst), 1);
+}
+
+#[test]
+fn a_cancellation_runs_at_once_when_unplug_has_begun() {
+    let (lifetime, calls) = (DeviceLifetime::new(()), AtomicUsize::new(0));
+    thread::scope(|s| {
+        let access = lifetime.enter(op!("recv")).unwrap();
+        let remover = s.spawn(|| lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
+        eventually("the flag", || access.is_unplugging());
+        let cancel = || drop(calls.fetch_add(1, SeqCst));
+        access.with_cancellation(cancel, || assert_eq!(calls.load(SeqCst), 1));
+        drop(access);
+        remover.join().unwrap();
+    });
+    assert_eq!(calls.load(SeqCst), 1);
+}
+
+#[test]
+fn a_cancellation_that_is_over_is_not_called() {
+    let (lifetime, calls) = (DeviceLifetime::new(()), AtomicUsize::new(0));
+    let access = lifetime.enter(op!("recv")).unwrap();
+    for _ in 0..3 {
+        access.with_cancellation(|| drop(calls.fetch_add(1, SeqCst)), || ());
+    }
+    drop(access);
+    lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    assert_eq!(calls.load(SeqCst), 0);
+}
+
+#[test]
+fn a_section_waits_for_its_running_cancellation() {
+    // The callback borrows from the section's stack: leaving under it would free what it uses.
+    let lifetime = DeviceLifetime::new(());
+    let (running, finished) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|s| {
+        let (inside, wait_inside) = mpsc::channel();
+        let (lifetime, running, finished) = (&lifetime, &running, &finished);
+        s.spawn(move || {
+            let access = lifetime.enter(op!("recv")).unwrap();
+            let cancel = || {
+                running.store(true, SeqCst);
+                // Long enough for the section to get ahead if it did not wait.
+                thread::sleep(Duration::from_millis(50));
+                finished.store(true, SeqCst);
+            };
+            access.with_cancellation(cancel, || {
+                inside.send(()).unwrap();
+                eventually("the cancellation", || running.load(SeqCst));
+            });
+            assert!(finished.load(SeqCst), "the section left under its cancellation");
+        });
+        wait_inside.recv().unwrap();
+        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    });
+}
+
+#[test]
+fn a_cancellation_that_panics_stops_neither_the_others_nor_unplug() {
+    let (lifetime, calls) = (DeviceLifetime::new(()), AtomicUsize::new(0));
+    thread::scope(|s| {
+        let (inside, wait_inside) = mpsc::channel();
+        for panics in [false, true, false] {
+            let (lifetime, calls, inside) = (&lifetime, &calls, inside.clone());
+            s.spawn(move || {
+                let access = lifetime.enter(op!("recv")).unwrap();
+                let cancelled = AtomicBool::new(false);
+                let cancel = || {
+                    cancelled.store(true, SeqCst);
+                    calls.fetch_add(1, SeqCst);
+                    assert!(!panics, "in a cancellation, on purpose");
+                };
+                access.with_cancellation(cancel, || {
+                    inside.send(()).unwrap();
+                    eventually("the cancellation", || cancelled.load(SeqCst));
+                });
+            });
+        }
+        (0..3).for_each(|_| wait_inside.recv().unwrap());
+        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    });
+    assert_eq!(calls.load(SeqCst), 3);
+}
+
+#[test]
+fn cancellations_may_take_locks_that_sections_hold_while_they_register() {
+    let (lifetime, lock) = (DeviceLifetime::new(()), Arc::new(parking_lot::Mutex::new(())));
+    thread::scope(|s| {
+        let (inside, wait_inside) = mpsc::channel();
+        let (lifetime, lock) = (&lifetime, &lock);
+        s.spawn(move || {
+            let access = lifetime.enter(op!("recv")).unwrap();
+            let called = AtomicBool::new(false);
+            let cancel = || {
+                let _held = lock.try_lock_for(DEADLINE).expect("deadlock");
+                called.store(true, SeqCst);
+            };
+            access.with_cancellation(cancel, || {
+                inside.send(()).unwrap();
+                // Registers another one with the lock held, while the first is called or about to be.
+                let held = lock.lock();
+                eventually("the flag", || access.is_unplugging());
+                access.with_cancellation(|| (), || ());
+                drop(held);
+                eventually("the cancellation", || called.load(SeqCst));
+            });
+        });
+        wait_inside.recv().unwrap();
+        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    });
+}
