@@ -37,7 +37,7 @@
 //! * `std` (default): threads with names, clocks, [`WaitQueue`]s. Without it the crate is `no_std` and needs
 //!   no allocator: lifetimes, accesses, the unplug sequence and the operations' answers remain.
 //! * `lock_api`: [`Access::wait_event_locked`], for parking_lot's mutexes and any other `lock_api` ones.
-//! * `host`: the in-process host, device nodes, and the [bus](host::bus) that binds drivers to devices.
+//! * `host`: the in-process host, device nodes, and the `Bus` that binds drivers to devices.
 //! * `fuse`: the same nodes for other processes, through `/dev/fuse`.
 //! * `tracing`: log through the `tracing` crate instead of the standard error stream.
 #![cfg_attr(not(feature = "std"), no_std)]

@@ -259,7 +259,7 @@ fn pollers_are_woken_at_the_flag_and_after_the_drain() {
     let device = Device::new();
     let counts = std::sync::Arc::new(Counts(0.into()));
     let poller: std::sync::Arc<dyn fops_runtime::Poller> = counts.clone();
-    fops_runtime::PollTable::new(&poller).wait(device.lifetime.pollers());
+    fops_runtime::PollTable::new(fops_runtime::PollEvents::IN, &poller).wait(device.lifetime.pollers());
     let draining = device.begin_unplug(Cause::Unbind).unwrap();
     assert_eq!(counts.0.load(SeqCst), 1);
     drop(draining.wait());

@@ -3,7 +3,7 @@
 mod common;
 
 use common::DEADLINE;
-use fops_runtime::{Cause, DeviceLifetime, Unplugged, WaitError, WaitQueue, op};
+use fops_runtime::{Cause, DeviceLifetime, WaitError, WaitQueue, op};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -52,13 +52,10 @@ fn unplug_against_sleepers() {
         devices.push(send);
         sleepers.push(thread::spawn(move || {
             for device in receive {
-                match device.lifetime.enter(op!("sleeper")) {
-                    Ok(access) => {
-                        device.inside.fetch_add(1, SeqCst);
-                        assert_eq!(access.wait_event(&device.queue, || None::<()>), Err(WaitError::Unplugged));
-                        asleep.fetch_add(1, SeqCst);
-                    }
-                    Err(Unplugged) => {}
+                if let Ok(access) = device.lifetime.enter(op!("sleeper")) {
+                    device.inside.fetch_add(1, SeqCst);
+                    assert_eq!(access.wait_event(&device.queue, || None::<()>), Err(WaitError::Unplugged));
+                    asleep.fetch_add(1, SeqCst);
                 }
             }
         }));

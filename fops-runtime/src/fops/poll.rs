@@ -92,15 +92,17 @@ impl fmt::Debug for PollEvents {
 /// A caller that sleeps in poll is woken when one of these queues is, and at unplug in any case.
 #[derive(Clone, Copy)]
 pub struct PollTable<'a> {
+    requested: PollEvents,
     #[cfg(feature = "std")]
     poller: Option<&'a std::sync::Arc<dyn crate::Poller>>,
     _life: PhantomData<&'a ()>,
 }
 
 impl<'a> PollTable<'a> {
-    /// A table that registers nowhere: the caller only wants the mask.
-    pub const fn none() -> Self {
+    /// A table that registers nowhere, for hosts: the caller only wants to know which of `requested` are there.
+    pub const fn none(requested: PollEvents) -> Self {
         Self {
+            requested,
             #[cfg(feature = "std")]
             poller: None,
             _life: PhantomData,
@@ -109,8 +111,14 @@ impl<'a> PollTable<'a> {
 
     /// A table that registers `poller`, for hosts.
     #[cfg(feature = "std")]
-    pub const fn new(poller: &'a std::sync::Arc<dyn crate::Poller>) -> Self {
-        Self { poller: Some(poller), _life: PhantomData }
+    pub const fn new(requested: PollEvents, poller: &'a std::sync::Arc<dyn crate::Poller>) -> Self {
+        Self { requested, poller: Some(poller), _life: PhantomData }
+    }
+
+    /// What the caller asks for: `poll_requested_events` in linux/poll.h. A driver whose reads start the hardware
+    /// starts it for those who ask for [`PollEvents::IN`] alone.
+    pub const fn requested(&self) -> PollEvents {
+        self.requested
     }
 
     /// The answer depends on `queue`: whenever it is woken, ask again. `poll_wait` in linux/poll.h.

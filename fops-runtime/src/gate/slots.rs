@@ -16,6 +16,12 @@ struct Entry {
     thread: AtomicU64,
 }
 
+impl Entry {
+    const fn new() -> Self {
+        Self { device: AtomicU64::new(FREE), op: AtomicPtr::new(ptr::null_mut()), thread: AtomicU64::new(0) }
+    }
+}
+
 const PER_BLOCK: usize = 64;
 
 struct Block {
@@ -26,9 +32,7 @@ struct Block {
 
 impl Block {
     const fn new() -> Self {
-        const EMPTY: Entry =
-            Entry { device: AtomicU64::new(FREE), op: AtomicPtr::new(ptr::null_mut()), thread: AtomicU64::new(0) };
-        Self { entries: [EMPTY; PER_BLOCK], next: AtomicPtr::new(ptr::null_mut()) }
+        Self { entries: [const { Entry::new() }; PER_BLOCK], next: AtomicPtr::new(ptr::null_mut()) }
     }
 }
 

@@ -46,17 +46,18 @@ impl BufferMemory {
         Ok(Arc::new(Self { len: len as u64, backing, watchers: Mutex::new(Vec::new()) }))
     }
 
-    #[cfg(all(feature = "fuse", target_os = "linux"))]
     fn backing(len: usize) -> Result<Backing> {
-        use rustix::fs::{MemfdFlags, memfd_create};
-        let file = memfd_create("fops-buffers", MemfdFlags::CLOEXEC).map_err(|e| Errno::from_raw(e.raw_os_error()))?;
-        let file = std::fs::File::from(file);
-        file.set_len(len as u64)?;
-        Ok(Backing::File(file))
-    }
-
-    #[cfg(not(all(feature = "fuse", target_os = "linux")))]
-    fn backing(len: usize) -> Result<Backing> {
+        #[cfg(all(feature = "fuse", target_os = "linux"))]
+        match rustix::fs::memfd_create("fops-buffers", rustix::fs::MemfdFlags::CLOEXEC) {
+            Ok(file) => {
+                let file = std::fs::File::from(file);
+                file.set_len(len as u64)?;
+                return Ok(Backing::File(file));
+            }
+            // A kernel or a sandbox without memory files: others are then given copies.
+            Err(rustix::io::Errno::NOSYS) => {}
+            Err(error) => return Err(Errno::from_raw(error.raw_os_error())),
+        }
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
         bytes.resize(len, 0);

@@ -74,7 +74,7 @@ impl Descriptor {
         let sleeper = Arc::new(Sleeper::default());
         let poller: Arc<dyn Poller> = sleeper.clone();
         let ready = sleeper.0.wait_event(timeout, || {
-            let mask = self.file().poll(Some(&poller)) & wanted;
+            let mask = self.file().poll(wanted, Some(&poller)) & wanted;
             (mask != PollEvents::EMPTY).then_some(mask)
         })?;
         Ok(ready.unwrap_or_default())

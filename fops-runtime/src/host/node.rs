@@ -216,9 +216,9 @@ impl OpenFile {
         })
     }
 
-    /// `poll(2)`: the mask now. `poller` is told whenever it may have changed, and at unplug.
-    pub fn poll(&self, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
-        self.node.run("poll", || Ok(self.file().poll(poller))).unwrap_or(PollEvents::ERR)
+    /// `poll(2)` for `requested`: the mask now. `poller` is told whenever it may have changed, and at unplug.
+    pub fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
+        self.node.run("poll", || Ok(self.file().poll(requested, poller))).unwrap_or(PollEvents::ERR)
     }
 
     /// `ioctl(2)`; `data` is what `value` points to, as long as the command says.
@@ -345,7 +345,7 @@ trait AnyFile: Send + Sync {
     fn set_flags(&self, flags: OpenFlags);
     fn read(&self, buf: UserSliceWriter<'_>) -> Result<usize>;
     fn write(&self, buf: UserSliceReader<'_>) -> Result<usize>;
-    fn poll(&self, poller: Option<&Arc<dyn Poller>>) -> PollEvents;
+    fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents;
     fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
     fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
     fn mmap(&self, area: &VmArea) -> Result;
@@ -373,8 +373,8 @@ impl<D: FileOperations + Unplug> AnyFile for Opened<D> {
         self.device.write(&self.file, buf)
     }
 
-    fn poll(&self, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
-        let table = poller.map_or(PollTable::none(), PollTable::new);
+    fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
+        let table = poller.map_or(PollTable::none(requested), |poller| PollTable::new(requested, poller));
         // Unplug wakes every poller, whatever queues the driver names.
         table.wait(self.device.lifetime().pollers());
         self.device.poll(&self.file, &table)

@@ -59,8 +59,8 @@ impl From<Unplugged> for std::io::Error {
 /// access borrows the lifetime.
 ///
 /// # Invariants
-/// `resources` holds a value until `Cold::phase` is [`Phase::Gone`], and is moved out by the thread that
-/// sets that phase, after it saw the closed gate without sections.
+/// `resources` holds a value until the resources have been handed back, and is moved out by the thread that
+/// says so, after it saw the closed gate without sections.
 pub struct DeviceLifetime<R> {
     core: Core,
     resources: UnsafeCell<ManuallyDrop<R>>,

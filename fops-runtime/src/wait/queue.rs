@@ -65,6 +65,11 @@ impl WaitQueue {
         }
     }
 
+    /// Whether a section sleeps on the queue: `waitqueue_active()`. By the time of the answer it may have changed.
+    pub fn has_sleepers(&self) -> bool {
+        !self.lock().sections.is_empty()
+    }
+
     /// From now on the request is woken with the queue, until the return value is dropped.
     pub(super) fn enlist(&self, request: &Arc<Request>) -> impl Drop + use<'_> {
         struct Enlisted<'a>(&'a WaitQueue, Arc<Request>);
