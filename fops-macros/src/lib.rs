@@ -1,14 +1,26 @@
 //! `#[guarded_fops]`.
+#![forbid(unsafe_code)]
+
 use proc_macro::TokenStream;
 
-/// Guards an impl block.
+mod args;
+mod diagnostics;
+mod expand;
+mod model;
+mod ops;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+/// Guards.
 #[proc_macro_attribute]
-pub fn guarded_fops(_: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::guarded_fops(arguments.into(), item.into()).into()
 }
 
-/// Sets an operation's policy.
+/// Sets the policy.
 #[proc_macro_attribute]
-pub fn fop(_: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn fop(_arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray_fop(item.into()).into()
 }

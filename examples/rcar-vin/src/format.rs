@@ -59,8 +59,8 @@ impl PixelFormat {
         match self {
             PixelFormat::Yuyv => "YUYV 4:2:2",
             PixelFormat::Uyvy => "UYVY 4:2:2",
-            PixelFormat::Nv16 => "Y/UV 4:2:2",
-            PixelFormat::Nv12 => "Y/UV 4:2:0",
+            PixelFormat::Nv16 => "Y/CbCr 4:2:2",
+            PixelFormat::Nv12 => "Y/CbCr 4:2:0",
             PixelFormat::Rgb565 => "16-bit RGB 5-6-5",
             PixelFormat::Xbgr32 => "32-bit BGRX 8-8-8-8",
             PixelFormat::Grey => "8-bit Greyscale",

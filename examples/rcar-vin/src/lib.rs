@@ -1,1 +1,15 @@
-//! The driver.
+//! A V4L2 capture driver after Linux's rcar-vin, guarded against unplug, on simulated hardware.
+//!
+//! Read it in this order: [`core`] (what dies at unplug and what outlives it), [`v4l2`] (the file operations
+//! under `#[guarded_fops]`), [`dma`] (the hardware and its interrupt). The hardware itself is in [`sim`].
+pub mod client;
+pub mod core;
+pub mod dma;
+pub mod format;
+pub mod ioctls;
+pub mod picture;
+pub mod queue;
+pub mod regs;
+pub mod sim;
+pub mod uapi;
+pub mod v4l2;

@@ -110,7 +110,7 @@ pub const VNDMR_BPSM: u32 = 1 << 4;
 /// VNDMR: luma and chroma go to planes of their own.
 pub const VNDMR_DTMD_YCSEP: u32 = 1 << 1;
 /// VNDMR: luma and chroma go to planes of their own, chroma of every other line.
-pub const VNDMR_DTMD_YCSEP_420: u32 = 3 << 0;
+pub const VNDMR_DTMD_YCSEP_420: u32 = 3;
 
 /// VNDMR2: vertical sync is active high.
 pub const VNDMR2_VPS: u32 = 1 << 30;

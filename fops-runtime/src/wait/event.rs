@@ -42,7 +42,7 @@ impl<R> Access<'_, R> {
     ///
     /// No wake-up is lost: whoever changes what the condition looks at and then wakes the queue has the
     /// condition asked again. After `wait_event_interruptible()` in linux/wait.h. Do not hold a lock that the
-    /// waker needs; [`wait_event_locked`](Self::wait_event_locked) sleeps without the one it is given.
+    /// waker needs; `wait_event_locked` sleeps without the one it is given.
     ///
     /// # Errors
     /// [`WaitError::Unplugged`] once unplug has begun, whatever the condition would say;

@@ -1,0 +1,216 @@
+//! The options of `#[guarded_fops(..)]` and `#[fop(..)]`.
+//!
+//! darling reads the lists, knows the names and suggests the right one; the types of the values
+//! are ours, so that each says what it wants in the words of this crate.
+
+use darling::{FromMeta, ast::NestedMeta, util::SpannedValue};
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::{Expr, ExprLit, Lit, LitStr, Meta, Path, Type};
+
+use crate::{
+    diagnostics::{Diagnostics, written},
+    ops::Policy,
+};
+
+/// `#[guarded_fops(..)]`.
+#[derive(Default, FromMeta)]
+#[darling(default)]
+pub(crate) struct BlockOptions {
+    /// The field of the device, or the expression, that is its `DeviceLifetime`.
+    pub(crate) lifetime: Option<Code>,
+    /// What stands for the device in a method without receiver.
+    pub(crate) via: Option<Code>,
+    /// The answer of a guarded op once the device is gone.
+    pub(crate) unplugged: Option<Code>,
+    /// Asks for an impl of `Unplug`.
+    pub(crate) unplug: Option<SpannedValue<UnplugOptions>>,
+    /// The type of the resources, where no `#[access]` says it.
+    pub(crate) resources: Option<Type>,
+    /// The key of the table of ops.
+    pub(crate) name: Option<Key>,
+    /// The policy of methods that are not known by name.
+    pub(crate) default: Option<DefaultPolicy>,
+    /// Where the runtime is found, if not at `::fops_runtime`.
+    #[darling(rename = "crate")]
+    pub(crate) runtime: Option<Path>,
+}
+
+/// `unplug(..)`.
+#[derive(Default, FromMeta)]
+#[darling(default)]
+pub(crate) struct UnplugOptions {
+    /// The method that stops the hardware.
+    pub(crate) stop: Option<Hook>,
+    /// The method that wakes what only the driver knows of.
+    pub(crate) wake: Option<Hook>,
+}
+
+/// `#[fop(..)]`.
+#[derive(Default, FromMeta)]
+#[darling(default)]
+pub(crate) struct FopOptions {
+    guarded: Word,
+    always: Word,
+    unguarded: Word,
+    /// Why it is sound that an unguarded op runs on after unplug.
+    pub(crate) reason: Option<Reason>,
+    /// What stands for the device in this method.
+    pub(crate) via: Option<Code>,
+    /// The answer of this method once the device is gone.
+    pub(crate) unplugged: Option<Code>,
+}
+
+impl FopOptions {
+    /// The policies given, each with the span of its word: one, if the author made no mistake.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = (Policy, Span)> {
+        [(Policy::Guarded, self.guarded), (Policy::Always, self.always), (Policy::Unguarded, self.unguarded)]
+            .into_iter()
+            .filter_map(|(policy, Word(span))| Some((policy, span?)))
+    }
+}
+
+/// Reads a list of options; those that are right are kept where others are wrong, so that one
+/// mistake does not bring errors about what it left unsaid.
+pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (T, bool) {
+    let mut items = match NestedMeta::parse_meta_list(tokens) {
+        Ok(items) => items,
+        Err(error) => {
+            diagnostics.syntax(error);
+            return (T::default(), false);
+        }
+    };
+    let error = match T::from_list(&items) {
+        Ok(options) => return (options, true),
+        Err(error) => error,
+    };
+    diagnostics.options(error);
+    let mut seen = Vec::new();
+    items.retain(|item| {
+        let first = matches!(item, NestedMeta::Meta(meta) if !seen.contains(meta.path()));
+        if let NestedMeta::Meta(meta) = item {
+            seen.push(meta.path().clone());
+        }
+        first && T::from_list(std::slice::from_ref(item)).is_ok()
+    });
+    (T::from_list(&items).unwrap_or_default(), false)
+}
+
+/// A bare word: there or not.
+#[derive(Clone, Copy, Default)]
+struct Word(Option<Span>);
+
+impl FromMeta for Word {
+    fn from_none() -> Option<Self> {
+        Some(Self(None))
+    }
+
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match item {
+            Meta::Path(_) => Ok(Self(Some(syn::spanned::Spanned::span(item)))),
+            _ => Err(expected(item, |name| format!("`{name}` takes no value"))),
+        }
+    }
+}
+
+/// An expression, as written: a string stays a string.
+pub(crate) struct Code(pub(crate) Expr);
+
+impl FromMeta for Code {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match item {
+            Meta::NameValue(given) => Ok(Self(given.value.clone())),
+            _ => Err(expected(item, |name| format!("expected `{name} = <expression>`"))),
+        }
+    }
+}
+
+/// The name of a method of the device.
+pub(crate) struct Hook(pub(crate) Ident);
+
+impl FromMeta for Hook {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        ident(item).map(Self).ok_or_else(|| expected(item, |name| format!("expected `{name} = <method>`")))
+    }
+}
+
+/// The name under which the table of ops is found.
+pub(crate) struct Key(pub(crate) String);
+
+impl FromMeta for Key {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        ident(item)
+            .map(|ident| ident.to_string())
+            .or_else(|| string(item).map(|text| text.value()))
+            .map(Self)
+            .ok_or_else(|| expected(item, |name| format!("expected `{name} = <identifier>`")))
+    }
+}
+
+/// Why an op needs no guard.
+pub(crate) struct Reason(pub(crate) LitStr);
+
+impl FromMeta for Reason {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        string(item)
+            .map(Self)
+            .ok_or_else(|| expected(item, |name| format!("a reason is a sentence: `{name} = \"..\"`")))
+    }
+}
+
+/// The policy of a block for methods that are not known by name.
+///
+/// `unguarded` is none: each unguarded op gives its own reason.
+#[derive(Clone, Copy)]
+pub(crate) struct DefaultPolicy(pub(crate) Policy);
+
+impl FromMeta for DefaultPolicy {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let word = ident(item).map(|ident| ident.to_string());
+        match word.as_deref() {
+            Some("guarded") => Ok(Self(Policy::Guarded)),
+            Some("always") => Ok(Self(Policy::Always)),
+            Some("unguarded") => Err(expected(item, |_| {
+                "`unguarded` cannot be the default: each unguarded operation needs its own reason\n\
+                 help: `#[fop(unguarded, reason = \"..\")]` on the method"
+                    .into()
+            })),
+            _ => Err(expected(item, |name| format!("expected `{name} = guarded` or `{name} = always`"))),
+        }
+    }
+}
+
+/// The identifier that an option is given, seen through the groups of macro fragments.
+fn ident(item: &Meta) -> Option<Ident> {
+    match value(item)? {
+        Expr::Path(path) if path.qself.is_none() => path.path.get_ident().cloned(),
+        _ => None,
+    }
+}
+
+/// The string that an option is given.
+fn string(item: &Meta) -> Option<LitStr> {
+    match value(item)? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn value(item: &Meta) -> Option<&Expr> {
+    let Meta::NameValue(given) = item else {
+        return None;
+    };
+    let mut value = &given.value;
+    while let Expr::Group(group) = value {
+        value = &group.expr;
+    }
+    Some(value)
+}
+
+/// An error about the value of an option, at the value where there is one.
+fn expected(item: &Meta, message: impl FnOnce(&str) -> String) -> darling::Error {
+    let error = darling::Error::custom(message(&written(item.path())));
+    match item {
+        Meta::NameValue(given) => error.with_span(&given.value),
+        _ => error.with_span(item.path()),
+    }
+}

@@ -1,0 +1,113 @@
+//! What is said of mistakes: errors are recorded and expansion goes on, so that one build shows
+//! all mistakes of a block.
+
+use std::fmt::Display;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
+
+/// The errors found so far.
+#[derive(Default)]
+pub(crate) struct Diagnostics {
+    errors: Vec<Diagnostic>,
+}
+
+/// One mistake, at the smallest piece of source that holds it.
+pub(crate) struct Diagnostic {
+    culprit: TokenStream,
+    message: String,
+}
+
+impl Diagnostics {
+    /// Records an error that underlines `culprit`.
+    pub(crate) fn error(&mut self, culprit: impl ToTokens, message: impl Display) -> &mut Diagnostic {
+        self.errors.push(Diagnostic { culprit: culprit.into_token_stream(), message: message.to_string() });
+        self.errors.last_mut().expect("pushed just now")
+    }
+
+    /// Records an error at a span that no token at hand has.
+    pub(crate) fn error_at(&mut self, span: Span, message: impl Display) -> &mut Diagnostic {
+        self.error(Ident::new("_", span), message)
+    }
+
+    /// Records what syn has to say of source that it cannot parse.
+    pub(crate) fn syntax(&mut self, error: syn::Error) {
+        for error in error {
+            self.error_at(error.span(), &error);
+        }
+    }
+
+    /// Records what darling has to say of options, in the words of this crate.
+    pub(crate) fn options(&mut self, error: darling::Error) {
+        for error in error.flatten() {
+            let span = error.span();
+            let text = syn::Error::from(error).to_string();
+            let (message, help) = reword(&text);
+            let diagnostic = self.error_at(span, message);
+            if let Some(help) = help {
+                diagnostic.help(help);
+            }
+        }
+    }
+
+    /// How many errors there are: compare two counts to see whether a step was without fault.
+    pub(crate) fn count(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// The errors as `compile_error!` items, to stand after the author's own.
+    pub(crate) fn into_compile_errors(self) -> TokenStream {
+        self.errors
+            .into_iter()
+            .map(|error| syn::Error::new_spanned(error.culprit, error.message).into_compile_error())
+            .collect()
+    }
+}
+
+impl Diagnostic {
+    /// Adds the line to write instead.
+    pub(crate) fn help(&mut self, line: impl Display) -> &mut Self {
+        self.message.push_str(&format!("\nhelp: {line}"));
+        self
+    }
+}
+
+/// darling's sentences in the style of rustc's: the message, then what to write.
+fn reword(text: &str) -> (String, Option<String>) {
+    if let Some(rest) = text.strip_prefix("Unknown field: ") {
+        let (name, advice) = rest.split_once(". ").unwrap_or((rest, ""));
+        let help = if let Some(right) = advice.strip_prefix("Did you mean ") {
+            Some(format!("did you mean {right}"))
+        } else {
+            advice.strip_prefix("Available values: ").map(|all| format!("the options here are {all}"))
+        };
+        return (format!("unknown option {name}"), help);
+    }
+    if let Some(name) = text.strip_prefix("Duplicate field ") {
+        return (format!("option {name} is given twice"), None);
+    }
+    if text.starts_with("Unexpected meta-item format") {
+        return ("expected an option of the form `name = value`".into(), None);
+    }
+    (text.into(), None)
+}
+
+/// Source as its author would have written it, for messages.
+pub(crate) fn written(tokens: impl ToTokens) -> String {
+    const TIGHT: [(&str, &str); 12] = [
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        ("& ", "&"),
+        (" ::", "::"),
+        (":: ", "::"),
+        (" (", "("),
+        ("( ", "("),
+        (" )", ")"),
+        (" .", "."),
+        (". ", "."),
+    ];
+    let text = tokens.into_token_stream().to_string();
+    TIGHT.iter().fold(text, |text, (wide, tight)| text.replace(wide, tight))
+}

@@ -1,0 +1,225 @@
+//! Model to tokens: the block with its guards, the table of its ops, and the impl of `Unplug`.
+
+mod arguments;
+mod method;
+
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Attribute, Expr, Path, Type};
+
+use crate::{
+    args::{BlockOptions, UnplugOptions},
+    diagnostics::Diagnostics,
+    model::{Block, Item, Method},
+    ops::Policy,
+    parse, validate,
+};
+
+/// All of `#[guarded_fops]`. Whatever is wrong, the author's item is part of the outcome.
+pub(crate) fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let mut output = match parse::parse(arguments, item.clone(), &mut diagnostics) {
+        Some(mut block) => {
+            validate::validate(&mut block, &mut diagnostics);
+            expand(&block)
+        }
+        None => parse::without_helpers(item),
+    };
+    output.extend(diagnostics.into_compile_errors());
+    output
+}
+
+/// All of `#[fop]`: it is reached only where no `#[guarded_fops]` took it away.
+pub(crate) fn stray_fop(mut item: TokenStream) -> TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    diagnostics
+        .error_at(Span::call_site(), "`#[fop]` does nothing outside an impl block under `#[guarded_fops]`")
+        .help("`#[guarded_fops(lifetime = <field>)]` on the impl block");
+    item.extend(diagnostics.into_compile_errors());
+    item
+}
+
+fn expand(block: &Block) -> TokenStream {
+    let mut output = guarded_block(block);
+    output.extend(table(block));
+    if let Some(options) = &block.options.unplug {
+        output.extend(unplug(block, options));
+    }
+    output
+}
+
+/// The author's impl block, a guard in front of each body.
+fn guarded_block(block: &Block) -> TokenStream {
+    let inner_attributes = &block.inner_attributes;
+    let items = block.items.iter().map(|item| match item {
+        Item::Method(method) => method::expand(block, method),
+        Item::Other(tokens) => tokens.clone(),
+    });
+    let mut braces = Group::new(block.braces.delimiter(), quote!(#(#inner_attributes)* #(#items)*));
+    braces.set_span(block.braces.span());
+    let header = if block.attributes.iter().any(|attribute| parse::is(attribute, "guarded_fops")) {
+        parse::without_attributes(block.header.clone(), &["guarded_fops"])
+    } else {
+        block.header.clone()
+    };
+    quote!(#header #braces)
+}
+
+/// The ops of the block as data: `impl Guarded`.
+fn table(block: &Block) -> TokenStream {
+    let here = Span::mixed_site();
+    let runtime = Runtime::of(&block.options).at(here);
+    let (generics, _, bounds) = block.generics.split_for_impl();
+    let (attributes, self_ty, key) = (carried_over(&block.attributes), &block.self_ty, block.key());
+    let rows = block.methods().map(|method| {
+        let conditions = conditions(&method.attributes);
+        let descriptor = descriptor(block, method);
+        quote!(#(#conditions)* #descriptor)
+    });
+    quote_spanned! {here=>
+        #(#attributes)*
+        #[automatically_derived]
+        impl #generics #runtime::Guarded<{ #runtime::key(#key) }> for #self_ty #bounds {
+            const OPS: &'static [#runtime::Op] = &[#(#rows),*];
+        }
+    }
+}
+
+/// `Op::guarded("Type", "name")`: every token is spanned at the method's name, because the
+/// place of the call is the place that the op is reported at.
+fn descriptor(block: &Block, method: &Method) -> TokenStream {
+    let span = method.signature.ident.span();
+    let runtime = Runtime::of(&block.options).at(span);
+    let (type_name, name) = (block.type_name(), method.name());
+    let policy = method.policy(&block.options).unwrap_or(Policy::Guarded);
+    match policy {
+        Policy::Guarded => quote_spanned!(span=> #runtime::Op::guarded(#type_name, #name)),
+        Policy::Always => quote_spanned!(span=> #runtime::Op::always(#type_name, #name)),
+        Policy::Unguarded => {
+            let reason = method.options.reason.as_ref();
+            let reason = reason.map_or(String::new(), |reason| reason.0.value());
+            quote_spanned!(span=> #runtime::Op::unguarded(#type_name, #name, #reason))
+        }
+    }
+}
+
+/// `impl Unplug`: where the lifetime is, and the driver's hooks.
+fn unplug(block: &Block, options: &UnplugOptions) -> Option<TokenStream> {
+    let here = Span::mixed_site();
+    let runtime = Runtime::of(&block.options).at(here);
+    let (generics, _, bounds) = block.generics.split_for_impl();
+    let (attributes, self_ty) = (carried_over(&block.attributes), &block.self_ty);
+    let resources: &Type = block.resources()?;
+    let this = Ident::new("self", here);
+    let lifetime = match lifetime(&block.options, &this.to_token_stream()) {
+        Some(lifetime) => quote_spanned!(here=> &#lifetime),
+        // An error already: who calls `unplug` need not hear of it.
+        None => quote_spanned!(here=> #runtime::__private::any()),
+    };
+    let stop = options.stop.as_ref().map(|hook| {
+        let hook = &hook.0;
+        quote_spanned! {here=>
+            fn stop(&#this, resources: &#resources, cause: #runtime::Cause) {
+                #this.#hook(resources, cause);
+            }
+        }
+    });
+    let wake = options.wake.as_ref().map(|hook| {
+        let hook = &hook.0;
+        quote_spanned! {here=>
+            fn wake(&#this, resources: &#resources) -> bool {
+                #this.#hook(resources);
+                true
+            }
+        }
+    });
+    Some(quote_spanned! {here=>
+        #(#attributes)*
+        #[automatically_derived]
+        impl #generics #runtime::Unplug for #self_ty #bounds {
+            type Resources = #resources;
+
+            fn lifetime(&#this) -> &#runtime::DeviceLifetime<#resources> {
+                #lifetime
+            }
+            #stop
+            #wake
+        }
+    })
+}
+
+/// The expression for the lifetime of the device that `device` leads to.
+fn lifetime(options: &BlockOptions, device: &TokenStream) -> Option<TokenStream> {
+    let expression = ungrouped(&options.lifetime.as_ref()?.0);
+    if let Expr::Path(path) = expression {
+        return Some(match path.path.get_ident() {
+            Some(field) if field != "self" => quote!(#device.#field),
+            Some(_) => device.clone(),
+            None => path.to_token_stream(),
+        });
+    }
+    Some(replace_self(expression.to_token_stream(), device))
+}
+
+/// The expression with `device` for each `self`, except where that begins a path.
+fn replace_self(tokens: TokenStream, device: &TokenStream) -> TokenStream {
+    let mut output = TokenStream::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(tree) = tokens.next() {
+        let begins_path = matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+        match tree {
+            TokenTree::Ident(ident) if ident == "self" && !begins_path => {
+                output.extend(device.clone());
+            }
+            TokenTree::Group(group) => {
+                let inside = replace_self(group.stream(), device);
+                let mut replaced = Group::new(group.delimiter(), inside);
+                replaced.set_span(group.span());
+                output.extend([TokenTree::Group(replaced)]);
+            }
+            tree => output.extend([tree]),
+        }
+    }
+    output
+}
+
+/// The expression within the groups of macro fragments.
+fn ungrouped(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Group(group) => ungrouped(&group.expr),
+        expression => expression,
+    }
+}
+
+/// The `#[cfg]`s of a method, to stand on its row of the table.
+fn conditions(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
+}
+
+/// The attributes of the author's impl that hold for the generated ones too.
+fn carried_over(attributes: &[Attribute]) -> Vec<&Attribute> {
+    let carried = |attribute: &&Attribute| attribute.path().is_ident("cfg") || attribute.path().is_ident("allow");
+    attributes.iter().filter(carried).collect()
+}
+
+/// The path of the runtime.
+struct Runtime<'a>(Option<&'a Path>);
+
+impl<'a> Runtime<'a> {
+    fn of(options: &'a BlockOptions) -> Self {
+        Self(options.runtime.as_ref())
+    }
+
+    /// The path as tokens at `span`. A path that the author gave keeps its hygiene: `$crate`
+    /// means the crate of the macro that wrote it.
+    fn at(&self, span: Span) -> TokenStream {
+        let Some(path) = self.0 else {
+            return quote_spanned!(span=> ::fops_runtime);
+        };
+        let relocated = |mut tree: TokenTree| {
+            tree.set_span(tree.span().located_at(span));
+            tree
+        };
+        path.to_token_stream().into_iter().map(relocated).collect()
+    }
+}

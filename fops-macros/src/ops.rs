@@ -1,0 +1,141 @@
+//! The operations known by name, and the policy that each has where the author gives none.
+
+/// How an op meets unplug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// Runs inside a device access section, and not at all once unplug has begun.
+    Guarded,
+    /// Runs after unplug too, then without access.
+    Always,
+    /// Never enters a section; says why.
+    Unguarded,
+}
+
+/// They undo what an earlier op did, and so have work left after unplug: `release` of every
+/// table, FUSE's `releasedir`, `forget`, `batch_forget` and `destroy`, `flush` at each `close()`,
+/// and `fasync`, which the kernel calls once more at the last close.
+const ALWAYS: &[&str] = &["batch_forget", "destroy", "fasync", "flush", "forget", "release", "releasedir"];
+
+/// `struct file_operations` of include/linux/fs.h, with the names that earlier kernels had.
+const FILE_OPERATIONS: &[&str] = &[
+    "check_flags",
+    "compat_ioctl",
+    "copy_file_range",
+    "fadvise",
+    "fallocate",
+    "flock",
+    "fsync",
+    "get_unmapped_area",
+    "iopoll",
+    "iterate",
+    "iterate_shared",
+    "llseek",
+    "lock",
+    "mmap",
+    "mmap_capabilities",
+    "mmap_prepare",
+    "open",
+    "poll",
+    "read",
+    "read_iter",
+    "remap_file_range",
+    "sendpage",
+    "setlease",
+    "show_fdinfo",
+    "splice_eof",
+    "splice_read",
+    "splice_write",
+    "unlocked_ioctl",
+    "uring_cmd",
+    "uring_cmd_iopoll",
+    "write",
+    "write_iter",
+];
+
+/// What `struct v4l2_file_operations` of include/media/v4l2-dev.h and `MiscDevice` of
+/// rust/kernel/miscdevice.rs add.
+const V4L2_AND_MISC: &[&str] = &["compat_ioctl32", "ioctl"];
+
+/// What `fuser::Filesystem` adds.
+const FUSE: &[&str] = &[
+    "access",
+    "bmap",
+    "create",
+    "exchange",
+    "fsyncdir",
+    "getattr",
+    "getlk",
+    "getxattr",
+    "getxtimes",
+    "init",
+    "link",
+    "listxattr",
+    "lookup",
+    "lseek",
+    "mkdir",
+    "mknod",
+    "opendir",
+    "readdir",
+    "readdirplus",
+    "readlink",
+    "removexattr",
+    "rename",
+    "rmdir",
+    "setattr",
+    "setlk",
+    "setvolname",
+    "setxattr",
+    "statfs",
+    "symlink",
+    "unlink",
+];
+
+/// All of `struct v4l2_ioctl_ops` of include/media/v4l2-ioctl.h begin so, and nothing else does.
+const V4L2_IOCTL_OPS: &str = "vidioc_";
+
+/// The policy of an op that is known by its name.
+pub(crate) fn policy_of(name: &str) -> Option<Policy> {
+    if ALWAYS.contains(&name) {
+        return Some(Policy::Always);
+    }
+    let known = [FILE_OPERATIONS, V4L2_AND_MISC, FUSE].iter().any(|table| table.contains(&name))
+        || name.starts_with(V4L2_IOCTL_OPS);
+    known.then_some(Policy::Guarded)
+}
+
+/// Whether a name promises that something is given back: a default of `guarded` would silently
+/// skip that after unplug.
+pub(crate) fn sounds_like_release(name: &str) -> bool {
+    name.contains("release")
+        || name.contains("teardown")
+        || name.contains("tear_down")
+        || name.split('_').any(|word| matches!(word, "drop" | "close" | "destroy" | "forget"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_by_name() {
+        for name in ["read", "unlocked_ioctl", "compat_ioctl32", "lookup", "vidioc_qbuf"] {
+            assert_eq!(policy_of(name), Some(Policy::Guarded), "{name}");
+        }
+        for name in ["release", "releasedir", "flush", "fasync", "forget", "batch_forget"] {
+            assert_eq!(policy_of(name), Some(Policy::Always), "{name}");
+        }
+        for name in ["reed", "quiesce", "close", "new"] {
+            assert_eq!(policy_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn release_by_sound() {
+        for name in ["drop", "close", "destroy", "forget", "teardown", "vb2_fop_release"] {
+            assert!(sounds_like_release(name), "{name}");
+        }
+        for name in ["read", "dropped_frames", "enclosed", "forgettable"] {
+            assert!(!sounds_like_release(name), "{name}");
+        }
+    }
+}

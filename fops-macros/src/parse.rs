@@ -1,0 +1,350 @@
+//! Tokens to model. Headers and signatures are parsed, bodies are not: they stay the groups of
+//! tokens that they are, so that half-typed code is no error here and expansion stays cheap.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{
+    Attribute, FnArg, ItemImpl, LitStr, Meta, PatType, Signature, Token, Visibility,
+    parse::{ParseStream, Parser, discouraged::Speculative},
+};
+
+use crate::{
+    args::{self, BlockOptions, FopOptions},
+    diagnostics::Diagnostics,
+    model::{Block, Item, Method},
+};
+
+/// The names of our attributes, as they stand within an impl block.
+const HELPERS: &[&str] = &["access", "fop"];
+
+/// Parses the attribute's arguments and its item; without an outcome where that is no impl
+/// block, which is an error then.
+pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut Diagnostics) -> Option<Block> {
+    let (header, braces) = split(item.clone());
+    // An empty stand-in for the content: only the header is parsed here.
+    let mut empty = Group::new(Delimiter::Brace, TokenStream::new());
+    empty.set_span(braces.span());
+    let parsed = match syn::parse2::<ItemImpl>(quote!(#header #empty)) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            not_an_impl(item, error, diagnostics);
+            return None;
+        }
+    };
+    let (options, options_are_sound) = args::read::<BlockOptions>(arguments, diagnostics);
+    let (inner_attributes, items) = content(&braces, diagnostics);
+    Some(Block {
+        options,
+        options_are_sound,
+        attributes: parsed.attrs,
+        header,
+        generics: parsed.generics,
+        trait_: parsed.trait_.map(|(path, _)| path),
+        self_ty: *parsed.self_ty,
+        braces,
+        inner_attributes,
+        items,
+    })
+}
+
+/// The tokens of an item before its last braces, and these.
+fn split(item: TokenStream) -> (TokenStream, Group) {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    match tokens.pop() {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => (tokens.into_iter().collect(), group),
+        // An item that a macro was given: `$item`.
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None && tokens.is_empty() => {
+            split(group.stream())
+        }
+        last => {
+            tokens.extend(last);
+            let none = Group::new(Delimiter::Brace, TokenStream::new());
+            (tokens.into_iter().collect(), none)
+        }
+    }
+}
+
+/// Says where the attribute belongs.
+fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnostics) {
+    let first = item.clone().into_iter().next();
+    let item = syn::parse2::<syn::Item>(item);
+    let (keyword, what): (&dyn ToTokens, &str) = match &item {
+        Ok(syn::Item::Struct(item)) => (&item.struct_token, "a struct"),
+        Ok(syn::Item::Enum(item)) => (&item.enum_token, "an enum"),
+        Ok(syn::Item::Union(item)) => (&item.union_token, "a union"),
+        Ok(syn::Item::Trait(item)) => (&item.trait_token, "a trait"),
+        Ok(syn::Item::Fn(item)) => (&item.sig.fn_token, "a function"),
+        Ok(syn::Item::Mod(item)) => (&item.mod_token, "a module"),
+        Ok(_) => (&first, "this item"),
+        Err(_) => return diagnostics.syntax(error),
+    };
+    diagnostics
+        .error(keyword, format_args!("`#[guarded_fops]` guards the operations of an impl block, not {what}"))
+        .help("put it on the `impl` block that holds the operations");
+}
+
+/// The items of the block.
+fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Attribute>, Vec<Item>) {
+    let parser = |input: ParseStream| {
+        let attributes = Attribute::parse_inner(input)?;
+        let mut items = Vec::new();
+        while !input.is_empty() {
+            items.push(item(input, diagnostics)?);
+        }
+        Ok((attributes, items))
+    };
+    match parser.parse2(braces.stream()) {
+        Ok(content) => content,
+        Err(error) => {
+            diagnostics.syntax(error);
+            let rest = without_helpers(braces.stream());
+            (Vec::new(), vec![Item::Other(rest)])
+        }
+    }
+}
+
+/// The next item. What cannot be parsed is recorded and passed on up to where an item may end.
+fn item(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Item> {
+    let ahead = input.fork();
+    match begin(&ahead) {
+        Ok(Beginning::Method(head)) => {
+            if let Some(body) = body(&ahead) {
+                input.advance_to(&ahead);
+                return Ok(Item::Method(Box::new(method(*head, body, diagnostics))));
+            }
+            // rustc says well that a method of an impl has a body.
+        }
+        Ok(Beginning::Other(attributes)) => {
+            for attribute in attributes.iter().filter(|attribute| is(attribute, "fop")) {
+                diagnostics.error(attribute, "`#[fop]` sets the policy of a method, this is none");
+            }
+        }
+        Ok(Beginning::Macro(path)) => {
+            diagnostics
+                .error(
+                    path,
+                    "`#[guarded_fops]` cannot see the operations that a macro would produce here, \
+                     they would run unguarded",
+                )
+                .help("write them out, or let the macro produce the whole impl block");
+        }
+        Err(error) => diagnostics.syntax(error),
+    }
+    let is_constant = matches!(begin(&input.fork()), Ok(Beginning::Other(_)));
+    Ok(Item::Other(without_helpers(rest_of_item(input, is_constant)?)))
+}
+
+/// What an item turns out to be.
+enum Beginning {
+    Method(Box<Head>),
+    /// A constant or a type.
+    Other(Vec<Attribute>),
+    /// A macro call, by its path.
+    Macro(syn::Path),
+}
+
+/// A method up to its body.
+struct Head {
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    defaultness: Option<Token![default]>,
+    signature: Signature,
+}
+
+fn begin(input: ParseStream) -> syn::Result<Beginning> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    let visibility: Visibility = input.parse()?;
+    let is_default = input.peek(Token![default]) && !input.peek2(Token![!]);
+    let defaultness = if is_default { Some(input.parse()?) } else { None };
+    if is_signature(&input.fork()) {
+        return Ok(Beginning::Method(Box::new(Head {
+            attributes,
+            visibility,
+            defaultness,
+            signature: input.parse()?,
+        })));
+    }
+    if input.peek(Token![const]) || input.peek(Token![type]) {
+        return Ok(Beginning::Other(attributes));
+    }
+    let path = input.call(syn::Path::parse_mod_style)?;
+    input.parse::<Token![!]>()?;
+    Ok(Beginning::Macro(path))
+}
+
+/// Whether qualifiers and then `fn` follow.
+fn is_signature(input: ParseStream) -> bool {
+    fn qualifier(input: ParseStream) -> syn::Result<bool> {
+        Ok(input.parse::<Option<Token![const]>>()?.is_some()
+            || input.parse::<Option<Token![async]>>()?.is_some()
+            || input.parse::<Option<Token![unsafe]>>()?.is_some()
+            || input.parse::<Option<Token![extern]>>()?.is_some()
+            || input.parse::<Option<LitStr>>()?.is_some())
+    }
+    while let Ok(true) = qualifier(input) {}
+    input.peek(Token![fn])
+}
+
+/// The body, also where it is a macro's fragment, which stands in a group without delimiters.
+fn body(input: ParseStream) -> Option<Group> {
+    fn braces(tree: TokenTree) -> Option<Group> {
+        match tree {
+            TokenTree::Group(group) => match group.delimiter() {
+                Delimiter::Brace => Some(group),
+                Delimiter::None => braces(group.stream().into_iter().next()?),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+    braces(input.parse().ok()?)
+}
+
+/// The tokens up to where this item may end: a semicolon, or braces unless it `is_constant`.
+fn rest_of_item(input: ParseStream, is_constant: bool) -> syn::Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() {
+        let tree: TokenTree = input.parse()?;
+        let ends = match &tree {
+            TokenTree::Punct(punct) => punct.as_char() == ';',
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace && !is_constant,
+            _ => false,
+        };
+        tokens.extend([tree]);
+        if ends {
+            break;
+        }
+    }
+    Ok(tokens)
+}
+
+/// Takes what is ours out of a method: `#[fop]`s, and the `#[access]` parameters.
+fn method(head: Head, body: Group, diagnostics: &mut Diagnostics) -> Method {
+    let before = diagnostics.count();
+    let Head { mut attributes, visibility, defaultness, mut signature } = head;
+    reject_cfg_attr(&mut attributes, diagnostics);
+    let fops: Vec<Attribute> = attributes.extract_if(.., |attribute| is(attribute, "fop")).collect();
+    for again in fops.iter().skip(1) {
+        diagnostics
+            .error(again, format_args!("a second `#[fop]` on `{}`", signature.ident))
+            .help("one `#[fop(..)]` takes all options");
+    }
+    let options = match fops.first().map(|fop| &fop.meta) {
+        Some(Meta::List(list)) if !list.tokens.is_empty() => {
+            args::read::<FopOptions>(list.tokens.clone(), diagnostics).0
+        }
+        Some(other) => {
+            diagnostics
+                .error(other, "`#[fop]` says nothing without options")
+                .help("`#[fop(guarded)]`, `#[fop(always)]` or `#[fop(unguarded, reason = \"..\")]`");
+            FopOptions::default()
+        }
+        None => FopOptions::default(),
+    };
+    let mut access = Vec::new();
+    for mut input in std::mem::take(&mut signature.inputs) {
+        match &mut input {
+            FnArg::Typed(parameter) => {
+                reject_cfg_attr(&mut parameter.attrs, diagnostics);
+                if take_access(parameter, diagnostics) {
+                    access.push(parameter.clone());
+                    continue;
+                }
+            }
+            FnArg::Receiver(receiver) => {
+                for culprit in receiver.attrs.extract_if(.., |attribute| is(attribute, "access")) {
+                    diagnostics
+                        .error(culprit, "`self` is the device, not the access to its resources")
+                        .help("give the access a parameter: `#[access] hw: &Access<'_, ..>`");
+                }
+            }
+        }
+        signature.inputs.push(input);
+    }
+    Method {
+        attributes,
+        visibility,
+        defaultness,
+        signature,
+        access,
+        options,
+        body,
+        sound: diagnostics.count() == before,
+    }
+}
+
+/// Whether the parameter is marked `#[access]`; the mark is taken off.
+fn take_access(parameter: &mut PatType, diagnostics: &mut Diagnostics) -> bool {
+    let mut marks = parameter.attrs.extract_if(.., |attribute| is(attribute, "access"));
+    let Some(first) = marks.next() else {
+        return false;
+    };
+    if !matches!(first.meta, Meta::Path(_)) {
+        diagnostics.error(&first.meta, "`#[access]` takes no arguments");
+    }
+    for again in marks {
+        diagnostics.error(again, "this parameter is marked `#[access]` twice");
+    }
+    true
+}
+
+/// Takes off `#[cfg_attr(.., fop(..))]` and says why it cannot work.
+fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
+    let hides_helper = |attribute: &mut Attribute| match &attribute.meta {
+        Meta::List(list) if attribute.path().is_ident("cfg_attr") => {
+            let mut tokens = list.tokens.clone().into_iter();
+            tokens.any(|tree| matches!(tree, TokenTree::Ident(name) if HELPERS.iter().any(|helper| name == helper)))
+        }
+        _ => false,
+    };
+    for culprit in attributes.extract_if(.., hides_helper) {
+        diagnostics
+            .error(culprit, "`#[guarded_fops]` runs before `cfg_attr` is decided, and cannot see what it hides")
+            .help("write the method twice, under `#[cfg(..)]` and under `#[cfg(not(..))]`");
+    }
+}
+
+/// Whether this is the attribute of that name, however it is qualified.
+pub(crate) fn is(attribute: &Attribute, name: &str) -> bool {
+    let last = attribute.path().segments.last();
+    last.is_some_and(|segment| segment.ident == name)
+}
+
+/// Source that is passed on unparsed, without our attributes: nobody else would understand them.
+pub(crate) fn without_helpers(tokens: TokenStream) -> TokenStream {
+    without_attributes(tokens, HELPERS)
+}
+
+/// Tokens without the attributes of these names.
+pub(crate) fn without_attributes(tokens: TokenStream, names: &[&str]) -> TokenStream {
+    let mut kept = Vec::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(tree) = tokens.next() {
+        match (tree, tokens.peek()) {
+            (TokenTree::Punct(hash), Some(TokenTree::Group(brackets)))
+                if hash.as_char() == '#' && is_attribute(brackets, names) =>
+            {
+                tokens.next();
+            }
+            (TokenTree::Group(group), _) => {
+                let inside = without_attributes(group.stream(), names);
+                let mut clean = Group::new(group.delimiter(), inside);
+                clean.set_span(group.span());
+                kept.push(TokenTree::Group(clean));
+            }
+            (tree, _) => kept.push(tree),
+        }
+    }
+    kept.into_iter().collect()
+}
+
+/// Whether these are the brackets of an attribute of one of the names: `[a::b::name ..]`.
+fn is_attribute(brackets: &Group, names: &[&str]) -> bool {
+    let path = brackets.stream().into_iter().map_while(|tree| match tree {
+        TokenTree::Ident(ident) => Some(Some(ident)),
+        TokenTree::Punct(punct) if punct.as_char() == ':' => Some(None),
+        _ => None,
+    });
+    let last = path.flatten().last();
+    brackets.delimiter() == Delimiter::Bracket && last.is_some_and(|ident| names.iter().any(|name| ident == name))
+}

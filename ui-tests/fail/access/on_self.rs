@@ -1,0 +1,14 @@
+use fops_runtime::{DeviceLifetime, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime)]
+impl Device {
+    fn read(#[access] &self) -> Result<u8> {
+        Ok(0)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use fops_runtime::{Access, DeviceLifetime, Result, guarded_fops};
+
+struct Hw {
+    status: u8,
+}
+
+struct Device {
+    lifetime: DeviceLifetime<Hw>,
+}
+
+#[guarded_fops(lifetime = lifetime)]
+impl Device {
+    fn read(&self, #[access] hw: Option<&Access<'_, Hw>>) -> Result<u8> {
+        Ok(hw.map_or(0, |hw| hw.status))
+    }
+}
+
+fn main() {}

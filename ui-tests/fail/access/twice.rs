@@ -1,0 +1,22 @@
+use fops_runtime::{Access, DeviceLifetime, Result, guarded_fops};
+
+struct Hw {
+    status: u8,
+}
+
+struct Device {
+    lifetime: DeviceLifetime<Hw>,
+}
+
+#[guarded_fops(lifetime = lifetime)]
+impl Device {
+    fn read(&self, #[access] hw: &Access<'_, Hw>, #[access] again: &Access<'_, Hw>) -> Result<u8> {
+        Ok(hw.status + again.status)
+    }
+
+    fn write(&self, #[access] #[access] hw: &Access<'_, Hw>) -> Result<u8> {
+        Ok(hw.status)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use fops_runtime::{DeviceLifetime, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetimes)]
+impl Device {
+    fn read(&self) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn write(&self) -> Result<usize> {
+        Ok(0)
+    }
+}
+
+fn main() {}

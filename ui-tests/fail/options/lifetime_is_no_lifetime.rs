@@ -1,0 +1,19 @@
+use fops_runtime::{DeviceLifetime, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+    queue: Vec<u8>,
+}
+
+#[guarded_fops(lifetime = queue)]
+impl Device {
+    fn read(&self) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn write(&self) -> Result<usize> {
+        Ok(0)
+    }
+}
+
+fn main() {}

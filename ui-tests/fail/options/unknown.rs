@@ -1,0 +1,20 @@
+//! The right name is suggested where one is near, and the options that are right still count.
+use fops_runtime::{DeviceLifetime, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetyme = lifetime, unplug(stopp = quiesce, wake = kick), resources = u8)]
+impl Device {
+    fn read(&self) -> Result<usize> {
+        Ok(0)
+    }
+
+    #[fop(unguraded, reason = "touches no device resources")]
+    fn llseek(&self) -> u64 {
+        0
+    }
+}
+
+fn main() {}

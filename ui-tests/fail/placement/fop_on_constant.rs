@@ -1,0 +1,17 @@
+use fops_runtime::{DeviceLifetime, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime)]
+impl Device {
+    #[fop(guarded)]
+    const LIMIT: usize = { 5 };
+
+    fn read(&self) -> Result<usize> {
+        Ok(Self::LIMIT)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use fops_runtime::{DeviceLifetime, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime)]
+impl Device {
+    #[fop(guarded, always)]
+    fn read(&self) -> Result<usize> {
+        Ok(0)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,24 @@
+use fops_runtime::{DeviceLifetime, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime)]
+impl Device {
+    fn read(&self) -> u32 {
+        0
+    }
+
+    fn write(&self) {}
+
+    fn ioctl(&self) -> impl Iterator<Item = u8> + use<> {
+        [1].into_iter()
+    }
+
+    fn mmap(&self) -> Result<u8, String> {
+        Ok(0)
+    }
+}
+
+fn main() {}
