@@ -158,7 +158,22 @@ fn lifetime(options: &BlockOptions, device: &TokenStream) -> Option<TokenStream>
             None => path.to_token_stream(),
         });
     }
-    Some(replace_self(expression.to_token_stream(), device))
+    Some(replace_self(operand(expression), device))
+}
+
+/// The expression in a form that `.field` or `.method()` may follow.
+fn operand(expression: &Expr) -> TokenStream {
+    let expression = ungrouped(expression);
+    match expression {
+        Expr::Path(_)
+        | Expr::Call(_)
+        | Expr::MethodCall(_)
+        | Expr::Field(_)
+        | Expr::Index(_)
+        | Expr::Paren(_)
+        | Expr::Macro(_) => expression.to_token_stream(),
+        _ => quote!((#expression)),
+    }
 }
 
 /// The expression with `device` for each `self`, except where that begins a path.

@@ -2,7 +2,7 @@
 use std::sync::Mutex;
 
 use fops_runtime::{
-    fop, guarded_fops, key, Access, Cause, DeviceLifetime, Errno, File, FileOperations, Guarded, Policy, PollEvents,
+    guarded_fops, key, Access, Cause, DeviceLifetime, Errno, File, FileOperations, Guarded, Policy, PollEvents,
     PollTable, Result, SeekFrom, Unplug, UserSliceWriter,
 };
 
@@ -68,17 +68,17 @@ fn main() {
     let new = File::default();
     let state = vin.open(&new).unwrap();
     let file = new.with_state(state);
-    let table = PollTable::default();
+    let table = PollTable::none(PollEvents::IN);
     assert_eq!(read(&vin, &file), Ok((1, 3)));
     assert_eq!(vin.poll(&file, &table), PollEvents::IN);
-    vin.release(File::default().with_state(2));
+    vin.release(File::<()>::default().with_state(2));
 
     let hw = vin.unplug(Cause::Removal).unwrap();
     assert_eq!(hw.status, 3);
     assert_eq!(*vin.stopped.lock().unwrap(), Some((3, Cause::Removal)));
     assert_eq!(read(&vin, &file), Err(Errno::ENODEV));
     assert_eq!(vin.poll(&file, &table), PollEvents::ERR | PollEvents::HUP | PollEvents::PRI);
-    assert_eq!(vin.open(&File::default()), Err(Errno::ENODEV));
+    assert_eq!(vin.open(&File::<()>::default()), Err(Errno::ENODEV));
     assert_eq!(vin.llseek(&file, SeekFrom::Start(0)), Ok(7));
     vin.release(file);
     assert_eq!(*vin.released.lock().unwrap(), [(true, 2), (false, 1)]);

@@ -77,7 +77,7 @@ impl<'a> Read<'a> for Named<'_> {
 fn main() {
     let lifetime = DeviceLifetime::new(Hw { id: 3, bus: Pci });
     let vin = Vin::<Pci, 4> { inner: Inner { lifetime } };
-    assert_eq!(vin.write(&File::default(), UserSliceReader::default()), Ok(7));
+    assert_eq!(vin.write(&File::default(), UserSliceReader::new(&[], 0)), Ok(7));
     let _: Hw<Pci> = vin.unplug(Cause::Unbind).unwrap();
     let ops = <Vin<Pci, 4> as Guarded<{ key("FileOperations") }>>::OPS;
     assert_eq!(ops.iter().map(|op| op.name()).collect::<Vec<_>>(), ["open", "write", "fsync"]);

@@ -131,7 +131,9 @@ impl RcarVin {
         for _ in 0..STOP_TRIES {
             hw.mmio.write(VNFC_REG, 0);
             hw.mmio.write(VNMC_REG, hw.mmio.read(VNMC_REG) & !VNMC_ME);
-            stopped = hw.mmio.read(VNMS_REG) & VNMS_CA == 0;
+            let status = hw.mmio.read(VNMS_REG);
+            // All ones: the hardware is gone, and will not write either.
+            stopped = status & VNMS_CA == 0 || status == u32::MAX;
             if stopped {
                 break;
             }
@@ -188,7 +190,8 @@ fn setup(hw: &VinHw, settings: &Settings) {
     // Acknowledge what is left from before, then listen to the start and the end of frames.
     mmio.write(VNINTS_REG, u32::MAX);
     mmio.write(VNIE_REG, VNIE_EFE | VNIE_VFE);
-    let input = if format.is_yuv() { VNMC_INF_YUV16 | VNMC_BPS } else { VNMC_INF_RGB888 };
+    // The sensor sends YCbCr: bypass the conversion, or have it make RGB.
+    let input = VNMC_INF_YUV16 | if format.is_yuv() { VNMC_BPS } else { 0 };
     mmio.write(VNMC_REG, input | VNMC_IM_ODD_EVEN | VNMC_VUP | VNMC_ME);
 }
 

@@ -55,6 +55,9 @@ impl PixelFormat {
     }
 
     /// The text that `VIDIOC_ENUM_FMT` answers, as `v4l_fill_fmtdesc` words it.
+    ///
+    /// Later kernels write `Y/UV` for `Y/CbCr`. v4l2-compliance wants the words of its own time; these are
+    /// those of version 1.22.
     pub const fn description(self) -> &'static str {
         match self {
             PixelFormat::Yuyv => "YUYV 4:2:2",

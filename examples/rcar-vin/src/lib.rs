@@ -7,6 +7,7 @@ pub mod core;
 pub mod dma;
 pub mod format;
 pub mod ioctls;
+pub mod machine;
 pub mod picture;
 pub mod queue;
 pub mod regs;

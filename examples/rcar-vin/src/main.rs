@@ -1,2 +1,83 @@
-//! The driver.
-fn main() {}
+//! The rcar-vin driver as a program: shows what unplug does, or serves the device to other programs.
+mod commands;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A V4L2 capture driver that can be unplugged under its users.
+///
+/// Without a command it shows the main job: clients stream and sleep, the devices are unbound under them, and
+/// everybody's fate is printed. Nothing has to be set up for that.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "RUST_LOG=info shows what the driver and the host do, RUST_LOG=debug each failed ioctl."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the device as files until Ctrl-C, which unplugs it and unmounts.
+    Serve {
+        /// An empty directory to mount on [default: a new one under the temporary directory]
+        #[arg(long, value_name = "DIR")]
+        mount: Option<PathBuf>,
+        /// Let other users open the device.
+        #[arg(long)]
+        allow_other: bool,
+        #[command(flatten)]
+        sensor: Sensor,
+    },
+    /// Run a command that sees the device as /dev/video0.
+    ///
+    /// In a private mount namespace: unmodified programs such as v4l2-ctl work. The root of the served files is in
+    /// RCAR_VIN_ROOT, so that the command can write to
+    /// $RCAR_VIN_ROOT/sys/bus/platform/drivers/rcar-vin/unbind. Exits as the command does.
+    Exec {
+        #[command(flatten)]
+        sensor: Sensor,
+        /// The command and its arguments.
+        #[arg(last = true, required = true, value_name = "CMD")]
+        command: Vec<std::ffi::OsString>,
+    },
+    /// Print the table of operations with their policies.
+    Ops,
+    /// One client of the demonstration.
+    #[command(hide = true)]
+    Client {
+        #[arg(long)]
+        role: rcar_vin::client::Role,
+        path: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Sensor {
+    /// Make the sensor stop delivering frames, so that DQBUF sleeps.
+    #[arg(long)]
+    stall: bool,
+    /// Frames a second.
+    #[arg(long, default_value_t = 30.0, value_name = "FPS")]
+    frame_rate: f64,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    let result = match cli.command {
+        None => commands::demo::run(),
+        Some(Command::Serve { mount, allow_other, sensor }) => commands::serve::run(mount, allow_other, &sensor),
+        Some(Command::Exec { sensor, command }) => commands::exec::run(&command, &sensor),
+        Some(Command::Ops) => commands::ops::run(),
+        Some(Command::Client { role, path }) => commands::client::run(role, &path),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("rcar-vin: {error}");
+        ExitCode::from(commands::FAILED)
+    })
+}

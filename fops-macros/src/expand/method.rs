@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Block as RustBlock, Expr, PatType, Type, parse::Parser, spanned::Spanned};
 
-use super::{Runtime, arguments, descriptor, lifetime, ungrouped};
+use super::{Runtime, arguments, descriptor, lifetime, operand, ungrouped};
 use crate::{
     model::{Block, Method, plain_name},
     ops::Policy,
@@ -42,21 +42,6 @@ fn section(block: &Block, method: &Method) -> Option<TokenStream> {
         (None, None, None) => return None,
     };
     lifetime(&block.options, &device)
-}
-
-/// An expression that `.field` may follow.
-fn operand(expression: &Expr) -> TokenStream {
-    let expression = ungrouped(expression);
-    match expression {
-        Expr::Path(_)
-        | Expr::Call(_)
-        | Expr::MethodCall(_)
-        | Expr::Field(_)
-        | Expr::Index(_)
-        | Expr::Paren(_)
-        | Expr::Macro(_) => expression.to_token_stream(),
-        _ => quote!((#expression)),
-    }
 }
 
 /// The statements that open the section and lend the access.

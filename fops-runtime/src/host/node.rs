@@ -10,7 +10,7 @@ use crate::{
 };
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ pub struct Node {
     device: Box<dyn AnyDevice>,
     memory: Option<Arc<BufferMemory>>,
     registration: Registration,
+    running: AtomicUsize,
     answers: Mutex<Vec<Answer>>,
 }
 
@@ -52,7 +53,15 @@ impl Node {
     {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Relaxed);
-        Self { name, id, device: Box::new(Device(device)), memory, registration, answers: Mutex::default() }
+        Self {
+            name,
+            id,
+            device: Box::new(Device(device)),
+            memory,
+            registration,
+            running: AtomicUsize::new(0),
+            answers: Mutex::default(),
+        }
     }
 
     /// Its name in `/dev`.
@@ -78,6 +87,11 @@ impl Node {
     /// How many files are open on it.
     pub fn open_files(&self) -> usize {
         self.registration.open_files()
+    }
+
+    /// How many operations run on its files now, those that sleep included.
+    pub fn running(&self) -> usize {
+        self.running.load(Relaxed)
     }
 
     /// The operations that were in flight when unplug began and have answered since, in their order.
@@ -109,11 +123,14 @@ impl Node {
     /// Runs one operation: a panic is `EIO`, and an answer given after unplug began is noted.
     fn run<T>(&self, call: &'static str, operation: impl FnOnce() -> Result<T>) -> Result<T> {
         let began = Instant::now();
+        // A number to look at: nothing is ordered by it.
+        self.running.fetch_add(1, Relaxed);
         // What the driver leaves half done is its own; the section is given back by unwinding.
         let result = catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|_| {
             tracing::error!(node = self.name, call, "the operation panicked; the caller gets EIO");
             Err(Errno::EIO)
         });
+        self.running.fetch_sub(1, Relaxed);
         if self.device.is_unplugged()
             && let Some(flag) = self.device.unplug_began()
             && began < flag

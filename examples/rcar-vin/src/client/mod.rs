@@ -1,7 +1,9 @@
 //! A V4L2 program: what a camera application does, on a real node or on one of this process.
 mod file;
+mod role;
 
 pub use file::{Mapped, RealFile, VideoFile};
+pub use role::{Fate, Last, Role};
 
 use crate::ioctls::*;
 use crate::uapi::*;

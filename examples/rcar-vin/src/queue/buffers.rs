@@ -3,7 +3,13 @@
 use fops_runtime::{Errno, Result};
 
 use super::{BufferState, Completion, MAX_BUFFERS, MIN_QUEUED_BUFFERS, MIN_REQBUFS_ALLOCATION, PAGE, Queue, Slot};
-use crate::uapi::{Buffer, CreateBuffers, V4L2_BUF_CAP_SUPPORTS_MMAP, v4l2_requestbuffers, zeroed};
+use crate::uapi::{
+    Buffer, CreateBuffers, V4L2_BUF_CAP_SUPPORTS_MMAP, V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS, v4l2_requestbuffers, zeroed,
+};
+
+/// What the queue can do. Orphaned buffers: they may be freed while they are mapped, since the memory of the
+/// node outlives them; what is mapped then shows whatever comes to lie there.
+pub(super) const CAPABILITIES: u32 = V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS;
 
 impl Queue {
     /// `VIDIOC_REQBUFS`, for pictures of `sizeimage` bytes.
@@ -21,7 +27,7 @@ impl Queue {
         *request = v4l2_requestbuffers {
             type_: request.type_,
             memory: request.memory,
-            capabilities: V4L2_BUF_CAP_SUPPORTS_MMAP,
+            capabilities: CAPABILITIES,
             ..zeroed()
         };
         self.cancel();
@@ -47,7 +53,7 @@ impl Queue {
     pub fn create_bufs(&mut self, file: u64, request: &mut CreateBuffers, sizeimage: u32) -> Result {
         let allowed = self.check_memory_type(request.format.type_, request.memory);
         request.index = self.buffers.len() as u32;
-        request.capabilities = V4L2_BUF_CAP_SUPPORTS_MMAP;
+        request.capabilities = CAPABILITIES;
         request.flags = 0;
         if request.count == 0 {
             // "just check if memory and type are valid"

@@ -54,7 +54,7 @@ pub enum BufferState {
     Error,
 }
 
-/// Who may be asked what `poll(2)` answers.
+/// What `poll(2)` makes of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Nothing is set up: not streaming, and no buffers. To poll for reading now is to start reading.

@@ -67,7 +67,7 @@ fn reqbufs_makes_at_least_and_at_most() {
         let mut request = v4l2_requestbuffers { flags: 0xff, reserved: [1; 3], ..request(asked) };
         queue.reqbufs(A, &mut request, SIZE).unwrap();
         assert_eq!((request.count, queue.len()), (given, given as usize));
-        assert_eq!(request.capabilities, V4L2_BUF_CAP_SUPPORTS_MMAP);
+        assert_eq!(request.capabilities, super::buffers::CAPABILITIES);
         assert_eq!((request.flags, request.reserved), (0, [0; 3]));
     }
     let mut queue = queue(4);

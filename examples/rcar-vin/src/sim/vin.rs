@@ -215,7 +215,7 @@ impl Hardware {
             if !self.expose(&frame) {
                 continue;
             }
-            let written = pixels.is_empty() || self.iommu.write(frame.address, pixels);
+            let written = frame.layout.map(|_| self.iommu.write(frame.address, pixels));
             number += 1;
             if self.end_of_frame(&frame, written) {
                 self.irq.raise();
@@ -267,18 +267,25 @@ impl Hardware {
         false
     }
 
-    /// Ends the frame; whether that raises the interrupt.
-    fn end_of_frame(&self, frame: &Frame, written: bool) -> bool {
+    /// Ends the frame; whether that raises the interrupt. `written` is whether memory was where the registers
+    /// said, or [`None`] if they described no picture.
+    fn end_of_frame(&self, frame: &Frame, written: Option<bool>) -> bool {
         let mut state = self.block.lock();
         if state.life != frame.life {
             // Gone in the meantime, and the driver may have unmapped the buffer: not its fault.
             return false;
         }
-        if written {
-            self.frames.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.dma_faults.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(device = self.name, "IOMMU fault: DMA to {:#x}, which is not mapped", frame.address);
+        let (name, address) = (self.name, frame.address);
+        match written {
+            Some(true) => _ = self.frames.fetch_add(1, Ordering::Relaxed),
+            Some(false) => {
+                self.dma_faults.fetch_add(1, Ordering::Relaxed);
+                tracing::error!("{name}: IOMMU fault: DMA to {address:#x}, which is not mapped");
+            }
+            None => {
+                let (vnmc, vndmr) = (state.get(VNMC_REG), state.get(VNDMR_REG));
+                tracing::error!("{name}: no picture: VNMC {vnmc:#x} and VNDMR {vndmr:#x} with this window make none");
+            }
         }
         if state.get(VNFC_REG) & VNFC_S_FRAME != 0 {
             let rest = state.get(VNFC_REG) & !VNFC_S_FRAME;

@@ -1,0 +1,72 @@
+//! `serve`: the device as files, until Ctrl-C.
+use super::Outcome;
+use crate::Sensor;
+use fops_runtime::host::fuse::{Options, Server};
+use rcar_vin::core::{DEVICE, DRIVER};
+use rcar_vin::machine::Machine;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(crate) fn run(mount: Option<PathBuf>, allow_other: bool, sensor: &Sensor) -> Outcome {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let machine = super::machine(sensor)?;
+    let place = Place::new(mount)?;
+    let server = mount_at(&machine, place.path(), allow_other)?;
+    let root = place.path().display();
+    println!("serving {DEVICE} at {root} (mmap: {})", server.mmap());
+    println!("  the node     {root}/dev/video0");
+    println!("  unplug it    echo {DEVICE} > {root}/sys/bus/platform/drivers/{DRIVER}/unbind");
+    println!("  plug it in   echo {DEVICE} > {root}/sys/bus/platform/drivers/{DRIVER}/bind");
+    println!("  stop         Ctrl-C");
+    println!("for v4l-utils, which look for a device node: rcar-vin exec -- v4l2-ctl --stream-mmap --stream-count=30");
+    signals.forever().next();
+    println!("unplugging");
+    machine.unbind_all()?;
+    drop(server);
+    let faults = machine.faults();
+    faults.iter().for_each(|fault| println!("{fault}"));
+    Ok(ExitCode::from(u8::from(!faults.is_empty())))
+}
+
+/// Mounts the machine's files at `root`.
+pub(super) fn mount_at(machine: &Machine, root: &Path, allow_other: bool) -> Result<Server, Box<dyn Error>> {
+    // What v4l-utils read to learn that a file, which has no device number, is a video node.
+    let uevent = "MAJOR=81\nMINOR=0\nDEVNAME=video0\n";
+    let options = Options::new().allow_other(allow_other).char_uevent(uevent);
+    Ok(Server::mount(root, &machine.bus, options)?)
+}
+
+/// Where to mount: a directory of the user's, or a new one that goes with this.
+pub(super) enum Place {
+    Given(PathBuf),
+    New(PathBuf),
+}
+
+impl Place {
+    pub(super) fn new(given: Option<PathBuf>) -> Result<Self, Box<dyn Error>> {
+        if let Some(path) = given {
+            return Ok(Self::Given(path));
+        }
+        let path = std::env::temp_dir().join(format!("rcar-vin-{}", std::process::id()));
+        std::fs::create_dir(&path).map_err(|error| format!("cannot create {}: {error}", path.display()))?;
+        Ok(Self::New(path))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Given(path) | Self::New(path) => path,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::New(path) = self {
+            // Empty, once it is unmounted; if not, better left than lost.
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The small sysfs: what is in `sys`, and what a write to `bind` and `unbind` does.
+use super::tree::{Child, Entry};
+use crate::host::Bus;
+use crate::{Errno, Result};
+use std::sync::Arc;
+
+/// A file of a driver that takes a device's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Attribute {
+    driver: String,
+    action: Action,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Bind,
+    Unbind,
+}
+
+impl Attribute {
+    /// One `write(2)`: the device's name, with or without a newline.
+    ///
+    /// A writer that is killed gets `EINTR`; what it began goes on.
+    pub(super) fn write(&self, bus: &Arc<Bus>, data: &[u8]) -> Result {
+        let device = std::str::from_utf8(data).map_err(|_| Errno::ENODEV)?;
+        let device = device.strip_suffix('\n').unwrap_or(device);
+        match self.action {
+            Action::Bind => bus.bind(&self.driver, device),
+            Action::Unbind => bus.unbind(&self.driver, device)?.wait().map(|_| ()),
+        }
+    }
+}
+
+/// What is in a directory below `sys`; nothing where there is no such directory.
+pub(super) fn children(bus: &Bus, char_uevent: Option<&str>, path: &[&str]) -> Vec<Child> {
+    let directory = |name: &str| Child::new(name, Entry::Directory);
+    match *path {
+        [] => {
+            let mut children = vec![directory("bus"), directory("devices")];
+            children.extend(char_uevent.map(|_| directory("dev")));
+            children
+        }
+        ["bus"] | ["devices"] => vec![directory(bus.name())],
+        ["bus", name] if name == bus.name() => vec![directory("devices"), directory("drivers")],
+        ["bus", name, "devices"] if name == bus.name() => bus
+            .device_names()
+            .into_iter()
+            .map(|(device, _)| Child::link(&device, format!("../../../devices/{name}/{device}")))
+            .collect(),
+        ["bus", name, "drivers"] if name == bus.name() => {
+            bus.drivers().into_iter().map(|(driver, _)| directory(&driver)).collect()
+        }
+        ["bus", name, "drivers", driver] if name == bus.name() => driver_children(bus, driver),
+        ["devices", name] if name == bus.name() => {
+            bus.device_names().into_iter().map(|(device, _)| directory(&device)).collect()
+        }
+        ["devices", name, device] if name == bus.name() => device_children(bus, device),
+        ["dev"] if char_uevent.is_some() => vec![directory("char")],
+        ["dev", "char"] if char_uevent.is_some() => vec![directory("0:0")],
+        ["dev", "char", "0:0"] => {
+            char_uevent.into_iter().map(|text| Child::new("uevent", Entry::Text(text.into()))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn driver_children(bus: &Bus, driver: &str) -> Vec<Child> {
+    let Some((driver, devices)) = bus.drivers().into_iter().find(|(name, _)| name == driver) else {
+        return Vec::new();
+    };
+    let attribute = |name: &str, action| {
+        Child::new(name, Entry::Attribute(Attribute { driver: driver.clone(), action }))
+    };
+    let mut children = vec![attribute("bind", Action::Bind), attribute("unbind", Action::Unbind)];
+    let link = |device: String| Child::link(&device, format!("../../../../devices/{}/{device}", bus.name()));
+    children.extend(devices.into_iter().map(link));
+    children
+}
+
+fn device_children(bus: &Bus, device: &str) -> Vec<Child> {
+    let Some((_, driver)) = bus.device_names().into_iter().find(|(name, _)| name == device) else {
+        return Vec::new();
+    };
+    let uevent = driver.as_ref().map(|driver| format!("DRIVER={driver}\n")).unwrap_or_default();
+    let mut children = vec![
+        Child::new("uevent", Entry::Text(uevent)),
+        Child::link("subsystem", format!("../../../bus/{}", bus.name())),
+    ];
+    let link = |driver| Child::link("driver", format!("../../../bus/{}/drivers/{driver}", bus.name()));
+    children.extend(driver.map(link));
+    children
+}
