@@ -3,9 +3,9 @@
 //! darling reads the lists, knows the names and suggests the right one; the types of the values
 //! are ours, so that each says what it wants in the words of this crate.
 
-use darling::{FromMeta, ast::NestedMeta, util::SpannedValue};
+use darling::{FromMeta, ast::NestedMeta};
 use proc_macro2::{Ident, Span, TokenStream};
-use syn::{Expr, ExprLit, Lit, LitStr, Meta, Path, Type};
+use syn::{Expr, ExprLit, Lit, LitStr, Meta, Path, Type, spanned::Spanned};
 
 use crate::{
     diagnostics::{Diagnostics, written},
@@ -23,7 +23,7 @@ pub(crate) struct BlockOptions {
     /// The answer of a guarded op once the device is gone.
     pub(crate) unplugged: Option<Code>,
     /// Asks for an impl of `Unplug`.
-    pub(crate) unplug: Option<SpannedValue<UnplugOptions>>,
+    pub(crate) unplug: Option<Asked>,
     /// The type of the resources, where no `#[access]` says it.
     pub(crate) resources: Option<Type>,
     /// The key of the table of ops.
@@ -35,10 +35,10 @@ pub(crate) struct BlockOptions {
     pub(crate) runtime: Option<Path>,
 }
 
-/// `unplug(..)`.
+/// What stands in `unplug(..)`.
 #[derive(Default, FromMeta)]
 #[darling(default)]
-pub(crate) struct UnplugOptions {
+pub(crate) struct UnplugHooks {
     /// The method that stops the hardware.
     pub(crate) stop: Option<Hook>,
     /// The method that wakes what only the driver knows of.
@@ -71,16 +71,16 @@ impl FopOptions {
 
 /// Reads a list of options; those that are right are kept where others are wrong, so that one
 /// mistake does not bring errors about what it left unsaid.
-pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (T, bool) {
+pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, diagnostics: &mut Diagnostics) -> T {
     let mut items = match NestedMeta::parse_meta_list(tokens) {
         Ok(items) => items,
         Err(error) => {
             diagnostics.syntax(error);
-            return (T::default(), false);
+            return T::default();
         }
     };
     let error = match T::from_list(&items) {
-        Ok(options) => return (options, true),
+        Ok(options) => return options,
         Err(error) => error,
     };
     diagnostics.options(error);
@@ -92,7 +92,7 @@ pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, diagnostics: &mut
         }
         first && T::from_list(std::slice::from_ref(item)).is_ok()
     });
-    (T::from_list(&items).unwrap_or_default(), false)
+    T::from_list(&items).unwrap_or_default()
 }
 
 /// A bare word: there or not.
@@ -106,7 +106,7 @@ impl FromMeta for Word {
 
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
-            Meta::Path(_) => Ok(Self(Some(syn::spanned::Spanned::span(item)))),
+            Meta::Path(_) => Ok(Self(Some(item.span()))),
             _ => Err(expected(item, |name| format!("`{name}` takes no value"))),
         }
     }
@@ -121,6 +121,23 @@ impl FromMeta for Code {
             Meta::NameValue(given) => Ok(Self(given.value.clone())),
             _ => Err(expected(item, |name| format!("expected `{name} = <expression>`"))),
         }
+    }
+}
+
+/// `unplug` or `unplug(..)`, its options unread: a mistake among them does not take the impl away.
+pub(crate) struct Asked {
+    pub(crate) span: Span,
+    pub(crate) hooks: TokenStream,
+}
+
+impl FromMeta for Asked {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let hooks = match item {
+            Meta::Path(_) => TokenStream::new(),
+            Meta::List(list) => list.tokens.clone(),
+            Meta::NameValue(_) => return Err(expected(item, |name| format!("expected `{name}(..)`"))),
+        };
+        Ok(Self { span: item.path().span(), hooks })
     }
 }
 

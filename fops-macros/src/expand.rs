@@ -8,7 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Expr, Path, Type};
 
 use crate::{
-    args::{BlockOptions, UnplugOptions},
+    args::{BlockOptions, UnplugHooks},
     diagnostics::Diagnostics,
     model::{Block, Item, Method},
     ops::Policy,
@@ -42,8 +42,8 @@ pub(crate) fn stray_fop(mut item: TokenStream) -> TokenStream {
 fn expand(block: &Block) -> TokenStream {
     let mut output = guarded_block(block);
     output.extend(table(block));
-    if let Some(options) = &block.options.unplug {
-        output.extend(unplug(block, options));
+    if let Some(hooks) = &block.unplug {
+        output.extend(unplug(block, hooks));
     }
     output
 }
@@ -104,7 +104,7 @@ fn descriptor(block: &Block, method: &Method) -> TokenStream {
 }
 
 /// `impl Unplug`: where the lifetime is, and the driver's hooks.
-fn unplug(block: &Block, options: &UnplugOptions) -> Option<TokenStream> {
+fn unplug(block: &Block, hooks: &UnplugHooks) -> Option<TokenStream> {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
     let (generics, _, bounds) = block.generics.split_for_impl();
@@ -116,7 +116,7 @@ fn unplug(block: &Block, options: &UnplugOptions) -> Option<TokenStream> {
         // An error already: who calls `unplug` need not hear of it.
         None => quote_spanned!(here=> #runtime::__private::any()),
     };
-    let stop = options.stop.as_ref().map(|hook| {
+    let stop = hooks.stop.as_ref().map(|hook| {
         let hook = &hook.0;
         quote_spanned! {here=>
             fn stop(&#this, resources: &#resources, cause: #runtime::Cause) {
@@ -124,7 +124,7 @@ fn unplug(block: &Block, options: &UnplugOptions) -> Option<TokenStream> {
             }
         }
     });
-    let wake = options.wake.as_ref().map(|hook| {
+    let wake = hooks.wake.as_ref().map(|hook| {
         let hook = &hook.0;
         quote_spanned! {here=>
             fn wake(&#this, resources: &#resources) -> bool {

@@ -7,7 +7,7 @@ use syn::{
 };
 
 use crate::{
-    args::{BlockOptions, FopOptions},
+    args::{BlockOptions, FopOptions, UnplugHooks},
     diagnostics::written,
     ops::{self, Policy},
 };
@@ -17,6 +17,8 @@ pub(crate) struct Block {
     pub(crate) options: BlockOptions,
     /// Whether all options could be read: if not, none is missed.
     pub(crate) options_are_sound: bool,
+    /// The hooks of the impl of `Unplug`, if that is asked for.
+    pub(crate) unplug: Option<UnplugHooks>,
     pub(crate) attributes: Vec<Attribute>,
     /// From the first attribute to the where clause, as written.
     pub(crate) header: TokenStream,

@@ -9,7 +9,7 @@ use syn::{
 };
 
 use crate::{
-    args::{self, BlockOptions, FopOptions},
+    args::{self, BlockOptions, FopOptions, UnplugHooks},
     diagnostics::Diagnostics,
     model::{Block, Item, Method},
 };
@@ -31,11 +31,15 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
             return None;
         }
     };
-    let (options, options_are_sound) = args::read::<BlockOptions>(arguments, diagnostics);
+    let before = diagnostics.count();
+    let options = args::read::<BlockOptions>(arguments, diagnostics);
+    let unplug = options.unplug.as_ref().map(|asked| args::read::<UnplugHooks>(asked.hooks.clone(), diagnostics));
+    let options_are_sound = diagnostics.count() == before;
     let (inner_attributes, items) = content(&braces, diagnostics);
     Some(Block {
         options,
         options_are_sound,
+        unplug,
         attributes: parsed.attrs,
         header,
         generics: parsed.generics,
@@ -230,9 +234,7 @@ fn method(head: Head, body: Group, diagnostics: &mut Diagnostics) -> Method {
             .help("one `#[fop(..)]` takes all options");
     }
     let options = match fops.first().map(|fop| &fop.meta) {
-        Some(Meta::List(list)) if !list.tokens.is_empty() => {
-            args::read::<FopOptions>(list.tokens.clone(), diagnostics).0
-        }
+        Some(Meta::List(list)) if !list.tokens.is_empty() => args::read::<FopOptions>(list.tokens.clone(), diagnostics),
         Some(other) => {
             diagnostics
                 .error(other, "`#[fop]` says nothing without options")

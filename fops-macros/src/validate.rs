@@ -87,7 +87,7 @@ fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
 fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) {
     if let (Some(unplug), None, true) = (&block.options.unplug, block.resources(), block.options_are_sound) {
         diagnostics
-            .error_at(unplug.span(), "no `#[access] hw: &Access<'_, ..>` says what type `unplug` hands back")
+            .error_at(unplug.span, "no `#[access] hw: &Access<'_, ..>` says what type `unplug` hands back")
             .help("`#[guarded_fops(resources = <type>, ..)]`");
     }
 }

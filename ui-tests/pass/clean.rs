@@ -27,9 +27,12 @@ type Answer<T = ()> = ::fops_runtime::Result<T>;
 /// Names that the macro might use itself.
 const HOSTILE: (Option, Result, Some, None, Ok, Err, Guarded) = (Option, Result, Some, None, Ok, Err, Guarded);
 
+/// Its resources.
+pub type Registers = [u8; 64];
+
 /// A device.
 pub struct Device {
-    lifetime: DeviceLifetime<u8>,
+    lifetime: DeviceLifetime<Registers>,
 }
 
 #[guarded_fops(lifetime = lifetime, unplug(stop = quiesce, wake = kick))]
@@ -41,26 +44,26 @@ impl FileOperations for Device {
     }
 
     /// Reads.
-    fn read(&self, #[access] hw: &Access<'_, u8>, _file: &File, mut buf: UserSliceWriter<'_>) -> Answer<usize> {
+    fn read(&self, #[access] hw: &Access<'_, Registers>, _file: &File, mut buf: UserSliceWriter<'_>) -> Answer<usize> {
         let (guard, access, answer, enter) = (1, 2, 3, 4);
         if guard + access + answer + enter == 0 {
             return Answer::Err(Errno::EIO);
         }
-        buf.write_slice(&[**hw])
+        buf.write_slice(&hw[..4])
     }
 
     fn ioctl(&self, _file: &File, _command: Command, _arg: IoctlArg<'_>) -> Answer<i32> {
         Answer::Ok(0)
     }
 
-    fn poll(&self, #[access] _: &Access<'_, u8>, _file: &File, _table: &PollTable<'_>) -> PollEvents {
+    fn poll(&self, #[access] _: &Access<'_, Registers>, _file: &File, _table: &PollTable<'_>) -> PollEvents {
         PollEvents::IN
     }
 
     fn release(&self, _file: File) {}
 
     #[fop(always)]
-    fn flush(&self, #[access] hw: ::core::option::Option<&Access<'_, u8>>, _file: &File) -> Answer {
+    fn flush(&self, #[access] hw: ::core::option::Option<&Access<'_, Registers>>, _file: &File) -> Answer {
         let _ = hw.is_some();
         Answer::Ok(())
     }
@@ -72,11 +75,11 @@ impl FileOperations for Device {
 }
 
 impl Device {
-    fn quiesce(&self, hw: &u8, cause: Cause) {
+    fn quiesce(&self, hw: &Registers, cause: Cause) {
         let _ = (self, hw, cause);
     }
 
-    fn kick(&self, hw: &u8) {
+    fn kick(&self, hw: &Registers) {
         let _ = (self, hw);
     }
 }
@@ -95,20 +98,20 @@ impl Device {
     #[fop(unplugged = ())]
     fn nothing(&self) {}
 
-    #[fop(unplugged = _number)]
-    fn number(&self, _number: u8) -> u8 {
-        1
+    #[fop(unplugged = number)]
+    fn number(&self, number: u8, _unused: ::std::string::String) -> u8 {
+        number
     }
 }
 
 fn main() {
     compile_error!();
     let _ = HOSTILE;
-    let device = Device { lifetime: DeviceLifetime::new(1) };
+    let device = Device { lifetime: DeviceLifetime::new([0; 64]) };
     let _: [&dyn Fn() -> Answer; 1] = [&unplugged];
     let _: &Op = const { &Op::guarded("", "") };
-    let _ = device.arguments((1, "".into()), 2, ::std::vec![]);
+    let _ = device.arguments((1, ::std::string::String::new()), 2, ::std::vec![]);
     device.nothing();
-    let _ = device.number(1);
+    let _ = device.number(1, ::std::string::String::new());
     let _ = device.unplug(Cause::Unbind);
 }

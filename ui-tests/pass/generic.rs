@@ -22,7 +22,7 @@ pub struct Vin<B: Bus, const N: usize> {
 }
 
 #[guarded_fops(lifetime = self.inner.lifetime, unplug())]
-#[cfg(all())]
+#[cfg(not(any()))]
 impl<B: Bus, const N: usize> FileOperations for Vin<B, N>
 where
     B: Sync,
@@ -33,7 +33,7 @@ where
         Ok(())
     }
 
-    #[cfg(all())]
+    #[cfg(not(any()))]
     fn write(&self, #[access] hw: &Access<'_, Hw<B>>, _file: &File, _buf: UserSliceReader<'_>) -> Result<usize> {
         let _ = &hw.bus;
         Ok(hw.id + N)
@@ -49,7 +49,7 @@ where
         Ok(0)
     }
 
-    #[cfg_attr(all(), inline)]
+    #[cfg_attr(not(any()), inline)]
     fn fsync(&self, _file: &File, _datasync: bool) -> Result {
         Ok(())
     }

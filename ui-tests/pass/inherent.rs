@@ -43,7 +43,7 @@ impl Device {
         mut x: [T; N],
         _: String,
         #[cfg(any())] absent: String,
-        #[cfg(all())] present: String,
+        #[cfg(not(any()))] present: String,
         _unused: impl FnOnce(),
     ) -> Result<(u32, Option<&'a str>, T)>
     where

@@ -2,6 +2,7 @@
 mod commands;
 
 use clap::{Args, Parser, Subcommand};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -67,8 +68,11 @@ struct Sensor {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    // Who serves is told what happens to the device, as by the kernel's log.
+    let log = if matches!(cli.command, Some(Command::Serve { .. } | Command::Exec { .. })) { "info" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| log.into());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.without_time().with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
     let result = match cli.command {
         None => commands::demo::run(),
         Some(Command::Serve { mount, allow_other, sensor }) => commands::serve::run(mount, allow_other, &sensor),

@@ -77,14 +77,10 @@ fn binding(name: &Ident) -> Pat {
 fn statements(moved: Vec<Moved>) -> TokenStream {
     let here = Span::mixed_site();
     let (always, sometimes): (Vec<_>, Vec<_>) = moved.iter().partition(|moved| moved.conditions.is_empty());
-    let (to, from): (Vec<_>, Vec<_>) = always.iter().map(|moved| (&moved.to, &moved.from)).unzip();
-    let mut output = match (&to[..], &from[..]) {
-        ([], []) => TokenStream::new(),
-        ([to], [from]) => quote_spanned!(here=> let #to = #from;),
-        _ => quote_spanned!(here=> let (#(#to),*) = (#(#from),*);),
-    };
-    for Moved { conditions, from, to, .. } in sometimes {
-        output.extend(quote_spanned!(here=> #(#conditions)* let #to = #from;));
+    let mut output = binding_anew(&always);
+    for one in sometimes {
+        let (conditions, binding) = (&one.conditions, binding_anew(&[one]));
+        output.extend(quote!(#(#conditions)* #binding));
     }
     for Moved { conditions, from, pattern, .. } in &moved {
         if let Some(pattern) = pattern {
@@ -92,6 +88,20 @@ fn statements(moved: Vec<Moved>) -> TokenStream {
         }
     }
     output
+}
+
+/// `let a = a;` or `let (a, b) = (a, b);`.
+///
+/// `let _a = _a;` by itself would look to clippy as if it had no effect; in a tuple it does not.
+fn binding_anew(moved: &[&Moved]) -> TokenStream {
+    let here = Span::mixed_site();
+    let (to, from): (Vec<_>, Vec<_>) = moved.iter().map(|moved| (&moved.to, &moved.from)).unzip();
+    match &from[..] {
+        [] => TokenStream::new(),
+        [name] if name.to_string().starts_with('_') => quote_spanned!(here=> let (#(#to,)*) = (#(#from,)*);),
+        [_] => quote_spanned!(here=> let #(#to)* = #(#from)*;),
+        _ => quote_spanned!(here=> let (#(#to),*) = (#(#from),*);),
+    }
 }
 
 /// Whether the drop of this type runs no code, as far as its syntax tells.

@@ -16,7 +16,9 @@ impl Namespace {
     pub(super) fn enter() -> Result<Self, Box<dyn Error>> {
         let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
         let flags = if uid.is_root() { UnshareFlags::NEWNS } else { UnshareFlags::NEWNS | UnshareFlags::NEWUSER };
-        rustix::thread::unshare(flags).map_err(|error| {
+        // SAFETY: no thread of this process can be left with another table of descriptors: it shares them as before.
+        let entered = unsafe { rustix::thread::unshare_unsafe(flags) };
+        entered.map_err(|error| {
             format!("cannot enter a mount namespace of its own: {error}; run as root, or allow user namespaces")
         })?;
         if !uid.is_root() {

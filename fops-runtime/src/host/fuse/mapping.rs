@@ -44,10 +44,6 @@ impl Mappings {
         Self { mode, nodes: Mutex::default() }
     }
 
-    pub(super) const fn mode(&self) -> Mmap {
-        self.mode
-    }
-
     /// The mapping that all files of the node share. `None` where it cannot be mapped.
     pub(super) fn of(&self, node: &Node, nodeid: u64, channel: &Arc<Channel>) -> Option<Arc<Mapped>> {
         let memory = node.memory()?;

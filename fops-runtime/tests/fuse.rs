@@ -1,0 +1,609 @@
+//! Nodes served through `/dev/fuse`, to real processes.
+#![cfg(all(feature = "fuse", target_os = "linux"))]
+
+use fops_runtime::host::fuse::{Mmap, Options, Server};
+use fops_runtime::host::{BufferMemory, Bus, Devices, Driver, Probe};
+use fops_runtime::{
+    Access, Cause, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, PollEvents, PollTable,
+    Result, UserSliceReader, UserSliceWriter, VmArea, WaitQueue, guarded_fops,
+};
+use rustix::event::{PollFd, PollFlags};
+use rustix::ioctl::{NoArg, Opcode, Setter, Updater, opcode};
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command as Process, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const MEMORY: usize = 3 * 4096;
+/// Long for a machine under load; what waits for it has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+const REVERSE: Opcode = opcode::read_write::<[u8; 8]>(b'B', 1);
+const FILL: Opcode = opcode::write::<u32>(b'B', 2);
+const WEDGE: Opcode = opcode::none(b'B', 3);
+const PANIC: Opcode = opcode::none(b'B', 4);
+
+/// A bell: reads sleep until somebody rings it, by writing.
+struct Bell {
+    lifetime: DeviceLifetime<()>,
+    memory: Arc<BufferMemory>,
+    rung: WaitQueue,
+    rings: Mutex<usize>,
+    polls: AtomicUsize,
+    released: Arc<AtomicUsize>,
+    /// Whether operations hang where the runtime cannot see it.
+    wedged: Mutex<usize>,
+    unwedged: Condvar,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug(), resources = ())]
+impl FileOperations for Bell {
+    type Open = ();
+
+    fn open(&self, _file: &File) -> Result {
+        Ok(())
+    }
+
+    fn read(&self, #[access] access: &Access<'_, ()>, file: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
+        let ring = || {
+            let mut rings = self.rings.lock().unwrap();
+            (*rings > 0).then(|| *rings -= 1)
+        };
+        if file.is_nonblocking() {
+            ring().ok_or(Errno::EAGAIN)?;
+        } else {
+            access.wait_event(&self.rung, ring)?;
+        }
+        buf.write_slice(b"ding\n")
+    }
+
+    fn write(&self, _file: &File, buf: UserSliceReader<'_>) -> Result<usize> {
+        *self.rings.lock().unwrap() += 1;
+        self.rung.wake_all();
+        Ok(buf.remaining())
+    }
+
+    fn poll(&self, _file: &File, table: &PollTable<'_>) -> PollEvents {
+        table.wait(&self.rung);
+        self.polls.fetch_add(1, SeqCst);
+        if *self.rings.lock().unwrap() > 0 { PollEvents::IN | PollEvents::RDNORM } else { PollEvents::EMPTY }
+    }
+
+    fn ioctl(&self, _file: &File, command: Command, mut arg: IoctlArg<'_>) -> Result<i32> {
+        match (command.direction(), command.kind(), command.number()) {
+            (Direction::ReadWrite, b'B', 1) => {
+                arg.data_mut().reverse();
+                Ok(3)
+            }
+            (Direction::Write, b'B', 2) => {
+                let byte = arg.read::<4>()?[0];
+                self.memory.write_at(0, &[byte; MEMORY])?;
+                self.memory.publish(0..MEMORY as u64);
+                Ok(0)
+            }
+            (Direction::None, b'B', 3) => {
+                let mut wedged = self.wedged.lock().unwrap();
+                *wedged += 1;
+                while *wedged > 0 {
+                    wedged = self.unwedged.wait(wedged).unwrap();
+                }
+                Ok(0)
+            }
+            (Direction::None, b'B', 4) => panic!("asked to"),
+            _ => Err(Errno::ENOTTY),
+        }
+    }
+
+    fn mmap(&self, _file: &File, _area: &VmArea) -> Result {
+        Ok(())
+    }
+
+    #[fop(always)]
+    fn release(&self, _file: File) {
+        self.released.fetch_add(1, SeqCst);
+    }
+}
+
+#[derive(Default)]
+struct Foundry {
+    /// The bell that was cast last.
+    bell: Mutex<Option<Arc<Bell>>>,
+    removed: AtomicUsize,
+    released: Arc<AtomicUsize>,
+}
+
+struct Foundries(Arc<Foundry>);
+
+impl Driver for Foundries {
+    type Device = Bell;
+
+    fn name(&self) -> &str {
+        "bells"
+    }
+
+    fn probe(&self, probe: &mut Probe) -> Result<Arc<Bell>> {
+        let memory = BufferMemory::new(MEMORY)?;
+        let bell = Arc::new(Bell {
+            lifetime: DeviceLifetime::new(()),
+            memory: memory.clone(),
+            rung: WaitQueue::new(),
+            rings: Mutex::new(0),
+            polls: AtomicUsize::new(0),
+            released: self.0.released.clone(),
+            wedged: Mutex::new(0),
+            unwedged: Condvar::new(),
+        });
+        probe.register_node("bell", &bell, Some(memory));
+        *self.0.bell.lock().unwrap() = Some(bell.clone());
+        Ok(bell)
+    }
+
+    fn remove(&self, _device: &Arc<Bell>, (): (), _cause: Cause) {
+        self.0.removed.fetch_add(1, SeqCst);
+    }
+}
+
+/// A mounted directory with one bell.
+struct Mounted {
+    // Dropped in this order: unmounted, then removed.
+    server: Server,
+    bus: Arc<Bus>,
+    foundry: Arc<Foundry>,
+    root: PathBuf,
+}
+
+impl Mounted {
+    fn new(options: Options) -> Option<Self> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, SeqCst);
+        let root = std::env::temp_dir().join(format!("fops-fuse-{}-{number}", std::process::id()));
+        fs::create_dir(&root).unwrap();
+        let bus = Bus::new("tower", Devices::new());
+        let foundry = Arc::new(Foundry::default());
+        bus.register_driver(Foundries(foundry.clone())).unwrap();
+        bus.add_device("b0.bell").unwrap();
+        bus.bind("bells", "b0.bell").unwrap();
+        match Server::mount(&root, &bus, options) {
+            Ok(server) => Some(Self { server, bus, foundry, root }),
+            Err(error) => {
+                println!("skipped: {error}");
+                fs::remove_dir(&root).unwrap();
+                None
+            }
+        }
+    }
+
+    fn bell(&self) -> Arc<Bell> {
+        self.foundry.bell.lock().unwrap().clone().unwrap()
+    }
+
+    fn node(&self) -> PathBuf {
+        self.root.join("dev/bell0")
+    }
+
+    fn open(&self) -> fs::File {
+        fs::File::options().read(true).write(true).open(self.node()).unwrap()
+    }
+
+    fn attribute(&self, name: &str) -> PathBuf {
+        self.root.join("sys/bus/tower/drivers/bells").join(name)
+    }
+
+    fn unbind(&self) -> std::io::Result<()> {
+        fs::write(self.attribute("unbind"), "b0.bell\n")
+    }
+
+    fn sh(&self, script: &str) -> Process {
+        let mut process = Process::new("sh");
+        process.args(["-c", script, "sh"]).arg(self.node()).arg(self.attribute("unbind"));
+        process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("LC_ALL", "C");
+        process
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        self.server.unmount();
+        // Not worth a second panic.
+        let _ = fs::remove_dir(&self.root);
+    }
+}
+
+#[track_caller]
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Runs on a thread of its own, whose result is waited for until the deadline.
+struct Background<T>(mpsc::Receiver<T>);
+
+impl<T: Send + 'static> Background<T> {
+    fn run(work: impl FnOnce() -> T + Send + 'static) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            // Nobody waits after a failure.
+            let _ = sender.send(work());
+        });
+        Self(receiver)
+    }
+
+    #[track_caller]
+    fn get(&self) -> T {
+        self.0.recv_timeout(DEADLINE).expect("an answer before the deadline")
+    }
+}
+
+#[track_caller]
+fn reap(child: &mut Child) -> std::process::ExitStatus {
+    let mut status = None;
+    until("the child ends", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}
+
+fn said(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+fn errno<T: std::fmt::Debug>(result: std::io::Result<T>) -> Option<Errno> {
+    result.err().and_then(|error| error.raw_os_error()).map(Errno::from_raw)
+}
+
+fn fill(file: &fs::File, byte: u8) {
+    // SAFETY: `FILL` reads four bytes.
+    unsafe { rustix::ioctl::ioctl(file, Setter::<FILL, u32>::new(byte.into())) }.unwrap();
+}
+
+fn wedge(file: fs::File) -> Background<rustix::io::Result<()>> {
+    // SAFETY: `WEDGE` has no argument.
+    Background::run(move || unsafe { rustix::ioctl::ioctl(&file, NoArg::<WEDGE>::new()) })
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn operations_reach_the_driver() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let mut file = mounted.open();
+    let reader = Background::run({
+        let mut file = file.try_clone().unwrap();
+        move || {
+            let mut buf = [0; 64];
+            let n = file.read(&mut buf)?;
+            std::io::Result::Ok(buf[..n].to_vec())
+        }
+    });
+    until("the read sleeps", || mounted.bell().rung.has_sleepers());
+    file.write_all(b"ring").unwrap();
+    assert_eq!(reader.get().unwrap(), b"ding\n");
+
+    let mut eight = *b"abcdefgh";
+    // SAFETY: `REVERSE` reads and writes eight bytes.
+    unsafe { rustix::ioctl::ioctl(&file, Updater::<REVERSE, [u8; 8]>::new(&mut eight)) }.unwrap();
+    assert_eq!(&eight, b"hgfedcba");
+    // SAFETY: No driver knows this command.
+    let unknown = unsafe { rustix::ioctl::ioctl(&file, NoArg::<{ opcode::none(b'B', 99) }>::new()) };
+    assert_eq!(unknown, Err(rustix::io::Errno::NOTTY));
+
+    rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::NONBLOCK).unwrap();
+    assert_eq!(errno(file.read(&mut [0; 8])), Some(Errno::EAGAIN));
+    assert_eq!(file.sync_all().err().and_then(|e| e.raw_os_error()), Some(Errno::EINVAL.raw()));
+    assert_eq!(mounted.foundry.released.load(SeqCst), 0);
+    drop(file);
+    until("the file is released", || mounted.foundry.released.load(SeqCst) == 1);
+}
+
+#[test]
+fn a_panic_is_an_error_and_hurts_nobody_else() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let file = mounted.open();
+    for _ in 0..20 {
+        // SAFETY: `PANIC` has no argument.
+        let answer = unsafe { rustix::ioctl::ioctl(&file, NoArg::<PANIC>::new()) };
+        assert_eq!(answer, Err(rustix::io::Errno::IO));
+    }
+    fill(&file, 1);
+}
+
+#[test]
+fn the_tree_is_as_in_linux() {
+    let uevent = "MAJOR=81\nMINOR=0\nDEVNAME=bell0\n";
+    let Some(mounted) = Mounted::new(Options::new().char_uevent(uevent)) else { return };
+    let names = |path: &str| {
+        let mut names: Vec<_> = fs::read_dir(mounted.root.join(path))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(""), ["dev", "sys"]);
+    assert_eq!(names("dev"), ["bell0"]);
+    assert_eq!(names("sys/bus/tower/drivers/bells"), ["b0.bell", "bind", "unbind"]);
+    assert_eq!(names("sys/bus/tower/drivers/bells/b0.bell"), ["driver", "subsystem", "uevent"]);
+    assert_eq!(names("sys/bus/tower/devices"), ["b0.bell"]);
+    let driver = fs::canonicalize(mounted.root.join("sys/bus/tower/devices/b0.bell/driver")).unwrap();
+    assert_eq!(driver, fs::canonicalize(mounted.root.join("sys/bus/tower/drivers/bells")).unwrap());
+    let read = |path| fs::read_to_string(mounted.root.join(path)).unwrap();
+    assert_eq!(read("sys/dev/char/0:0/uevent"), uevent);
+    assert_eq!(read("sys/devices/tower/b0.bell/uevent"), "DRIVER=bells\n");
+    assert_eq!(fs::metadata(mounted.node()).unwrap().len(), MEMORY as u64);
+
+    let there_is_no = mounted.root.join("dev/video0");
+    assert_eq!(errno(fs::File::open(&there_is_no)), Some(Errno::ENOENT));
+    assert_eq!(errno(fs::File::create(&there_is_no)), Some(Errno::EPERM));
+    assert_eq!(errno(fs::remove_file(mounted.node())), Some(Errno::EPERM));
+    assert_eq!(errno(fs::write(mounted.attribute("unbind"), "b1.bell")), Some(Errno::ENODEV));
+    assert_eq!(errno(fs::write(mounted.attribute("bind"), "b0.bell")), Some(Errno::EBUSY));
+
+    // Many, so that the list needs several replies.
+    for number in 0..500 {
+        mounted.bus.add_device(&format!("a-device-with-a-rather-long-name.{number}")).unwrap();
+    }
+    assert_eq!(names("sys/bus/tower/devices").len(), 501);
+}
+
+#[test]
+fn a_sleeping_read_answers_enodev_at_unbind() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let mut cat = mounted.sh("cat \"$1\"").spawn().unwrap();
+    until("cat sleeps", || mounted.bell().rung.has_sleepers());
+    // As a user would.
+    let mut echo = mounted.sh("echo b0.bell > \"$2\"").spawn().unwrap();
+    assert!(reap(&mut echo).success(), "{}", said(&mut echo));
+    assert!(!reap(&mut cat).success());
+    assert!(said(&mut cat).contains("No such device"), "cat says why");
+    assert_eq!(mounted.foundry.removed.load(SeqCst), 1);
+}
+
+#[test]
+fn poll_wakes_with_err_and_hup_at_unbind() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let poll = |file: &fs::File| {
+        let file = file.try_clone().unwrap();
+        Background::run(move || {
+            let mut fds = [PollFd::new(&file, PollFlags::IN)];
+            rustix::event::poll(&mut fds, None).unwrap();
+            fds[0].revents()
+        })
+    };
+    let (bell, file) = (mounted.bell(), mounted.open());
+    // Two sleepers on one file, both woken by one event.
+    let sleepers = [poll(&file), poll(&file)];
+    until("both have asked", || bell.polls.load(SeqCst) >= 2);
+    (&file).write_all(b"ring").unwrap();
+    for sleeper in sleepers {
+        assert_eq!(sleeper.get(), PollFlags::IN);
+    }
+    assert_eq!((&file).read(&mut [0; 8]).unwrap(), 5);
+
+    let asked = bell.polls.load(SeqCst);
+    let sleeper = poll(&file);
+    until("it has asked", || bell.polls.load(SeqCst) > asked);
+    mounted.unbind().unwrap();
+    assert_eq!(sleeper.get(), PollFlags::ERR | PollFlags::HUP);
+}
+
+#[test]
+fn a_killed_client_is_gone_at_once() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    for _ in 0..50 {
+        let mut cat = mounted.sh("exec cat \"$1\"").spawn().unwrap();
+        until("cat sleeps", || mounted.bell().rung.has_sleepers());
+        cat.kill().unwrap();
+        assert_eq!(reap(&mut cat).signal(), Some(9));
+        until("its file is released", || mounted.bus.nodes("b0.bell")[0].open_files() == 0);
+    }
+}
+
+#[test]
+fn an_interrupted_read_returns() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let script = "trap 'echo trapped' USR1; read line < \"$1\"; echo \"read ended\"";
+    let mut shell = mounted.sh(script).spawn().unwrap();
+    until("the shell sleeps", || mounted.bell().rung.has_sleepers());
+    let pid = rustix::process::Pid::from_child(&shell);
+    rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
+    reap(&mut shell);
+    assert_eq!(said(&mut shell), "trapped\nread ended\n");
+}
+
+#[test]
+fn the_node_is_gone_after_the_last_close_and_comes_again() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let mut old = mounted.open();
+    mounted.unbind().unwrap();
+    assert!(mounted.node().exists());
+    assert_eq!(errno(fs::File::open(mounted.node())), Some(Errno::ENODEV));
+    assert_eq!(errno(old.read(&mut [0; 8])), Some(Errno::ENODEV));
+    assert!(old.metadata().is_ok());
+    assert!(!mounted.attribute("b0.bell").exists());
+
+    fs::write(mounted.attribute("bind"), "b0.bell").unwrap();
+    assert_eq!(errno(old.write(b"ring")), Some(Errno::ENODEV));
+    let fresh = mounted.root.join("dev/bell1");
+    fs::write(&fresh, "ring").unwrap();
+    assert_eq!(*mounted.bell().rings.lock().unwrap(), 1);
+
+    drop(old);
+    until("the old node is gone", || !mounted.node().exists());
+    mounted.unbind().unwrap();
+    until("the new one too", || fs::read_dir(mounted.root.join("dev")).unwrap().count() == 0);
+    fs::write(mounted.attribute("bind"), "b0.bell").unwrap();
+    assert!(mounted.node().exists());
+}
+
+#[test]
+fn others_may_use_nodes_but_not_unbind() {
+    if !is_root() {
+        println!("skipped: only root becomes another user");
+        return;
+    }
+    let as_nobody = |mounted: &Mounted, script| {
+        let mut child = mounted.sh(script).uid(65534).gid(65534).spawn().unwrap();
+        (reap(&mut child).success(), said(&mut child))
+    };
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    assert!(!as_nobody(&mounted, "echo ring > \"$1\"").0);
+    drop(mounted);
+
+    let Some(mounted) = Mounted::new(Options::new().allow_other(true)) else { return };
+    assert_eq!(as_nobody(&mounted, "echo ring > \"$1\" && head -c5 \"$1\""), (true, "ding\n".into()));
+    let (success, text) = as_nobody(&mounted, "echo b0.bell > \"$2\"");
+    assert!(!success && text.contains("Permission denied"), "{text}");
+    assert!(!mounted.bell().lifetime.is_unplugged());
+}
+
+#[test]
+fn mappings_see_what_is_published() {
+    use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+    for wanted in [Mmap::Passthrough, Mmap::PageCache, Mmap::None] {
+        let Some(mounted) = Mounted::new(Options::new().mmap(wanted)) else { return };
+        if mounted.server.mmap() != wanted {
+            println!("skipped: {wanted:?}: {}", mounted.server.mmap_reason());
+            continue;
+        }
+        let (file, second) = (mounted.open(), mounted.open());
+        fill(&file, 1);
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+        let map = |file: &fs::File| {
+            // SAFETY: A new mapping.
+            unsafe { mmap(std::ptr::null_mut(), MEMORY, access, flags, file, 0) }.map(<*mut _>::cast::<u8>)
+        };
+        if wanted == Mmap::None {
+            assert_eq!(map(&file).err(), Some(rustix::io::Errno::NODEV));
+            continue;
+        }
+        let maps = [map(&file).unwrap(), map(&second).unwrap()];
+        let seen = || {
+            let at = |offset| maps.map(|map| {
+                // SAFETY: It lies in the mapping; the device writes it in its own time.
+                unsafe { map.add(offset).read_volatile() }
+            });
+            [at(0), at(4095), at(4096), at(MEMORY - 1)].concat()
+        };
+        assert_eq!(seen(), [1; 8], "{wanted:?}");
+        for byte in 2..20 {
+            fill(&file, byte);
+            assert_eq!(seen(), [byte; 8], "{wanted:?}");
+        }
+        // What a client writes, others see.
+        // SAFETY: It lies in the mapping.
+        unsafe { maps[0].add(5000).write_volatile(77) };
+        // SAFETY: It lies in the mapping.
+        assert_eq!(unsafe { maps[1].add(5000).read_volatile() }, 77);
+
+        // A mapping outlives unplug and close.
+        drop((file, second));
+        mounted.unbind().unwrap();
+        assert_eq!(seen(), [19; 8], "{wanted:?}");
+        for map in maps {
+            // SAFETY: Nothing refers to it any more.
+            unsafe { munmap(map.cast(), MEMORY) }.unwrap();
+        }
+        until("the node is gone", || !mounted.node().exists());
+        fs::write(mounted.attribute("bind"), "b0.bell").unwrap();
+        let file = mounted.open();
+        fill(&file, 3);
+        // SAFETY: A new mapping of a new node.
+        let fresh = map(&file).unwrap();
+        // SAFETY: It lies in the mapping.
+        assert_eq!(unsafe { fresh.read_volatile() }, 3);
+        // SAFETY: Nothing refers to it any more.
+        unsafe { munmap(fresh.cast(), MEMORY) }.unwrap();
+    }
+}
+
+#[test]
+fn a_killed_unbind_goes_on_in_the_background() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let bell = mounted.bell();
+    let wedged = wedge(mounted.open());
+    until("the ioctl is wedged", || *bell.wedged.lock().unwrap() == 1);
+    let mut writers = [(); 2].map(|()| mounted.sh("echo b0.bell > \"$2\"").spawn().unwrap());
+    until("unplug has begun", || bell.lifetime.is_unplugged());
+    for writer in &mut writers {
+        writer.kill().unwrap();
+        assert_eq!(reap(writer).signal(), Some(9), "with the removal under way");
+    }
+    assert_eq!(mounted.foundry.removed.load(SeqCst), 0);
+    assert!(mounted.attribute("b0.bell").exists());
+    *bell.wedged.lock().unwrap() = 0;
+    bell.unwedged.notify_all();
+    assert_eq!(wedged.get(), Ok(()));
+    until("the removal is done", || mounted.foundry.removed.load(SeqCst) == 1);
+    until("the link is gone", || !mounted.attribute("b0.bell").exists());
+}
+
+#[test]
+fn many_sleepers_are_served_at_once() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let reads: Vec<_> = (0..64)
+        .map(|_| {
+            let mut file = mounted.open();
+            Background::run(move || errno(file.read(&mut [0; 8])))
+        })
+        .collect();
+    until("all sleep", || mounted.bell().lifetime.report().to_string().lines().count() >= 64);
+    mounted.unbind().unwrap();
+    for read in reads {
+        assert_eq!(read.get(), Some(Errno::ENODEV));
+    }
+    until("the node is gone", || !mounted.node().exists());
+}
+
+#[test]
+fn unmounting_hangs_nobody() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let bell = mounted.bell();
+    let mut idle = mounted.open();
+    let mut cat = mounted.sh("exec cat \"$1\"").spawn().unwrap();
+    until("cat sleeps", || bell.rung.has_sleepers());
+    let server = mounted.server.path().to_owned();
+    mounted.server.unmount();
+    assert!(!reap(&mut cat).success());
+    let gone = errno(idle.read(&mut [0; 8]));
+    assert!(matches!(gone.map(Errno::raw), Some(103 | 107)), "ECONNABORTED or ENOTCONN: {gone:?}");
+    assert_eq!(fs::read_dir(server).unwrap().count(), 0);
+    until("all files are released", || mounted.foundry.released.load(SeqCst) == 2);
+}
+
+#[test]
+fn unmounted_from_outside_the_server_ends() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let tool = if is_root() { ["umount", "-l"] } else { ["fusermount3", "-uz"] };
+    let status = Process::new(tool[0]).arg(tool[1]).arg(&mounted.root).status();
+    match status {
+        Err(error) if error.kind() == ErrorKind::NotFound => return println!("skipped: no {}", tool[0]),
+        status => assert!(status.unwrap().success()),
+    }
+    let mounted = Arc::new(mounted);
+    Background::run({
+        let mounted = mounted.clone();
+        move || mounted.server.wait()
+    })
+    .get();
+}
+
+#[test]
+fn what_is_missing_is_said_in_one_line() {
+    let bus = Bus::new("tower", Devices::new());
+    let error = Server::mount("/nonexistent/mount/point", &bus, Options::new()).unwrap_err().to_string();
+    assert!(error.contains("mkdir -p /nonexistent/mount/point") && error.lines().count() == 1, "{error}");
+}
