@@ -1,19 +1,12 @@
-//! The smallest guarded driver: a thermometer that is unplugged while somebody reads it.
-//!
-//! `cargo run --example minimal`
+//! The smallest guarded driver: a thermometer that goes while a read sleeps. `cargo run --example minimal`
 use fops_runtime::host::Devices;
 use fops_runtime::{Access, Cause, DeviceLifetime, File, FileOperations, OpenFlags, Result, Unplug, UserSliceWriter};
 use fops_runtime::{WaitQueue, guarded_fops};
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
-/// What dies with the device.
-struct Registers {
-    millidegrees: u32,
-}
-
-/// The driver's structure: the lifetime owns the registers; the queue outlives them.
+/// The driver's structure: the lifetime owns the register, a number here, and the queue outlives it.
 struct Thermometer {
-    lifetime: DeviceLifetime<Registers>,
+    lifetime: DeviceLifetime<u32>,
     alarm: WaitQueue,
 }
 
@@ -25,32 +18,26 @@ impl FileOperations for Thermometer {
         Ok(())
     }
 
-    /// The first read of a file gives the temperature, the next one sleeps until it is alarming.
-    fn read(&self, #[access] hw: &Access<'_, Registers>, _file: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
-        if buf.position() > 0 {
-            hw.wait_event(&self.alarm, || (hw.millidegrees > 90_000).then_some(()))?;
-        }
-        buf.write_slice(format!("{}\n", hw.millidegrees).as_bytes())
+    /// Sleeps until it is hot.
+    fn read(&self, #[access] celsius: &Access<'_, u32>, _: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
+        let heat = celsius.wait_event(&self.alarm, || Some(**celsius).filter(|&celsius| celsius > 90))?;
+        buf.write_slice(&heat.to_le_bytes())
     }
 }
 
 fn main() -> Result {
-    let thermometer = Arc::new(Thermometer {
-        lifetime: DeviceLifetime::new(Registers { millidegrees: 36_600 }),
-        alarm: WaitQueue::new(),
-    });
+    let thermometer = Arc::new(Thermometer { lifetime: DeviceLifetime::new(36), alarm: WaitQueue::new() });
     let devices = Devices::new();
     devices.register("thermometer", thermometer.clone(), None);
     let file = devices.open("thermometer0", OpenFlags::RDONLY)?;
-    let mut text = [0; 16];
-    let n = file.read(&mut text)?;
-    println!("read: {}", String::from_utf8_lossy(&text[..n]).trim_end());
-    let reader = std::thread::spawn(move || file.read(&mut text));
+
+    let reader = thread::spawn(move || file.read(&mut [0; 4]));
     while !thermometer.alarm.has_sleepers() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
-    let registers = thermometer.unplug(Cause::Unbind).expect("nobody else unplugs it");
-    println!("unplugged; the sleeping read answered: {}", reader.join().unwrap().unwrap_err());
-    println!("the registers are mine again: {}", registers.millidegrees);
+    println!("a read sleeps; unplugging");
+    let celsius = thermometer.unplug(Cause::Unbind).expect("nobody else unplugs it");
+    println!("the read answered {:?}", reader.join().expect("it did not panic"));
+    println!("nobody uses the register any more: {celsius}");
     Ok(())
 }

@@ -1,5 +1,14 @@
-//! `#[guarded_fops]`.
+//! `#[guarded_fops]`: every operation of an impl block runs inside a device access section.
+//!
+//! Drivers do not depend on this crate but on `fops-runtime`, which re-exports it: what the macro
+//! writes are calls of that crate. For the same reason the examples here are not compiled; those
+//! of `fops-runtime` are, and so are the cases of `ui-tests`.
+//!
+//! Data flows one way: tokens are [parsed](parse) into a [model] of what was written, all rules
+//! [validate] it, and it is [expanded](expand). Errors are recorded on the way and emitted after the
+//! author's item, which is there whatever is wrong with it.
 #![forbid(unsafe_code)]
+#![allow(rustdoc::private_intra_doc_links)]
 
 use proc_macro::TokenStream;
 
@@ -13,13 +22,131 @@ mod parse;
 mod tests;
 mod validate;
 
-/// Guards.
+/// Runs every operation of an impl block inside a device access section.
+///
+/// The block may implement a trait, whichever it is, or none. Each method enters a section of the
+/// device's `DeviceLifetime` first and leaves it when it returns; once unplug has begun it answers for the
+/// missing device instead. The bodies stay as they are.
+///
+/// ```ignore
+/// struct RcarVin {
+///     lifetime: DeviceLifetime<VinHw>,
+/// }
+///
+/// #[guarded_fops(lifetime = lifetime, unplug(stop = quiesce))]
+/// impl FileOperations for RcarVin {
+///     type Open = ();
+///
+///     fn open(&self, _file: &File) -> Result {
+///         Ok(())
+///     }
+///     fn read(&self, #[access] hw: &Access<'_, VinHw>, _file: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
+///         buf.write_slice(&hw.frame())
+///     }
+///     fn release(&self, #[access] hw: Option<&Access<'_, VinHw>>, _file: File) {
+///         if let Some(hw) = hw {
+///             hw.stop();
+///         }
+///     }
+///     #[fop(unguarded, reason = "moves the file position, touches no device")]
+///     fn llseek(&self, _file: &File, to: SeekFrom) -> Result<u64> {
+///         self.seek(to)
+///     }
+/// }
+/// ```
+///
+/// # Access
+/// A parameter marked `#[access]` lends the device's resources to the operation. It is no part of the
+/// method that the trait and the callers see. Its type is `&Access<'_, R>` where the operation is guarded
+/// (or just `&R`), and `Option<&Access<'_, R>>` where it runs always. An unguarded operation has none.
+///
+/// # Policies
+/// * *guarded*: runs inside a section, and not at all once unplug has begun.
+/// * *always*: runs after unplug too, then without a section and without access. By their names:
+///   `release`, `releasedir`, `flush`, `fasync`, `forget`, `batch_forget` and `destroy`.
+/// * *unguarded*: never enters a section, and says why that is sound.
+///
+/// The other operations of `struct file_operations`, `v4l2_file_operations`, `v4l2_ioctl_ops`, `MiscDevice` and
+/// `fuser::Filesystem` are guarded by their names. Any other method needs a policy, its own or the block's,
+/// or the build fails. A name that sounds like a release (drop, close, destroy, forget, teardown, release)
+/// needs its own.
+///
+/// # Options of the block
+/// | option | meaning |
+/// |---|---|
+/// | `lifetime = <field>` | The field of `self` that is the `DeviceLifetime`. Required. An expression does too: `lifetime = self.inner.lifetime`, `lifetime = crate::DEVICE`. |
+/// | `via = <expression>` | What stands for `self` in a method without receiver, such as a parameter. |
+/// | `unplugged = <expression>` | The answer of guarded operations once the device is gone. It may name the method's parameters. Without it the trait `AfterUnplug` of the return type answers. |
+/// | `unplug(stop = <method>, wake = <method>)` | Implements the trait `Unplug`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. |
+/// | `resources = <type>` | The type of the resources, where no `#[access]` says it. |
+/// | `name = <identifier>` | The key of the table of ops: by default the trait's name, or the type's. A second block of one type and trait name needs it. |
+/// | `default = guarded` | The policy of methods that are not known by name; or `always`. |
+/// | `crate = <path>` | Where `fops_runtime` is found, if not at `::fops_runtime`. |
+///
+/// ```ignore
+/// #[guarded_fops(lifetime = lifetime, unplugged = reply.error(Errno::ENODEV))]
+/// impl fuser::Filesystem for Fs {
+///     fn read(&self, #[access] hw: &Access<'_, Hw>, /* .. */ reply: ReplyData) {
+///         reply.data(&hw.data);
+///     }
+///     #[fop(unplugged = reply.poll(PollEvents::POLLERR | PollEvents::POLLHUP))]
+///     fn poll(&self, /* .. */ reply: ReplyPoll) {
+///         reply.poll(PollEvents::POLLIN);
+///     }
+/// }
+///
+/// #[guarded_fops(lifetime = lifetime, via = me, unplugged = Err(ENODEV))]
+/// impl MiscDevice for Dev {
+///     type Ptr = Arc<Self>;
+///
+///     #[fop(via = misc.data())]
+///     fn open(_file: &File, misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+///         Ok(misc.shared())
+///     }
+///     fn ioctl(me: Pin<&Self>, #[access] hw: &Access<'_, Hw>, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
+///         hw.command(cmd, arg)
+///     }
+/// }
+/// ```
+///
+/// # Options of a method
+/// `#[fop(..)]` takes one of `guarded`, `always` and `unguarded, reason = ".."`, and `via` and `unplugged`, which
+/// overrule those of the block.
+///
+/// # What it writes
+/// ```ignore
+/// fn read(&self, _file: &File, buf: UserSliceWriter<'_>) -> Result<usize> {
+///     let ::core::result::Result::Ok(hw) = self.lifetime.enter(const { &::fops_runtime::Op::guarded("RcarVin", "read") })
+///         else { return ::fops_runtime::unplugged::<Result<usize>>() };
+///     let hw: &Access<'_, VinHw> = &hw;
+///     let mut buf = buf;
+///     { /* the body */ }
+/// }
+/// ```
+/// and the table of ops, `impl Guarded<{ key("FileOperations") }> for RcarVin`, with a descriptor for each.
+///
+/// All that the body creates, its arguments by value among it, is dropped inside the section. What leads to
+/// the lifetime is borrowed by the section, cannot be moved out of, and is dropped after it: a receiver such
+/// as `self: Arc<Self>`, or the argument that `via` names. The `unplugged` expression runs outside, by its nature.
+///
+/// # Not accepted
+/// `async fn` and methods that return a future (not supported yet: their work would outlive the section),
+/// `const fn`, macro calls among the items, and `#[cfg_attr(.., fop(..))]`.
 #[proc_macro_attribute]
 pub fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::guarded_fops(arguments.into(), item.into()).into()
 }
 
-/// Sets the policy.
+/// Sets the policy of one method, in an impl block under [`#[guarded_fops]`](macro@guarded_fops).
+///
+/// It need not be imported: there the block's attribute reads it. Anywhere else it is an error.
+///
+/// ```ignore
+/// #[fop(always)]
+/// #[fop(unguarded, reason = "touches no device resources")]
+/// #[fop(guarded, unplugged = -19)]
+/// #[fop(via = misc.data())]
+/// ```
 #[proc_macro_attribute]
 pub fn fop(_arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::stray_fop(item.into()).into()
