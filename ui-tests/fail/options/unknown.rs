@@ -1,5 +1,5 @@
 //! The right name is suggested where one is near, and the options that are right still count.
-use fops_runtime::{DeviceLifetime, Result, guarded_fops};
+use fops_runtime::{Cause, DeviceLifetime, Result, Unplug, guarded_fops};
 
 struct Device {
     lifetime: DeviceLifetime<u8>,
@@ -17,4 +17,11 @@ impl Device {
     }
 }
 
-fn main() {}
+impl Device {
+    fn kick(&self, _hw: &u8) {}
+}
+
+fn main() {
+    let device = Device { lifetime: DeviceLifetime::new(0) };
+    let _ = device.unplug(Cause::Unbind);
+}

@@ -1,0 +1,58 @@
+//! What `fail/policy` gets wrong, done right: each block is named after its case.
+use fops_runtime::{guarded_fops, key, Access, DeviceLifetime, Guarded, Policy, Result};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime, name = unknown_op)]
+impl Device {
+    #[fop(guarded)]
+    fn frobnicate(&self) -> Result {
+        Ok(())
+    }
+}
+
+#[guarded_fops(lifetime = lifetime, name = release_by_sound, default = guarded)]
+impl Device {
+    #[fop(always)]
+    fn close_stream(&self, #[access] hw: Option<&Access<'_, u8>>) -> Result {
+        let _ = hw;
+        Ok(())
+    }
+
+    /// Only sounds as if it did.
+    fn closed(&self) -> Result {
+        Ok(())
+    }
+}
+
+#[guarded_fops(lifetime = lifetime, name = unguarded_without_reason)]
+impl Device {
+    #[fop(unguarded, reason = "touches no device resources")]
+    fn llseek(&self) -> u64 {
+        0
+    }
+}
+
+#[guarded_fops(lifetime = lifetime, name = two_policies)]
+impl Device {
+    #[fop(always)]
+    fn read(&self) -> Result<usize> {
+        Ok(0)
+    }
+}
+
+#[guarded_fops(lifetime = lifetime, name = default_unguarded, default = always)]
+impl Device {
+    fn defrobnicate(&self) {}
+}
+
+fn main() {
+    let device = Device { lifetime: DeviceLifetime::new(1) };
+    assert!(device.frobnicate().is_ok() && device.close_stream().is_ok() && device.closed().is_ok());
+    assert_eq!((device.llseek(), device.read()), (0, Ok(0)));
+    device.defrobnicate();
+    let policy = <Device as Guarded<{ key("default_unguarded") }>>::OPS[0].policy();
+    assert_eq!(policy, Policy::Always);
+}

@@ -1,0 +1,61 @@
+//! What `fail/section` gets wrong, done right: each method is named after its case.
+use std::{future::Future, sync::Arc};
+
+use fops_runtime::{guarded_fops, Access, DeviceLifetime, PollEvents, Result, Unplugged};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Mine;
+
+impl From<Unplugged> for Mine {
+    fn from(_: Unplugged) -> Self {
+        Mine
+    }
+}
+
+#[guarded_fops(lifetime = lifetime, default = guarded)]
+impl Device {
+    #[fop(via = me)]
+    fn no_receiver(me: &Self) -> Result<u8> {
+        me.outlived_by_self()
+    }
+
+    #[fop(unplugged = u32::MAX)]
+    fn no_answer(&self) -> u32 {
+        0
+    }
+
+    fn answer_of_its_own(&self) -> std::result::Result<u8, Mine> {
+        Ok(0)
+    }
+
+    fn poll(&self) -> PollEvents {
+        PollEvents::IN
+    }
+
+    #[fop(unguarded, reason = "a constant")]
+    const fn at_compile_time() -> u8 {
+        1
+    }
+
+    #[fop(unguarded, reason = "opens its section when it is polled")]
+    fn after_return(self: &Arc<Self>) -> impl Future<Output = Result<u8>> + use<> {
+        let this = self.clone();
+        async move { this.outlived_by_self() }
+    }
+
+    fn outlived_by_self(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
+        Ok(**hw)
+    }
+}
+
+fn main() {
+    let device = Arc::new(Device { lifetime: DeviceLifetime::new(1) });
+    assert_eq!(Device::no_receiver(&device), Ok(1));
+    assert_eq!((device.no_answer(), device.answer_of_its_own()), (0, Ok(0)));
+    assert_eq!((device.poll(), Device::at_compile_time()), (PollEvents::IN, 1));
+    drop(device.after_return());
+}
