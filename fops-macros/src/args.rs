@@ -3,8 +3,12 @@
 //! darling reads the lists, knows the names and suggests the right one; the types of the values
 //! are ours, so that each says what it wants in the words of this crate.
 
-use darling::{FromMeta, ast::NestedMeta};
+use darling::{
+    FromMeta,
+    ast::{MetaNameValueInvalidExpr, NestedMeta},
+};
 use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
 use syn::{Expr, ExprLit, Lit, LitStr, Meta, Path, Type, spanned::Spanned};
 
 use crate::{
@@ -25,7 +29,7 @@ pub(crate) struct BlockOptions {
     /// Asks for an impl of `Unplug`.
     pub(crate) unplug: Option<Asked>,
     /// The type of the resources, where no `#[access]` says it.
-    pub(crate) resources: Option<Type>,
+    pub(crate) resources: Resources,
     /// The key of the table of ops.
     pub(crate) name: Option<Key>,
     /// The policy of methods that are not known by name.
@@ -33,6 +37,27 @@ pub(crate) struct BlockOptions {
     /// Where the runtime is found, if not at `::fops_runtime`.
     #[darling(rename = "crate")]
     pub(crate) runtime: Option<Path>,
+}
+
+/// A type, if one is given. (darling's `Option` would refuse `Vec<u8>`, which is no expression.)
+#[derive(Default)]
+pub(crate) struct Resources(pub(crate) Option<Type>);
+
+impl FromMeta for Resources {
+    fn from_none() -> Option<Self> {
+        Some(Self(None))
+    }
+
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let Meta::NameValue(given) = item else {
+            return Err(expected(item, |name| format!("expected `{name} = <type>`")));
+        };
+        Ok(Self(Some(syn::parse2(given.value.to_token_stream())?)))
+    }
+
+    fn from_invalid_expr(given: &MetaNameValueInvalidExpr) -> darling::Result<Self> {
+        Ok(Self(Some(syn::parse2(given.value.clone())?)))
+    }
 }
 
 /// What stands in `unplug(..)`.

@@ -105,7 +105,9 @@ fn descriptor(block: &Block, method: &Method) -> TokenStream {
 
 /// `impl Unplug`: where the lifetime is, and the driver's hooks.
 fn unplug(block: &Block, hooks: &UnplugHooks) -> Option<TokenStream> {
-    let here = Span::mixed_site();
+    // What rustc has against this impl, it says of the option that asks for it.
+    let asked = block.options.unplug.as_ref()?.span;
+    let here = Span::mixed_site().located_at(asked);
     let runtime = Runtime::of(&block.options).at(here);
     let (generics, _, bounds) = block.generics.split_for_impl();
     let (attributes, self_ty) = (carried_over(&block.attributes), &block.self_ty);

@@ -78,7 +78,7 @@ mod validate;
 /// | `via = <expression>` | What stands for `self` in a method without receiver, such as a parameter. |
 /// | `unplugged = <expression>` | The answer of guarded operations once the device is gone. It may name the method's parameters. Without it the trait `AfterUnplug` of the return type answers. |
 /// | `unplug(stop = <method>, wake = <method>)` | Implements the trait `Unplug`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. |
-/// | `resources = <type>` | The type of the resources, where no `#[access]` says it. |
+/// | `resources = <type>` | The type of the resources, where no `#[access]` says it; with several arguments, `Hw::<A, B>`. |
 /// | `name = <identifier>` | The key of the table of ops: by default the trait's name, or the type's. A second block of one type and trait name needs it. |
 /// | `default = guarded` | The policy of methods that are not known by name; or `always`. |
 /// | `crate = <path>` | Where `fops_runtime` is found, if not at `::fops_runtime`. |

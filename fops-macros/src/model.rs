@@ -91,7 +91,7 @@ impl Block {
     /// The type of the resources: as given, else that of the first access.
     pub(crate) fn resources(&self) -> Option<&Type> {
         let mut accesses = self.methods().flat_map(|method| &method.access);
-        let given = self.options.resources.as_ref();
+        let given = self.options.resources.0.as_ref();
         given.or_else(|| accesses.find_map(|access| lent(&access.ty)))
     }
 }

@@ -1,7 +1,9 @@
 //! Snapshots of expansions: a change of what the macro writes is a change that a reviewer sees.
 
+mod driver;
 mod errors;
 mod expansions;
+mod robust;
 
 use proc_macro2::TokenStream;
 

@@ -492,10 +492,12 @@ fn mappings_see_what_is_published() {
         }
         let maps = [map(&file).unwrap(), map(&second).unwrap()];
         let seen = || {
-            let at = |offset| maps.map(|map| {
-                // SAFETY: It lies in the mapping; the device writes it in its own time.
-                unsafe { map.add(offset).read_volatile() }
-            });
+            let at = |offset| {
+                maps.map(|map| {
+                    // SAFETY: It lies in the mapping; the device writes it in its own time.
+                    unsafe { map.add(offset).read_volatile() }
+                })
+            };
             [at(0), at(4095), at(4096), at(MEMORY - 1)].concat()
         };
         assert_eq!(seen(), [1; 8], "{wanted:?}");

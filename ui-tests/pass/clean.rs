@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use ::fops_runtime::{
-    guarded_fops, unplugged, Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Op,
-    PollEvents, PollTable, Unplug, UserSliceWriter,
+    Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Op, PollEvents, PollTable, Unplug,
+    UserSliceWriter, guarded_fops, unplugged,
 };
 
 mod core {}

@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use fops_runtime::{guarded_fops, Access, Cause, DeviceLifetime, Result, UnplugError};
+use fops_runtime::{Access, Cause, DeviceLifetime, Result, UnplugError, guarded_fops};
 
 struct Device {
     lifetime: DeviceLifetime<u8>,

@@ -2,8 +2,8 @@
 use std::sync::Mutex;
 
 use fops_runtime::{
-    guarded_fops, key, Access, Cause, DeviceLifetime, Errno, File, FileOperations, Guarded, Policy, PollEvents,
-    PollTable, Result, SeekFrom, Unplug, UserSliceWriter,
+    Access, Cause, DeviceLifetime, Errno, File, FileOperations, Guarded, Policy, PollEvents, PollTable, Result,
+    SeekFrom, Unplug, UserSliceWriter, guarded_fops, key,
 };
 
 struct VinHw {

@@ -1,6 +1,6 @@
 //! A generic impl, the lifetime by an expression, and alternatives under `#[cfg]`.
 use fops_runtime::{
-    guarded_fops, key, Access, Cause, DeviceLifetime, File, FileOperations, Guarded, Result, Unplug, UserSliceReader,
+    Access, Cause, DeviceLifetime, File, FileOperations, Guarded, Result, Unplug, UserSliceReader, guarded_fops, key,
 };
 
 pub trait Bus: Send + Sync + 'static {}

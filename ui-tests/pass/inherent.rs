@@ -1,7 +1,7 @@
 //! Methods of no trait: each receiver, generics, patterns, answers.
 use std::sync::Arc;
 
-use fops_runtime::{guarded_fops, key, Access, Cause, DeviceLifetime, Errno, Guarded, Result, Unplug, Unplugged};
+use fops_runtime::{Access, Cause, DeviceLifetime, Errno, Guarded, Result, Unplug, Unplugged, guarded_fops, key};
 
 pub struct Hw {
     id: usize,

@@ -1,7 +1,7 @@
 //! The author's own lints fire, each once: an `expect` per lint is fulfilled, and nothing else is said.
 #![deny(warnings)]
 
-use fops_runtime::{guarded_fops, Access, DeviceLifetime, Result};
+use fops_runtime::{Access, DeviceLifetime, Result, guarded_fops};
 
 struct Device {
     lifetime: DeviceLifetime<u8>,

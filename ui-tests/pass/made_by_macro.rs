@@ -1,5 +1,5 @@
 //! Impl blocks that a macro writes, with fragments in all places, also by a macro of edition 2021.
-use fops_runtime::{guarded_fops, Access, DeviceLifetime, Errno, File, FileOperations, Result};
+use fops_runtime::{Access, DeviceLifetime, Errno, File, FileOperations, Result, guarded_fops};
 
 pub struct Regs {
     value: u8,

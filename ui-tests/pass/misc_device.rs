@@ -1,7 +1,7 @@
 //! The shape of the kernel's `MiscDevice`: no `self`, an error type of its own, the device by way of a parameter.
 use std::{ops::Deref, pin::Pin, sync::Arc};
 
-use fops_runtime::{guarded_fops, key, Access, Cause, DeviceLifetime, File, Guarded, Policy, Unplug};
+use fops_runtime::{Access, Cause, DeviceLifetime, File, Guarded, Policy, Unplug, guarded_fops, key};
 
 mod kernel {
     use super::{Arc, Deref, File, Pin};
@@ -33,7 +33,7 @@ mod kernel {
         }
     }
 }
-use kernel::{MiscDevice, MiscDeviceRegistration, Result, ENODEV};
+use kernel::{ENODEV, MiscDevice, MiscDeviceRegistration, Result};
 
 struct Hw {
     id: isize,

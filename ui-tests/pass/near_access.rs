@@ -1,7 +1,7 @@
 //! What `fail/access` gets wrong, done right: each method is named after its case.
 use std::{sync::Mutex, thread};
 
-use fops_runtime::{guarded_fops, Access, DeviceLifetime, Result};
+use fops_runtime::{Access, DeviceLifetime, Result, guarded_fops};
 
 struct Hw {
     status: u8,

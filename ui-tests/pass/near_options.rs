@@ -1,5 +1,5 @@
 //! What `fail/options` gets wrong, done right: each block is named after its case.
-use fops_runtime::{guarded_fops, Access, Cause, DeviceLifetime, Result, Unplug};
+use fops_runtime::{Access, Cause, DeviceLifetime, Result, Unplug, guarded_fops};
 
 struct Device {
     lifetime: DeviceLifetime<u8>,

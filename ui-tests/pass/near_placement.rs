@@ -1,5 +1,5 @@
 //! What `fail/placement` gets wrong, done right: each type is named after its case.
-use fops_runtime::{guarded_fops, Access, DeviceLifetime, File, FileOperations, Result};
+use fops_runtime::{Access, DeviceLifetime, File, FileOperations, Result, guarded_fops};
 
 struct Forgotten {
     lifetime: DeviceLifetime<u8>,

@@ -1,5 +1,5 @@
 //! What `fail/policy` gets wrong, done right: each block is named after its case.
-use fops_runtime::{guarded_fops, key, Access, DeviceLifetime, Guarded, Policy, Result};
+use fops_runtime::{Access, DeviceLifetime, Guarded, Policy, Result, guarded_fops, key};
 
 struct Device {
     lifetime: DeviceLifetime<u8>,

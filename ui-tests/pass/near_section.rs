@@ -1,7 +1,7 @@
 //! What `fail/section` gets wrong, done right: each method is named after its case.
 use std::{future::Future, sync::Arc};
 
-use fops_runtime::{guarded_fops, Access, DeviceLifetime, PollEvents, Result, Unplugged};
+use fops_runtime::{Access, DeviceLifetime, PollEvents, Result, Unplugged, guarded_fops};
 
 struct Device {
     lifetime: DeviceLifetime<u8>,

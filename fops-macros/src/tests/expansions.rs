@@ -159,3 +159,13 @@ impl X {
 }
 "#
 );
+
+snapshot!(
+    resources_with_arguments,
+    "lifetime = lifetime, resources = Hw::<A, Vec<B>>, unplug",
+    r#"
+impl<A, B> X<A, B> {
+    fn read(&self) -> Result { Ok(()) }
+}
+"#
+);

@@ -152,7 +152,10 @@ impl NodeFile {
             self.poller.armed.store(true, SeqCst);
             self.poller.clone() as Arc<dyn Poller>
         });
-        fuse_poll_out { revents: self.file.poll(PollEvents::from_bits(args.events), poller.as_ref()).bits(), padding: 0 }
+        fuse_poll_out {
+            revents: self.file.poll(PollEvents::from_bits(args.events), poller.as_ref()).bits(),
+            padding: 0,
+        }
     }
 
     pub(super) fn lseek(&self, args: &fuse_lseek_in) -> Result<u64> {

@@ -46,19 +46,25 @@ pub enum MountError {
 impl fmt::Display for MountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoDevice => {
-                f.write_str("no /dev/fuse here: run `modprobe fuse` as root, or start the container with `--device /dev/fuse`")
-            }
+            Self::NoDevice => f.write_str(
+                "no /dev/fuse here: run `modprobe fuse` as root, or start the container with `--device /dev/fuse`",
+            ),
             Self::NotADirectory(path) => {
                 write!(f, "cannot mount on {0}: it is no directory; run `mkdir -p {0}`", path.display())
             }
             Self::Stale(path) => {
-                write!(f, "{0} is left from a server that died: run `umount -l {0}`, or `fusermount3 -uz {0}`", path.display())
+                write!(
+                    f,
+                    "{0} is left from a server that died: run `umount -l {0}`, or `fusermount3 -uz {0}`",
+                    path.display()
+                )
             }
             Self::NoFusermount => f.write_str(
                 "no permission to mount, and no fusermount3 to ask: run as root, or install the package fuse3",
             ),
-            Self::Fusermount(reason) => write!(f, "fusermount3 refused to mount: {reason}; run as root to do without it"),
+            Self::Fusermount(reason) => {
+                write!(f, "fusermount3 refused to mount: {reason}; run as root to do without it")
+            }
             Self::TooOld(minor) => {
                 write!(f, "the kernel's FUSE is version 7.{minor}: 7.{OLDEST_MINOR} is needed, as of Linux 5.4")
             }
@@ -169,7 +175,8 @@ impl MountPoint {
     /// Takes it out of the directory tree, with files open too.
     pub(super) fn detach(&self) {
         let result = if self.by_helper {
-            let output = Command::new("fusermount3").args(["-u", "-z", "--"]).arg(&self.path).stdin(Stdio::null()).output();
+            let output =
+                Command::new("fusermount3").args(["-u", "-z", "--"]).arg(&self.path).stdin(Stdio::null()).output();
             match output {
                 Ok(output) if output.status.success() => Ok(()),
                 Ok(output) => Err(said(&output)),

@@ -12,27 +12,51 @@ pub(super) struct Parsed<'a> {
 /// What is asked, with the arguments that somebody looks at.
 #[derive(Clone, Copy)]
 pub(super) enum Operation<'a> {
-    Lookup { name: &'a [u8] },
-    Forget { lookups: u64 },
+    Lookup {
+        name: &'a [u8],
+    },
+    Forget {
+        lookups: u64,
+    },
     BatchForget(Forgets<'a>),
     Getattr,
     Setattr(fuse_setattr_in),
     Readlink,
     Open(fuse_open_in),
     Read(fuse_read_in),
-    Write { args: fuse_write_in, data: &'a [u8] },
+    Write {
+        args: fuse_write_in,
+        data: &'a [u8],
+    },
     Statfs,
-    Release { fh: u64 },
-    Fsync { fh: u64, datasync: bool },
-    Flush { fh: u64 },
-    Init { args: fuse_init_in, flags2: u32 },
+    Release {
+        fh: u64,
+    },
+    Fsync {
+        fh: u64,
+        datasync: bool,
+    },
+    Flush {
+        fh: u64,
+    },
+    Init {
+        args: fuse_init_in,
+        flags2: u32,
+    },
     Opendir,
     Readdir(fuse_read_in),
-    Releasedir { fh: u64 },
+    Releasedir {
+        fh: u64,
+    },
     Access,
-    Interrupt { unique: u64 },
+    Interrupt {
+        unique: u64,
+    },
     Destroy,
-    Ioctl { args: fuse_ioctl_in, data: &'a [u8] },
+    Ioctl {
+        args: fuse_ioctl_in,
+        data: &'a [u8],
+    },
     Poll(fuse_poll_in),
     Lseek(fuse_lseek_in),
     /// Makes, removes or renames something.

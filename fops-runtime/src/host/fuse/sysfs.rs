@@ -68,9 +68,8 @@ fn driver_children(bus: &Bus, driver: &str) -> Vec<Child> {
     let Some((driver, devices)) = bus.drivers().into_iter().find(|(name, _)| name == driver) else {
         return Vec::new();
     };
-    let attribute = |name: &str, action| {
-        Child::new(name, Entry::Attribute(Attribute { driver: driver.clone(), action }))
-    };
+    let attribute =
+        |name: &str, action| Child::new(name, Entry::Attribute(Attribute { driver: driver.clone(), action }));
     let mut children = vec![attribute("bind", Action::Bind), attribute("unbind", Action::Unbind)];
     let link = |device: String| Child::link(&device, format!("../../../../devices/{}/{device}", bus.name()));
     children.extend(devices.into_iter().map(link));
