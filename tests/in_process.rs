@@ -1,13 +1,13 @@
-//! The driver in process: streams, is unplugged under every kind of sleeper, and streams again.
+//! Frames come in order and show the picture.
 use fops_runtime::OpenFlags;
 use rcar_vin::client::Stream;
-use rcar_vin::core::{DEVICE, DRIVER};
-use system_tests::Machine;
+use rcar_vin::core::DEVICE;
+use system_tests::{check, machine, unbind};
 
 #[test]
 fn frames_come_in_order_and_show_the_picture() {
-    let machine = Machine::new();
-    let stream = Stream::start(machine.open(OpenFlags::RDWR).unwrap(), 5).unwrap();
+    let machine = machine();
+    let stream = Stream::start(machine.devices.open("video0", OpenFlags::RDWR).unwrap(), 5).unwrap();
     let mut next = 0;
     for _ in 0..10 {
         let frame = stream.dequeue().unwrap();
@@ -19,6 +19,6 @@ fn frames_come_in_order_and_show_the_picture() {
         stream.queue(frame.index).unwrap();
     }
     stream.stop().unwrap();
-    machine.bus.unbind(DRIVER, DEVICE).unwrap().wait().unwrap();
-    machine.check();
+    unbind(&machine, DEVICE);
+    check(&machine);
 }

@@ -22,8 +22,10 @@ use crate::{
 pub(crate) struct BlockOptions {
     /// The field of the device, or the expression, that is its `DeviceLifetime`.
     pub(crate) lifetime: Option<Code>,
-    /// What stands for the device in a method without receiver.
+    /// What stands for the device in a method without receiver, or looks it up for each request.
     pub(crate) via: Option<Code>,
+    /// The answer where `via`, or `lifetime`, looks the device up and finds none.
+    pub(crate) not_found: Option<Code>,
     /// The answer of a guarded op once the device is gone.
     pub(crate) unplugged: Option<Code>,
     /// Asks for an impl of `Unplug`.
@@ -74,6 +76,8 @@ pub(crate) struct UnplugHooks {
 #[derive(Default, FromMeta)]
 #[darling(default)]
 pub(crate) struct FopOptions {
+    /// The section of an async op opens when its future is first polled.
+    pub(crate) polled: Word,
     guarded: Word,
     always: Word,
     unguarded: Word,
@@ -81,6 +85,8 @@ pub(crate) struct FopOptions {
     pub(crate) reason: Option<Reason>,
     /// What stands for the device in this method.
     pub(crate) via: Option<Code>,
+    /// The answer where this method's device is not found.
+    pub(crate) not_found: Option<Code>,
     /// The answer of this method once the device is gone.
     pub(crate) unplugged: Option<Code>,
 }
@@ -122,7 +128,7 @@ pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, diagnostics: &mut
 
 /// A bare word: there or not.
 #[derive(Clone, Copy, Default)]
-struct Word(Option<Span>);
+pub(crate) struct Word(pub(crate) Option<Span>);
 
 impl FromMeta for Word {
     fn from_none() -> Option<Self> {

@@ -1,7 +1,10 @@
 //! Model to tokens: the block with its guards, the table of its ops, and the impl of `Unplug`.
 
 mod arguments;
+mod body;
+pub(crate) mod future;
 mod method;
+mod section;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};

@@ -1,6 +1,7 @@
 //! What the author wrote: the outcome of parsing, and all that rules and expansion look at.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{
     Attribute, Expr, GenericArgument, Generics, Ident, Pat, PatType, Path, PathArguments, ReturnType, Signature, Token,
     Type, Visibility, ext::IdentExt,
@@ -44,10 +45,12 @@ pub(crate) struct Method {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) defaultness: Option<Token![default]>,
-    /// As the trait sees it: without the access.
+    /// As the trait sees it: without access and device.
     pub(crate) signature: Signature,
     /// The `#[access]` parameters, without that attribute: at most one, if no mistake was made.
     pub(crate) access: Vec<PatType>,
+    /// The `#[device]` parameters, likewise.
+    pub(crate) device: Vec<PatType>,
     pub(crate) options: FopOptions,
     pub(crate) body: Group,
     /// No error has been found in it. Otherwise it is expanded without a guard and with a
@@ -123,6 +126,20 @@ impl Method {
         own.or(block.unplugged.as_ref()).map(|code| &code.0)
     }
 
+    /// What stands for the device in this method, where that is not `self`: its own `via`, else the block's
+    /// where there is no `self`, or where the block's looks a device up through it.
+    pub(crate) fn via<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
+        let receiver = self.signature.receiver().is_some();
+        let default = block.via.as_ref().filter(|via| !receiver || mentions(via.0.to_token_stream(), "self"));
+        self.options.via.as_ref().or(default).map(|code| &code.0)
+    }
+
+    /// The answer where the device is not found, where the author gives one.
+    pub(crate) fn not_found<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
+        let own = self.options.not_found.as_ref();
+        own.or(block.not_found.as_ref()).map(|code| &code.0)
+    }
+
     /// The type it returns, unless that is `()` by silence.
     pub(crate) fn returns(&self) -> Option<&Type> {
         match &self.signature.output {
@@ -168,6 +185,26 @@ pub(crate) fn ungrouped(ty: &Type) -> &Type {
         Type::Group(group) => ungrouped(&group.elem),
         Type::Paren(paren) => ungrouped(&paren.elem),
         ty => ty,
+    }
+}
+
+/// Whether the source has this name in it.
+pub(crate) fn mentions(source: TokenStream, name: &str) -> bool {
+    source.into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        _ => false,
+    })
+}
+
+/// Whether an expression makes a value, which is bound before it is used, rather than naming a place. What a
+/// macro makes may be either and is left where it stands.
+pub(crate) fn makes_value(expression: &Expr) -> bool {
+    match expression {
+        Expr::Group(group) => makes_value(&group.expr),
+        Expr::Paren(paren) => makes_value(&paren.expr),
+        Expr::Path(_) | Expr::Field(_) | Expr::Index(_) | Expr::Reference(_) | Expr::Unary(_) | Expr::Macro(_) => false,
+        _ => true,
     }
 }
 

@@ -1,21 +1,23 @@
 //! Tokens to model. Headers and signatures are parsed, bodies are not: they stay the groups of
 //! tokens that they are, so that half-typed code is no error here and expansion stays cheap.
 
+mod method;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
-    Attribute, FnArg, ItemImpl, LitStr, Meta, PatType, Signature, Token, Visibility,
+    Attribute, ItemImpl, LitStr, Signature, Token, Visibility,
     parse::{ParseStream, Parser, discouraged::Speculative},
 };
 
 use crate::{
-    args::{self, BlockOptions, FopOptions, UnplugHooks},
+    args::{self, BlockOptions, UnplugHooks},
     diagnostics::Diagnostics,
-    model::{Block, Item, Method},
+    model::{Block, Item},
 };
 
 /// The names of our attributes, as they stand within an impl block.
-const HELPERS: &[&str] = &["access", "fop"];
+const HELPERS: &[&str] = &["access", "device", "fop"];
 
 /// Parses the attribute's arguments and its item; without an outcome where that is no impl
 /// block, which is an error then.
@@ -114,7 +116,7 @@ fn item(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Item> 
         Ok(Beginning::Method(head)) => {
             if let Some(body) = body(&ahead) {
                 input.advance_to(&ahead);
-                return Ok(Item::Method(Box::new(method(*head, body, diagnostics))));
+                return Ok(Item::Method(Box::new(method::method(*head, body, diagnostics))));
             }
             // rustc says well that a method of an impl has a body.
         }
@@ -220,90 +222,6 @@ fn rest_of_item(input: ParseStream, is_constant: bool) -> syn::Result<TokenStrea
         }
     }
     Ok(tokens)
-}
-
-/// Takes what is ours out of a method: `#[fop]`s, and the `#[access]` parameters.
-fn method(head: Head, body: Group, diagnostics: &mut Diagnostics) -> Method {
-    let before = diagnostics.count();
-    let Head { mut attributes, visibility, defaultness, mut signature } = head;
-    reject_cfg_attr(&mut attributes, diagnostics);
-    let fops: Vec<Attribute> = attributes.extract_if(.., |attribute| is(attribute, "fop")).collect();
-    for again in fops.iter().skip(1) {
-        diagnostics
-            .error(again, format_args!("a second `#[fop]` on `{}`", signature.ident))
-            .help("one `#[fop(..)]` takes all options");
-    }
-    let options = match fops.first().map(|fop| &fop.meta) {
-        Some(Meta::List(list)) if !list.tokens.is_empty() => args::read::<FopOptions>(list.tokens.clone(), diagnostics),
-        Some(other) => {
-            diagnostics
-                .error(other, "`#[fop]` says nothing without options")
-                .help("`#[fop(guarded)]`, `#[fop(always)]` or `#[fop(unguarded, reason = \"..\")]`");
-            FopOptions::default()
-        }
-        None => FopOptions::default(),
-    };
-    let mut access = Vec::new();
-    for mut input in std::mem::take(&mut signature.inputs) {
-        match &mut input {
-            FnArg::Typed(parameter) => {
-                reject_cfg_attr(&mut parameter.attrs, diagnostics);
-                if take_access(parameter, diagnostics) {
-                    access.push(parameter.clone());
-                    continue;
-                }
-            }
-            FnArg::Receiver(receiver) => {
-                for culprit in receiver.attrs.extract_if(.., |attribute| is(attribute, "access")) {
-                    diagnostics
-                        .error(culprit, "`self` is the device, not the access to its resources")
-                        .help("give the access a parameter: `#[access] hw: &Access<'_, ..>`");
-                }
-            }
-        }
-        signature.inputs.push(input);
-    }
-    Method {
-        attributes,
-        visibility,
-        defaultness,
-        signature,
-        access,
-        options,
-        body,
-        sound: diagnostics.count() == before,
-    }
-}
-
-/// Whether the parameter is marked `#[access]`; the mark is taken off.
-fn take_access(parameter: &mut PatType, diagnostics: &mut Diagnostics) -> bool {
-    let mut marks = parameter.attrs.extract_if(.., |attribute| is(attribute, "access"));
-    let Some(first) = marks.next() else {
-        return false;
-    };
-    if !matches!(first.meta, Meta::Path(_)) {
-        diagnostics.error(&first.meta, "`#[access]` takes no arguments");
-    }
-    for again in marks {
-        diagnostics.error(again, "this parameter is marked `#[access]` twice");
-    }
-    true
-}
-
-/// Takes off `#[cfg_attr(.., fop(..))]` and says why it cannot work.
-fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
-    let hides_helper = |attribute: &mut Attribute| match &attribute.meta {
-        Meta::List(list) if attribute.path().is_ident("cfg_attr") => {
-            let mut tokens = list.tokens.clone().into_iter();
-            tokens.any(|tree| matches!(tree, TokenTree::Ident(name) if HELPERS.iter().any(|helper| name == helper)))
-        }
-        _ => false,
-    };
-    for culprit in attributes.extract_if(.., hides_helper) {
-        diagnostics
-            .error(culprit, "`#[guarded_fops]` runs before `cfg_attr` is decided, and cannot see what it hides")
-            .help("write the method twice, under `#[cfg(..)]` and under `#[cfg(not(..))]`");
-    }
 }
 
 /// Whether this is the attribute of that name, however it is qualified.

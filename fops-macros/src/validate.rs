@@ -1,11 +1,15 @@
 //! The rules, one function each. Every rule looks at every op; none stops at an error.
 
+mod lent;
+mod work;
+
 use proc_macro2::Span;
-use syn::{FnArg, Type, TypeParamBound};
+use quote::ToTokens;
+use syn::FnArg;
 
 use crate::{
-    diagnostics::{Diagnostics, written},
-    model::{Block, Item, Method, NoPolicy, is_option, ungrouped},
+    diagnostics::Diagnostics,
+    model::{Block, Item, Method, NoPolicy, makes_value, mentions},
     ops::Policy,
     parse,
 };
@@ -17,19 +21,23 @@ struct Op<'a> {
     policy: Policy,
 }
 
-const BLOCK_RULES: &[fn(&Block, &mut Diagnostics)] = &[attribute_stands_once, lifetime_is_given, resources_are_known];
+const BLOCK_RULES: &[fn(&Block, &mut Diagnostics)] =
+    &[attribute_stands_once, lifetime_is_given, resources_are_known, unplug_is_of_one_device, lookup_can_fail];
 
-const METHOD_RULES: &[fn(&Method, &mut Diagnostics)] = &[policy_is_one, access_is_one];
+const METHOD_RULES: &[fn(&Method, &mut Diagnostics)] = &[policy_is_one, lent::access_is_one, lent::device_is_one];
 
 const OP_RULES: &[fn(&Op, &mut Diagnostics)] = &[
     unguarded_has_reason,
     reason_has_unguarded,
     options_have_effect,
-    access_fits_policy,
+    lent::access_fits_policy,
+    lent::device_is_looked_up,
+    lent::device_fits_policy,
     section_can_open,
-    section_opens_at_run_time,
-    section_covers_the_work,
-    opaque_return_has_answer,
+    work::section_opens_at_run_time,
+    work::polled_has_future,
+    work::section_covers_the_work,
+    work::opaque_return_has_answer,
 ];
 
 /// Applies all rules; methods that break one are marked unsound.
@@ -89,6 +97,33 @@ fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) {
         diagnostics
             .error_at(unplug.span, "no `#[access] hw: &Access<'_, ..>` says what type `unplug` hands back")
             .help("`#[guarded_fops(resources = <type>, ..)]`");
+    }
+}
+
+/// `unplug` is of the device that `self` is.
+fn unplug_is_of_one_device(block: &Block, diagnostics: &mut Diagnostics) {
+    let Some(asked) = &block.options.unplug else { return };
+    let looks_up = block.options.via.as_ref().is_some_and(|via| mentions(via.0.to_token_stream(), "self"));
+    if looks_up || block.options.not_found.is_some() {
+        diagnostics
+            .error_at(asked.span, "this block looks a device up for each request: which one would `unplug` unplug?")
+            .help("`unplug(..)` belongs on a block of the device's own type; its lifetime has `begin_unplug` too");
+    }
+}
+
+/// `not_found` answers for a lookup.
+fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) {
+    let Some(answer) = &block.options.not_found else { return };
+    let looks_up = |code: Option<&crate::args::Code>| code.is_some_and(|code| makes_value(&code.0));
+    let methods_do = block.methods().any(|method| method.options.via.is_some());
+    if block.options_are_sound
+        && block.options.via.is_none()
+        && !methods_do
+        && !looks_up(block.options.lifetime.as_ref())
+    {
+        diagnostics
+            .error(&answer.0, "nothing is looked up here that could be missing")
+            .help("`via = self.find(..)`, where that returns an `Option` of the device");
     }
 }
 
@@ -161,50 +196,23 @@ fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) {
             .error(&answer.0, format_args!("`{ident}` runs after unplug too, and needs no other answer"))
             .help("remove `unplugged`, or make the operation `guarded`");
     }
-    if let (Some(via), Policy::Unguarded) = (&options.via, op.policy) {
-        diagnostics.error(&via.0, format_args!("`{ident}` is unguarded and does not look for the device's lifetime"));
-    }
-}
-
-/// One guard covers the whole op, so there is one access.
-fn access_is_one(method: &Method, diagnostics: &mut Diagnostics) {
-    for again in method.access.iter().skip(1) {
-        diagnostics.error(
-            &again.pat,
-            format_args!("`{}` has an `#[access]` already, one covers the whole operation", method.signature.ident),
-        );
-    }
-}
-
-/// Guarded ops have the access, those that run always may have it, unguarded ones never do.
-fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
-    let ident = &op.method.signature.ident;
-    let Some(access) = op.method.access.first() else { return };
-    let ty = &*access.ty;
-    match (op.policy, is_option(ty)) {
-        (Policy::Guarded, false) | (Policy::Always, true) => {}
-        (Policy::Guarded, true) => {
+    let lookup = [&options.via, &options.not_found].into_iter().flatten();
+    if op.policy == Policy::Unguarded {
+        for option in lookup {
             diagnostics
-                .error(ty, format_args!("`{ident}` is guarded: it runs only while there is access"))
-                .help("`&Access<'_, ..>` without `Option`, or `#[fop(always)]` to run after unplug too");
+                .error(&option.0, format_args!("`{ident}` is unguarded and does not look for the device's lifetime"));
         }
-        (Policy::Always, false) => {
-            diagnostics
-                .error(ty, format_args!("`{ident}` runs after unplug too, when there is no access"))
-                .help(format_args!("`Option<{}>`", written(ty)));
-        }
-        (Policy::Unguarded, _) => {
-            diagnostics
-                .error(&access.pat, format_args!("`{ident}` is unguarded and has no access to the device's resources"))
-                .help("`#[fop(guarded)]`, or `#[fop(always)]` with an `Option`");
-        }
+    } else if let (Some(answer), Policy::Always) = (&options.not_found, op.policy) {
+        diagnostics
+            .error(&answer.0, format_args!("`{ident}` always runs, where its device is not found too"))
+            .help("remove `not_found`, or make the operation `guarded`");
     }
 }
 
 /// There is something to reach the lifetime through.
 fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) {
     let signature = &op.method.signature;
-    let via = op.method.options.via.as_ref().or(op.block.options.via.as_ref());
+    let via = op.method.via(&op.block.options);
     if signature.receiver().is_some() || via.is_some() || op.policy == Policy::Unguarded {
         return;
     }
@@ -219,83 +227,4 @@ fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) {
             format_args!("`{}` has no `self` to reach the device's lifetime through", signature.ident),
         )
         .help(format_args!("`#[fop(via = {via})]`, if that leads to the device"));
-}
-
-/// Entering a section is an act of run time.
-fn section_opens_at_run_time(op: &Op, diagnostics: &mut Diagnostics) {
-    if let (Some(constness), false) = (op.method.signature.constness, op.policy == Policy::Unguarded) {
-        diagnostics.error(
-            constness,
-            format_args!("`{}` enters a device access section and cannot be `const`", op.method.signature.ident),
-        );
-    }
-}
-
-/// The work of an op ends when it returns: a future's does not.
-fn section_covers_the_work(op: &Op, diagnostics: &mut Diagnostics) {
-    if op.policy == Policy::Unguarded {
-        return;
-    }
-    let ident = &op.method.signature.ident;
-    let help = "let it return when its work is done, or `#[fop(unguarded, reason = \"..\")]`";
-    if let Some(asyncness) = op.method.signature.asyncness {
-        diagnostics
-            .error(
-                asyncness,
-                format_args!(
-                    "async operations are not supported yet: the section of `{ident}` would end before its work"
-                ),
-            )
-            .help(help);
-    } else if let Some(future) = op.method.returns().and_then(future_in) {
-        diagnostics
-            .error(
-                future,
-                format_args!("async operations are not supported yet: the section of `{ident}` would end before the future that it returns"),
-            )
-            .help(help);
-    }
-}
-
-/// The part of a return type that is a future: `impl Future`, `dyn Future`, boxed or not.
-fn future_in(ty: &Type) -> Option<&dyn quote::ToTokens> {
-    fn is_future(bound: &TypeParamBound) -> bool {
-        matches!(bound, TypeParamBound::Trait(bound)
-            if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
-    }
-    match ungrouped(ty) {
-        Type::ImplTrait(opaque) if opaque.bounds.iter().any(is_future) => Some(ty),
-        Type::TraitObject(object) if object.bounds.iter().any(is_future) => Some(ty),
-        Type::Path(path) => {
-            let last = path.path.segments.last()?;
-            if last.ident.to_string().ends_with("BoxFuture") {
-                return Some(ty);
-            }
-            let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else {
-                return None;
-            };
-            arguments.args.iter().find_map(|argument| match argument {
-                syn::GenericArgument::Type(ty) => future_in(ty),
-                _ => None,
-            })
-        }
-        _ => None,
-    }
-}
-
-/// An `impl Trait` cannot be asked for its answer: the author gives it.
-fn opaque_return_has_answer(op: &Op, diagnostics: &mut Diagnostics) {
-    let Some(ty) = op.method.returns() else { return };
-    let is_opaque = matches!(ungrouped(ty), Type::ImplTrait(_)) && future_in(ty).is_none();
-    if is_opaque && op.policy == Policy::Guarded && op.method.unplugged(&op.block.options).is_none() {
-        diagnostics
-            .error(
-                ty,
-                format_args!(
-                    "what does `{}` answer once the device is gone? an opaque type does not say",
-                    op.method.signature.ident
-                ),
-            )
-            .help("`#[fop(unplugged = <expression>)]`");
-    }
 }

@@ -163,7 +163,9 @@ fn a_cancellation_runs_at_once_when_unplug_has_begun() {
         let access = lifetime.enter(op!("recv")).unwrap();
         let remover = s.spawn(|| lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
         eventually("the flag", || access.is_unplugging());
-        let cancel = || drop(calls.fetch_add(1, SeqCst));
+        let cancel = || {
+            calls.fetch_add(1, SeqCst);
+        };
         access.with_cancellation(cancel, || assert_eq!(calls.load(SeqCst), 1));
         drop(access);
         remover.join().unwrap();
@@ -176,7 +178,10 @@ fn a_cancellation_that_is_over_is_not_called() {
     let (lifetime, calls) = (DeviceLifetime::new(()), AtomicUsize::new(0));
     let access = lifetime.enter(op!("recv")).unwrap();
     for _ in 0..3 {
-        access.with_cancellation(|| drop(calls.fetch_add(1, SeqCst)), || ());
+        let cancel = || {
+            calls.fetch_add(1, SeqCst);
+        };
+        access.with_cancellation(cancel, || ());
     }
     drop(access);
     lifetime.begin_unplug(Cause::Unbind).unwrap().wait();

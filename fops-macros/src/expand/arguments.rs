@@ -1,30 +1,28 @@
 //! By-value arguments are bound anew after the guard, so that they are dropped before it.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, FnArg, Pat, PatType, Signature, Type, spanned::Spanned};
 
-use crate::model::{plain_name, ungrouped};
+use crate::model::{mentions, plain_name, ungrouped};
 
 /// The statements that take over the arguments whose drop may run code. Patterns and `mut` move
-/// from the signature to there. An argument that the `kept` source names stays what it is where
-/// that source is evaluated: before the statements.
-pub(super) fn rebind(signature: &mut Signature, kept: [Option<&TokenStream>; 2]) -> TokenStream {
-    let [section, answer] = kept;
+/// from the signature to there. An argument that the source of the `section` or of its answers
+/// names stays what it is where that is evaluated: before the statements.
+pub(super) fn rebind(signature: &mut Signature, section: &TokenStream, answers: &TokenStream) -> TokenStream {
     let mut moved = Vec::new();
     for (position, input) in signature.inputs.iter_mut().enumerate() {
         let FnArg::Typed(parameter) = input else {
             continue;
         };
-        let names = |source: Option<&TokenStream>| {
-            let name = plain_name(&parameter.pat);
-            name.zip(source).is_some_and(|(name, source)| mentions(source.clone(), name))
+        let names = |source: &TokenStream| {
+            plain_name(&parameter.pat).is_some_and(|name| mentions(source.clone(), &name.to_string()))
         };
         // The guard borrows from the argument that leads to the device: that one cannot move.
         if drops_nothing(&parameter.ty) || names(section) {
             continue;
         }
-        let named_in_answer = names(answer);
+        let named_in_answer = names(answers);
         moved.push(take(parameter, position, named_in_answer));
     }
     statements(moved)
@@ -119,13 +117,4 @@ fn drops_nothing(ty: &Type) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether the source has this name in it.
-fn mentions(source: TokenStream, name: &Ident) -> bool {
-    source.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
 }

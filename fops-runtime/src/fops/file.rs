@@ -12,6 +12,8 @@ impl OpenFlags {
     pub const WRONLY: Self = Self(1);
     /// `O_RDWR`.
     pub const RDWR: Self = Self(2);
+    /// `O_ACCMODE`.
+    const ACCESS: u32 = 3;
     /// `O_NONBLOCK`.
     pub const NONBLOCK: Self = Self(0o4000);
 
@@ -23,6 +25,16 @@ impl OpenFlags {
     /// The bits of `fcntl.h` (asm-generic).
     pub const fn bits(self) -> u32 {
         self.0
+    }
+
+    /// Whether the file is open for reading alone.
+    pub const fn is_read_only(self) -> bool {
+        self.0 & Self::ACCESS == Self::RDONLY.0
+    }
+
+    /// Whether the file is open for writing alone.
+    pub const fn is_write_only(self) -> bool {
+        self.0 & Self::ACCESS == Self::WRONLY.0
     }
 
     /// Whether reads, writes and waits answer `EAGAIN` instead of sleeping.
@@ -68,9 +80,10 @@ impl<S> File<S> {
         OpenFlags::from_bits(self.flags.load(Ordering::Relaxed))
     }
 
-    /// Sets the flags, for hosts: `fcntl(F_SETFL)`.
+    /// Sets the flags, for hosts: `fcntl(F_SETFL)`. What the file was opened for stays.
     pub fn set_flags(&self, flags: OpenFlags) {
-        self.flags.store(flags.bits(), Ordering::Relaxed);
+        let access = self.flags().bits() & OpenFlags::ACCESS;
+        self.flags.store(flags.bits() & !OpenFlags::ACCESS | access, Ordering::Relaxed);
     }
 
     /// Whether operations answer `EAGAIN` instead of sleeping.
@@ -99,7 +112,7 @@ impl<S> File<S> {
 pub enum SeekFrom {
     /// `SEEK_SET`: from the start.
     Start(u64),
-    /// `SEEK_CUR`: from the position it has.
+    /// `SEEK_CUR`: from the position it has. Hosts that keep the position ask for [`Start`](Self::Start) instead.
     Current(i64),
     /// `SEEK_END`: from the end.
     End(i64),

@@ -8,6 +8,8 @@ use crate::Op;
 use crate::platform;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
+#[cfg(feature = "std")]
+pub(crate) use slots::is_inside;
 pub(crate) use slots::{Section, Slot};
 
 /// # Invariants
@@ -103,14 +105,26 @@ impl Gate {
         platform::wake_all(&self.event);
     }
 
-    /// Whether no section of the closed gate is left. Otherwise sleeps until one ends, or for `timeout`.
+    /// Waits until no section of the closed gate is left, or for `timeout`. Whether none is.
     pub(crate) fn drain(&self, timeout: Option<Duration>) -> bool {
-        let seen = self.event();
-        let empty = self.unnamed.load(SeqCst) == 0 && slots::sections(self.number).next().is_none();
-        if !empty {
-            self.wait_event(seen, timeout);
+        let began = platform::now();
+        loop {
+            // Read before the slots: a section that ends in between makes the sleep return at once.
+            let seen = self.event();
+            if self.unnamed.load(SeqCst) == 0 && slots::sections(self.number).next().is_none() {
+                return true;
+            }
+            let elapsed = began.map(platform::elapsed).unwrap_or_default();
+            let left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
+            if left == Some(Duration::ZERO) {
+                return false;
+            }
+            self.wait_event(seen, left);
+            // Without a clock, one sleep is all that a timeout comes to.
+            if began.is_none() && timeout.is_some() {
+                return self.unnamed.load(SeqCst) == 0 && slots::sections(self.number).next().is_none();
+            }
         }
-        empty
     }
 
     /// The sections in flight, one after the other; those that come and go meanwhile may be missed.

@@ -36,14 +36,18 @@ impl Block {
     }
 }
 
+impl Block {
+    fn next(&self) -> Option<&'static Block> {
+        let next = self.next.load(SeqCst);
+        // SAFETY: `next` is null, or a block that was leaked before it was put there.
+        unsafe { next.as_ref() }
+    }
+}
+
 static FIRST: Block = Block::new();
 
 fn blocks() -> impl Iterator<Item = &'static Block> {
-    core::iter::successors(Some(&FIRST), |block| {
-        let next = block.next.load(SeqCst);
-        // SAFETY: `next` is null, or a block that was leaked before it was put there.
-        unsafe { next.as_ref() }
-    })
+    core::iter::successors(Some(&FIRST), |block| block.next())
 }
 
 /// The place of one open section.
@@ -69,7 +73,8 @@ pub(crate) fn claim(device: u64, op: &'static Op) -> Slot {
     let thread = platform::thread_id();
     // Threads start at different places, so that they do not all try the same slot first.
     let start = thread as usize % PER_BLOCK;
-    for block in blocks() {
+    let mut block = &FIRST;
+    loop {
         for i in 0..PER_BLOCK {
             let entry = &block.entries[(start + i) % PER_BLOCK];
             if entry.device.compare_exchange(FREE, CLAIMED, SeqCst, SeqCst).is_ok() {
@@ -82,8 +87,11 @@ pub(crate) fn claim(device: u64, op: &'static Op) -> Slot {
         }
         #[cfg(feature = "std")]
         grow(block);
+        match block.next() {
+            Some(next) => block = next,
+            None => return Slot(None),
+        }
     }
-    Slot(None)
 }
 
 /// Puts a new block after the last one, `block`, unless somebody else did.
@@ -115,7 +123,15 @@ pub(crate) fn sections(device: u64) -> impl Iterator<Item = Section> {
         let (op, thread) = (entry.op.load(SeqCst), entry.thread.load(SeqCst));
         // SAFETY: null, or from an `&'static Op`, by the invariant of `Entry`.
         let op = unsafe { op.as_ref() }?;
-        // Still the same device: so these were its operation and thread, or those of its next section.
+        // Still the same device. In between the entry may have been another's: then the report names that one's
+        // operation once. A thread never takes another's section for its own: it writes its number itself.
         (entry.device.load(SeqCst) == device).then_some(Section { op, thread })
     })
+}
+
+/// Whether the thread is inside a section of one of `devices`.
+#[cfg(feature = "std")]
+pub(crate) fn is_inside(thread: u64, devices: &[u64]) -> bool {
+    let mut entries = blocks().flat_map(|block| &block.entries);
+    entries.any(|entry| entry.thread.load(SeqCst) == thread && devices.contains(&entry.device.load(SeqCst)))
 }

@@ -132,7 +132,10 @@ impl BufferMemory {
     pub fn watch(&self, watcher: &Arc<dyn Published>) {
         let mut watchers = self.watchers();
         watchers.retain(|other| other.strong_count() > 0);
-        watchers.push(Arc::downgrade(watcher));
+        let watcher = Arc::downgrade(watcher);
+        if !watchers.iter().any(|other| other.ptr_eq(&watcher)) {
+            watchers.push(watcher);
+        }
     }
 
     fn watchers(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn Published>>> {

@@ -1,18 +1,19 @@
 //! The bus: binds drivers to devices by name, and unbinds them.
+use super::binding::{self, AnyDriver, Binding};
 use super::devices::Devices;
 use super::driver::{Driver, Probe};
 use super::{Node, Removal};
-use crate::{Cause, Errno, Result, Unplug};
+use crate::platform;
+use crate::{Cause, Errno, Result};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// A bus such as the platform bus: devices, drivers, and who is bound to whom.
 ///
-/// However a device goes, `echo > unbind`, removal from the bus or the end of the program, it is unplugged
-/// here and then torn down by its driver's [`remove`](Driver::remove), once, on a thread of its own.
+/// However a device goes, by `echo > unbind` or by removal from the bus, it is unplugged here and then torn down by
+/// its driver's [`remove`](Driver::remove), once, on a thread of its own.
 pub struct Bus {
     name: String,
     devices: Arc<Devices>,
@@ -21,16 +22,26 @@ pub struct Bus {
 
 #[derive(Default)]
 struct State {
-    drivers: BTreeMap<String, Arc<dyn AnyDriver>>,
+    drivers: BTreeMap<String, Loaded>,
     /// By name.
     slots: BTreeMap<String, Slot>,
+}
+
+struct Loaded {
+    driver: Arc<dyn AnyDriver>,
+    /// It is being unloaded: nothing is bound to it any more.
+    unloading: bool,
 }
 
 /// What there is to a device on the bus.
 enum Slot {
     Unbound,
     /// Probe is running.
-    Binding,
+    Binding {
+        driver: String,
+        /// The device has been removed meanwhile: to be carried out after probe.
+        removal: Option<Arc<Removal>>,
+    },
     Bound(Bound),
     Removing {
         driver: String,
@@ -71,7 +82,7 @@ impl Bus {
         if state.drivers.contains_key(&name) {
             return Err(Errno::EEXIST);
         }
-        state.drivers.insert(name, Arc::new(Registered(Arc::new(driver))));
+        state.drivers.insert(name, Loaded { driver: binding::any(driver), unloading: false });
         Ok(())
     }
 
@@ -91,38 +102,52 @@ impl Bus {
     /// Binds the driver to the device: probes, and registers the nodes.
     ///
     /// # Errors
-    /// `ENODEV` where there is no such driver or device; `EBUSY` where the device has a driver; `EIO` when
-    /// probe panicked; else probe's.
-    pub fn bind(&self, driver: &str, device: &str) -> Result {
-        let any = {
-            let mut state = self.lock();
-            let any = state.drivers.get(driver).ok_or(Errno::ENODEV)?.clone();
-            match state.slots.get_mut(device).ok_or(Errno::ENODEV)? {
-                slot @ Slot::Unbound => *slot = Slot::Binding,
-                _ => return Err(Errno::EBUSY),
-            }
-            any
-        };
+    /// `ENODEV` where there is no such driver or device; `EBUSY` where the device has a driver, or the driver is being
+    /// unloaded; `EIO` when probe panicked; else probe's.
+    pub fn bind(self: &Arc<Self>, driver: &str, device: &str) -> Result {
+        let any = self.begin_binding(driver, device)?;
         let mut probe = Probe::new(device);
-        let probed = catch_unwind(AssertUnwindSafe(|| any.probe(&mut probe))).unwrap_or_else(|_| {
-            tracing::error!(device, driver, "probe panicked");
+        let probed = platform::catch(|| any.probe(&mut probe)).unwrap_or_else(|| {
+            tracing::error!("{device}: probe of {driver} panicked");
             Err(Errno::EIO)
         });
-        // The nodes appear before the bus says that the device is bound, and go after.
-        let bound = probed.map(|binding| {
-            let nodes = probe.into_nodes(&self.devices);
-            Bound { driver: driver.into(), binding, nodes }
-        });
-        let (slot, result) = match bound {
-            Ok(bound) => {
-                let names: Vec<_> = bound.nodes.iter().map(|node| node.name()).collect();
-                tracing::info!("{device}: bound to {driver}, nodes {names:?}");
-                (Slot::Bound(bound), Ok(()))
+        let bound = match probed {
+            // The nodes appear before the bus says that the device is bound, and go after.
+            Ok(binding) => {
+                let nodes = probe.into_nodes(&self.devices);
+                Bound { driver: driver.into(), binding, nodes }
             }
-            Err(errno) => (Slot::Unbound, Err(errno)),
+            Err(errno) => {
+                let failed = self.lock().slots.insert(device.into(), Slot::Unbound);
+                if let Some(Slot::Binding { removal: Some(removal), .. }) = failed {
+                    removal.finish(Ok(()));
+                }
+                return Err(errno);
+            }
         };
-        self.lock().slots.insert(device.into(), slot);
-        result
+        let names: Vec<_> = bound.nodes.iter().map(|node| node.name()).collect();
+        tracing::info!("{device}: bound to {driver}, nodes {names:?}");
+        let mut state = self.lock();
+        match state.slots.insert(device.into(), Slot::Bound(bound.clone())) {
+            Some(Slot::Binding { removal: Some(removal), driver }) => {
+                state.slots.insert(device.into(), Slot::Removing { driver, removal: removal.clone() });
+                drop(state);
+                self.start_removal(bound, &removal);
+                Err(Errno::ENODEV)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin_binding(&self, driver: &str, device: &str) -> Result<Arc<dyn AnyDriver>> {
+        let mut state = self.lock();
+        let loaded = state.drivers.get(driver).ok_or(Errno::ENODEV)?;
+        let (any, unloading) = (loaded.driver.clone(), loaded.unloading);
+        match state.slots.get_mut(device).ok_or(Errno::ENODEV)? {
+            slot @ Slot::Unbound if !unloading => *slot = Slot::Binding { driver: driver.into(), removal: None },
+            _ => return Err(Errno::EBUSY),
+        }
+        Ok(any)
     }
 
     /// Begins to unbind the driver from the device, as a write to the driver's `unbind` file does.
@@ -138,7 +163,8 @@ impl Bus {
 
     /// Begins to remove the device's driver because the device goes: `cause`.
     ///
-    /// Does not wait, so an operation may ask for its own device to go.
+    /// Does not wait, so an operation may ask for its own device to go. Where a removal is under way already, its cause
+    /// becomes the worse of both. Where probe is running, the removal follows it.
     ///
     /// # Errors
     /// `ENODEV` where that device is not bound.
@@ -149,25 +175,55 @@ impl Bus {
     /// Unloads a driver: unbinds it from all its devices, and forgets it.
     ///
     /// # Errors
-    /// `EBUSY` while a file of one of its devices is open, or one is being bound or removed; `ENODEV` where there
-    /// is no such driver; `EINTR` when a signal came for the caller, with the driver still there.
+    /// `EBUSY` while a file of one of its devices is open, or one is being bound or removed, or it is being unloaded;
+    /// `ENODEV` where there is no such driver; `EINTR` when a signal came for the caller. The driver is still there
+    /// then.
     pub fn unregister_driver(self: &Arc<Self>, driver: &str) -> Result {
-        let devices: Vec<String> = {
-            let state = self.lock();
-            state.drivers.get(driver).ok_or(Errno::ENODEV)?;
-            let of_driver = state.slots.iter().filter(|(_, slot)| slot.driver() == Some(driver));
-            of_driver
-                .map(|(name, slot)| match slot {
-                    Slot::Bound(bound) if bound.nodes.iter().all(|node| node.open_files() == 0) => Ok(name.clone()),
-                    _ => Err(Errno::EBUSY),
-                })
-                .collect::<Result<_>>()?
-        };
-        for device in devices {
-            self.unbind(driver, &device)?.wait()?;
+        let devices = self.begin_unloading(driver)?;
+        let unbound = devices.iter().try_for_each(|(device, _)| match self.unbind(driver, device) {
+            // A remove that panicked has let go of the device too.
+            Ok(removal) => {
+                removal.wait().map(drop).or_else(|errno| if errno == Errno::EIO { Ok(()) } else { Err(errno) })
+            }
+            // Somebody else was faster.
+            Err(_) => Ok(()),
+        });
+        let mut state = self.lock();
+        if let Err(errno) = unbound {
+            if let Some(loaded) = state.drivers.get_mut(driver) {
+                loaded.unloading = false;
+            }
+            devices.iter().flat_map(|(_, nodes)| nodes).for_each(|node| node.registration().accept_opens());
+            return Err(errno);
         }
-        self.lock().drivers.remove(driver);
+        let gone = state.drivers.remove(driver);
+        drop(state);
+        // Not under the lock: it is the driver's own code.
+        drop(gone);
         Ok(())
+    }
+
+    /// From here on nothing is bound to the driver, and no file of its devices is opened.
+    fn begin_unloading(&self, driver: &str) -> Result<Vec<(String, Vec<Arc<Node>>)>> {
+        let mut state = self.lock();
+        let of_driver = state.slots.iter().filter(|(_, slot)| slot.driver() == Some(driver));
+        let devices: Vec<_> = of_driver
+            .map(|(name, slot)| match slot {
+                Slot::Bound(bound) => Ok((name.clone(), bound.nodes.clone())),
+                _ => Err(Errno::EBUSY),
+            })
+            .collect::<Result<_>>()?;
+        let loaded = state.drivers.get_mut(driver).ok_or(Errno::ENODEV)?;
+        if loaded.unloading {
+            return Err(Errno::EBUSY);
+        }
+        let nodes = || devices.iter().flat_map(|(_, nodes)| nodes);
+        if !nodes().all(|node| node.registration().refuse_opens()) {
+            nodes().for_each(|node| node.registration().accept_opens());
+            return Err(Errno::EBUSY);
+        }
+        loaded.unloading = true;
+        Ok(devices)
     }
 
     /// The drivers, and the devices each is bound to.
@@ -202,12 +258,23 @@ impl Bus {
                 return Err(Errno::ENODEV);
             }
             match slot {
-                Slot::Unbound | Slot::Binding => return Err(Errno::ENODEV),
-                Slot::Removing { removal, .. } => return Ok(removal.clone()),
+                Slot::Unbound => return Err(Errno::ENODEV),
+                // To the driver's `unbind` file the device is not there yet; but if it goes, it goes.
+                Slot::Binding { .. } if driver.is_some() => return Err(Errno::ENODEV),
+                Slot::Binding { removal, .. } => {
+                    let removal = removal.get_or_insert_with(|| Arc::new(Removal::new(device, cause))).clone();
+                    removal.worsen(cause);
+                    return Ok(removal);
+                }
+                Slot::Removing { removal, .. } => {
+                    let removal = removal.clone();
+                    drop(state);
+                    removal.worsen(cause);
+                    return Ok(removal);
+                }
                 Slot::Bound(bound) => {
                     let bound = bound.clone();
-                    let binding = bound.binding.clone();
-                    let removal = Arc::new(Removal::new(device, cause, Box::new(move || binding.stragglers())));
+                    let removal = Arc::new(Removal::new(device, cause));
                     *slot = Slot::Removing { driver: bound.driver.clone(), removal: removal.clone() };
                     (bound, removal)
                 }
@@ -219,6 +286,7 @@ impl Bus {
 
     /// Removes on one thread and watches from another, so that a hook that hangs is reported too.
     fn start_removal(self: &Arc<Self>, bound: Bound, removal: &Arc<Removal>) {
+        removal.watch_over(bound.binding.clone());
         let watched = removal.clone();
         // Without a thread for it, nobody reports: the removal goes on all the same.
         let _ = thread::Builder::new().name("removal watch".into()).spawn(move || watched.watch());
@@ -233,7 +301,10 @@ impl Bus {
     }
 
     fn carry_out(&self, bound: Bound, removal: &Removal) {
-        let result = bound.binding.remove(removal.cause());
+        let result = platform::catch(|| bound.binding.remove(removal)).unwrap_or_else(|| {
+            tracing::error!("{}: the driver panicked while it was removed", removal.device());
+            Err(Errno::EIO)
+        });
         let slot = if result == Err(Errno::EDEADLK) {
             // Refused: the device is as it was.
             Slot::Bound(bound)
@@ -241,6 +312,8 @@ impl Bus {
             for node in &bound.nodes {
                 self.devices.unregister(node);
             }
+            // Before anybody is told: whoever waited finds the device's state gone, but for open files.
+            drop(bound);
             Slot::Unbound
         };
         self.lock().slots.insert(removal.device().into(), slot);
@@ -256,9 +329,9 @@ impl Bus {
 impl Slot {
     fn driver(&self) -> Option<&str> {
         match self {
-            Self::Unbound | Self::Binding => None,
+            Self::Unbound => None,
             Self::Bound(bound) => Some(&bound.driver),
-            Self::Removing { driver, .. } => Some(driver),
+            Self::Binding { driver, .. } | Self::Removing { driver, .. } => Some(driver),
         }
     }
 }
@@ -266,47 +339,5 @@ impl Slot {
 impl fmt::Debug for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bus").field("name", &self.name).field("devices", &self.device_names()).finish_non_exhaustive()
-    }
-}
-
-/// A driver of any type.
-trait AnyDriver: Send + Sync {
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<dyn Binding>>;
-}
-
-/// A driver and one device that it is bound to.
-trait Binding: Send + Sync {
-    /// Unplugs the device and has the driver tear it down.
-    fn remove(&self, cause: Cause) -> Result;
-    /// What an unplug of the device waits for.
-    fn stragglers(&self) -> String;
-}
-
-struct Registered<D>(Arc<D>);
-
-impl<D: Driver> AnyDriver for Registered<D> {
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<dyn Binding>> {
-        let device = self.0.probe(probe)?;
-        Ok(Arc::new(BoundTo { driver: self.0.clone(), device }))
-    }
-}
-
-struct BoundTo<D: Driver> {
-    driver: Arc<D>,
-    device: Arc<D::Device>,
-}
-
-impl<D: Driver> Binding for BoundTo<D> {
-    fn remove(&self, cause: Cause) -> Result {
-        let resources = self.device.unplug(cause)?;
-        let removed = catch_unwind(AssertUnwindSafe(|| self.driver.remove(&self.device, resources, cause)));
-        removed.map_err(|_| {
-            tracing::error!(driver = self.driver.name(), "remove panicked");
-            Errno::EIO
-        })
-    }
-
-    fn stragglers(&self) -> String {
-        self.device.lifetime().report().to_string()
     }
 }

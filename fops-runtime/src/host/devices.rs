@@ -104,6 +104,8 @@ pub(super) struct Registration {
 
 struct State {
     registered: bool,
+    /// The driver is being unloaded: its code must not be entered any more.
+    refusing: bool,
     open: usize,
 }
 
@@ -115,11 +117,30 @@ impl State {
 
 impl Registration {
     fn new(devices: &Arc<Devices>) -> Self {
-        Self { devices: Arc::downgrade(devices), state: Mutex::new(State { registered: true, open: 0 }) }
+        Self {
+            devices: Arc::downgrade(devices),
+            state: Mutex::new(State { registered: true, refusing: false, open: 0 }),
+        }
     }
 
-    pub(super) fn opened(&self) {
-        self.lock().open += 1;
+    /// Counts a file that is being opened, unless there must be none.
+    pub(super) fn opened(&self) -> bool {
+        let mut state = self.lock();
+        if !state.refusing {
+            state.open += 1;
+        }
+        !state.refusing
+    }
+
+    /// Refuses files from here on. `false`, and without effect, while one is open.
+    pub(super) fn refuse_opens(&self) -> bool {
+        let mut state = self.lock();
+        state.refusing |= state.open == 0;
+        state.open == 0
+    }
+
+    pub(super) fn accept_opens(&self) {
+        self.lock().refusing = false;
     }
 
     pub(super) fn closed(&self) {

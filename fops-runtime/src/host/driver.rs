@@ -21,7 +21,8 @@ pub trait Driver: Send + Sync + 'static {
     /// Whatever keeps the driver from binding. What it took by then it gives back itself.
     fn probe(&self, probe: &mut Probe) -> Result<Arc<Self::Device>>;
 
-    /// Tears the device down: `.remove()`. Runs once; files may still be open and are answered `ENODEV`.
+    /// Tears the device down: `.remove()`. Runs once; files may still be open and are answered `ENODEV`. `cause` is the
+    /// worst that anybody gave by now.
     fn remove(&self, device: &Arc<Self::Device>, resources: <Self::Device as Unplug>::Resources, cause: Cause) {
         let _ = (device, cause);
         drop(resources);

@@ -1,6 +1,6 @@
 //! The in-process host: the same file semantics without a kernel.
 use super::{BufferMemory, Devices, OpenFile};
-use crate::{Command, Errno, OpenFlags, PollEvents, Poller, Result, SeekFrom, VmArea, WaitQueue};
+use crate::{Command, Direction, Errno, OpenFlags, PollEvents, Poller, Result, SeekFrom, VmArea, WaitQueue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,8 +85,23 @@ impl Descriptor {
     /// # Errors
     /// `EFAULT` when `data` is shorter than that; else as [`OpenFile::ioctl`].
     pub fn ioctl(&self, command: Command, data: &mut [u8]) -> Result<i32> {
-        let data = data.get_mut(..command.size()).ok_or(Errno::EFAULT)?;
-        self.file().ioctl(command, 0, data)
+        let user = data.get_mut(..command.size()).ok_or(Errno::EFAULT)?;
+        let (reads, writes) = match command.direction() {
+            Direction::None => (false, false),
+            Direction::Write => (true, false),
+            Direction::Read => (false, true),
+            Direction::ReadWrite => (true, true),
+        };
+        // As between user space and a kernel: copied in, and out again after a success.
+        let mut argument = vec![0; user.len()];
+        if reads {
+            argument.copy_from_slice(user);
+        }
+        let value = self.file().ioctl(command, 0, &mut argument)?;
+        if writes {
+            user.copy_from_slice(&argument);
+        }
+        Ok(value)
     }
 
     /// `mmap(2)` of `len` bytes at `offset`, shared and writable.
@@ -96,7 +111,7 @@ impl Descriptor {
     pub fn mmap(&self, offset: u64, len: u64) -> Result<Mapping> {
         self.file().mmap(&VmArea { offset, len, writable: true, shared: true })?;
         let memory = self.file().node().memory().ok_or(Errno::ENODEV)?.clone();
-        Ok(Mapping { memory, offset, len })
+        Ok(Mapping { _file: self.file().clone(), memory, offset, len })
     }
 
     /// `lseek(2)`.
@@ -140,9 +155,10 @@ impl Drop for Descriptor {
     }
 }
 
-/// A part of a node's memory, mapped. It stays readable after unplug.
+/// A part of a node's memory, mapped. It stays readable after unplug, and holds its file open.
 #[derive(Debug)]
 pub struct Mapping {
+    _file: Arc<OpenFile>,
     memory: Arc<BufferMemory>,
     offset: u64,
     len: u64,

@@ -4,12 +4,12 @@
 //! the flag to each answer is measured.
 use super::BufferMemory;
 use super::devices::Registration;
+use crate::platform;
 use crate::{
     Client, Command, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Poller, Request, Result,
     SeekFrom, Unplug, UserSliceReader, UserSliceWriter, VmArea,
 };
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,6 +39,22 @@ pub struct Answer {
     pub errno: Option<Errno>,
     /// From the flag to the answer.
     pub after: Duration,
+}
+
+/// `ioctl of 42 (v4l2-ctl) answered ENODEV 41.2µs after the flag`.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of ", self.call)?;
+        match self.client {
+            Some(client) => write!(f, "{client} answered ")?,
+            None => f.write_str("a thread of this process answered ")?,
+        }
+        match self.errno {
+            Some(errno) => write!(f, "{errno:?}")?,
+            None => f.write_str("success")?,
+        }
+        write!(f, " {:.2?} after the flag", self.after)
+    }
 }
 
 impl Node {
@@ -106,10 +122,12 @@ impl Node {
     /// Opens a file on the node.
     ///
     /// # Errors
-    /// `ENODEV` once the device is unplugged; else the driver's.
+    /// `ENODEV` once the device is unplugged, or its driver is being unloaded; else the driver's.
     pub fn open(self: &Arc<Self>, flags: OpenFlags) -> Result<Arc<OpenFile>> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        self.registration.opened();
+        if !self.registration.opened() {
+            return Err(Errno::ENODEV);
+        }
         let id = NEXT.fetch_add(1, Relaxed);
         match self.run("open", || self.device.open(id, flags)) {
             Ok(file) => Ok(Arc::new(OpenFile { node: self.clone(), id, file: Some(file), position: Mutex::new(0) })),
@@ -123,29 +141,29 @@ impl Node {
     /// Runs one operation: a panic is `EIO`, and an answer given after unplug began is noted.
     fn run<T>(&self, call: &'static str, operation: impl FnOnce() -> Result<T>) -> Result<T> {
         let began = Instant::now();
+        let client = Request::current().client();
         // A number to look at: nothing is ordered by it.
         self.running.fetch_add(1, Relaxed);
-        // What the driver leaves half done is its own; the section is given back by unwinding.
-        let result = catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|_| {
+        // The section is given back by unwinding.
+        let result = platform::catch(operation).unwrap_or_else(|| {
             tracing::error!(node = self.name, call, "the operation panicked; the caller gets EIO");
             Err(Errno::EIO)
         });
+        let ended = Instant::now();
         self.running.fetch_sub(1, Relaxed);
         if self.device.is_unplugged()
             && let Some(flag) = self.device.unplug_began()
             && began < flag
+            && flag < ended
         {
-            self.note(call, flag.elapsed(), result.as_ref().err().copied());
+            self.note(Answer { call, client, errno: result.as_ref().err().copied(), after: ended - flag });
         }
         result
     }
 
-    fn note(&self, call: &'static str, after: Duration, errno: Option<Errno>) {
-        let client = Request::current().client();
-        let shown = client.map_or_else(|| "a thread of this process".into(), |client| client.to_string());
-        let answer = errno.map_or_else(|| "success".into(), |errno| format!("{errno:?}"));
-        tracing::info!("{}: {call} of {shown} answered {answer} {after:.2?} after the flag", self.name);
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(Answer { call, client, errno, after });
+    fn note(&self, answer: Answer) {
+        tracing::info!("{}: {answer}", self.name);
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
     }
 }
 
@@ -183,7 +201,7 @@ impl OpenFile {
     /// `read(2)` at the file's own position, which it moves.
     ///
     /// # Errors
-    /// The driver's; `EIO` when it panicked or claims more than it wrote.
+    /// `EBADF` where it is open for writing alone; the driver's; `EIO` when it panicked or claims more than it wrote.
     pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
         let position = *self.position();
         let n = self.read_at(buf, position)?;
@@ -196,6 +214,9 @@ impl OpenFile {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_at(&self, buf: &mut [u8], position: u64) -> Result<usize> {
+        if self.file().flags().is_write_only() {
+            return Err(Errno::EBADF);
+        }
         self.node.run("read", || {
             let mut written = 0;
             let n = self.file().read(UserSliceWriter::new(buf, &mut written, position))?;
@@ -210,7 +231,7 @@ impl OpenFile {
     /// `write(2)` at the file's own position, which it moves.
     ///
     /// # Errors
-    /// The driver's; `EIO` when it panicked or claims more than it was given.
+    /// `EBADF` where it is open for reading alone; the driver's; `EIO` when it panicked or claims more than it was given.
     pub fn write(&self, data: &[u8]) -> Result<usize> {
         let position = *self.position();
         let n = self.write_at(data, position)?;
@@ -223,6 +244,9 @@ impl OpenFile {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn write_at(&self, data: &[u8], position: u64) -> Result<usize> {
+        if self.file().flags().is_read_only() {
+            return Err(Errno::EBADF);
+        }
         self.node.run("write", || {
             let n = self.file().write(UserSliceReader::new(data, position))?;
             if n > data.len() {
@@ -270,18 +294,26 @@ impl OpenFile {
     /// The driver's; `ENODEV` where the node has no memory; `EINVAL` beyond its end.
     pub fn mmap(&self, area: &VmArea) -> Result {
         self.node.run("mmap", || {
-            self.file().mmap(area)?;
-            let memory = self.node.memory.as_ref().ok_or(Errno::ENODEV)?;
+            // The driver counts what it grants: refuse first what could not be mapped.
             let end = area.offset.checked_add(area.len);
-            end.filter(|&end| end <= memory.len()).map(|_| ()).ok_or(Errno::EINVAL)
+            match &self.node.memory {
+                Some(memory) if end.is_none_or(|end| end > memory.len()) => Err(Errno::EINVAL),
+                Some(_) => self.file().mmap(area),
+                None => self.file().mmap(area).and(Err(Errno::ENODEV)),
+            }
         })
     }
 
-    /// `lseek(2)`. Returns the new position, which it also moves to.
+    /// `lseek(2)`. Returns the new position, which it also moves to. The driver is asked for a place from the start,
+    /// since the position is the host's.
     ///
     /// # Errors
-    /// The driver's.
+    /// `EINVAL` before the start; the driver's.
     pub fn llseek(&self, to: SeekFrom) -> Result<u64> {
+        let to = match to {
+            SeekFrom::Current(by) => SeekFrom::Start(self.position().checked_add_signed(by).ok_or(Errno::EINVAL)?),
+            to => to,
+        };
         let position = self.node.run("lseek", || self.file().llseek(to))?;
         *self.position() = position;
         Ok(position)
@@ -359,6 +391,7 @@ impl<D: FileOperations + Unplug> AnyDevice for Device<D> {
 
 /// An open file of a device of any type.
 trait AnyFile: Send + Sync {
+    fn flags(&self) -> OpenFlags;
     fn set_flags(&self, flags: OpenFlags);
     fn read(&self, buf: UserSliceWriter<'_>) -> Result<usize>;
     fn write(&self, buf: UserSliceReader<'_>) -> Result<usize>;
@@ -378,6 +411,10 @@ struct Opened<D: FileOperations> {
 }
 
 impl<D: FileOperations + Unplug> AnyFile for Opened<D> {
+    fn flags(&self) -> OpenFlags {
+        self.file.flags()
+    }
+
     fn set_flags(&self, flags: OpenFlags) {
         self.file.set_flags(flags);
     }

@@ -1,7 +1,7 @@
 //! A removal that is under way, on a thread of its own.
 use crate::{Cause, Errno, Result, WaitQueue};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The removal of one device from its driver.
@@ -9,23 +9,32 @@ use std::time::{Duration, Instant};
 /// It goes on whether or not somebody waits for it: whoever wrote to `unbind` may be killed.
 pub struct Removal {
     device: String,
-    cause: Cause,
+    cause: Mutex<Cause>,
     began: Instant,
     /// How long it took, once it is done.
     finished: Mutex<Option<Result<Duration>>>,
     done: WaitQueue,
-    stragglers: Box<dyn Fn() -> String + Send + Sync>,
+    /// Until it is done: afterwards nothing here keeps the device alive.
+    watched: Mutex<Option<Arc<dyn Watched>>>,
+}
+
+/// What a removal is about.
+pub(super) trait Watched: Send + Sync {
+    /// What it waits for, one a line.
+    fn stragglers(&self) -> String;
+    /// The device has gone in a worse way meanwhile.
+    fn worsen(&self, cause: Cause);
 }
 
 impl Removal {
-    pub(super) fn new(device: &str, cause: Cause, stragglers: Box<dyn Fn() -> String + Send + Sync>) -> Self {
+    pub(super) fn new(device: &str, cause: Cause) -> Self {
         Self {
             device: device.into(),
-            cause,
+            cause: Mutex::new(cause),
             began: Instant::now(),
             finished: Mutex::new(None),
             done: WaitQueue::new(),
-            stragglers,
+            watched: Mutex::new(None),
         }
     }
 
@@ -34,20 +43,40 @@ impl Removal {
         &self.device
     }
 
-    /// Why it goes.
-    pub const fn cause(&self) -> Cause {
-        self.cause
+    /// Why it goes: the worst cause that anybody gave.
+    pub fn cause(&self) -> Cause {
+        *lock(&self.cause)
+    }
+
+    /// The removal is about this device from here on.
+    pub(super) fn watch_over(&self, watched: Arc<dyn Watched>) {
+        *lock(&self.watched) = Some(watched);
+    }
+
+    pub(super) fn worsen(&self, cause: Cause) {
+        let worst = {
+            let mut worst = lock(&self.cause);
+            *worst = cause.max(*worst);
+            *worst
+        };
+        let watched = lock(&self.watched).clone();
+        if let Some(watched) = watched {
+            watched.worsen(worst);
+        }
     }
 
     /// What it waits for now, one a line: operations in flight, or the driver's own hooks.
     pub fn stragglers(&self) -> String {
-        (self.stragglers)()
+        let watched = lock(&self.watched).clone();
+        watched.map_or_else(String::new, |watched| watched.stragglers())
     }
 
     /// Waits until the device is torn down. Returns how long that took.
     ///
     /// # Errors
-    /// `EINTR` when a signal came for the caller; the removal goes on.
+    /// `EINTR` when a signal came for the caller; the removal goes on. `ENODEV` when the caller is inside a section of
+    /// the device, which the removal waits for, or when the device was unplugged by other means; `EIO` when the
+    /// driver's `remove` panicked; `EDEADLK` when the removal was refused, and the device is as it was.
     pub fn wait(&self) -> Result<Duration> {
         self.done.wait_event(None, || self.finished())?.ok_or(Errno::EIO)?
     }
@@ -62,12 +91,13 @@ impl Removal {
 
     pub(super) fn finish(&self, result: Result) {
         let took = self.began.elapsed();
-        *self.finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(result.map(|()| took));
+        drop(lock(&self.watched).take());
+        *lock(&self.finished) = Some(result.map(|()| took));
         self.done.wake_all();
     }
 
     fn finished(&self) -> Option<Result<Duration>> {
-        *self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.finished)
     }
 
     /// Says from time to time what the removal waits for, until it is done.
@@ -75,7 +105,8 @@ impl Removal {
         let mut limit = Duration::from_secs(1);
         while let Ok(None) = self.wait_for(limit) {
             let waited = self.began.elapsed().as_secs();
-            tracing::warn!("{}: {} waits for {waited} s for\n{}", self.device, self.cause, self.stragglers());
+            let (device, cause) = (&self.device, self.cause());
+            tracing::warn!("{device}: {cause} has waited for {waited} s for\n{}", self.stragglers());
             limit = (limit * 2).min(Duration::from_secs(60));
         }
     }
@@ -83,6 +114,11 @@ impl Removal {
 
 impl fmt::Debug for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Removal").field("device", &self.device).field("cause", &self.cause).finish_non_exhaustive()
+        f.debug_struct("Removal").field("device", &self.device).field("cause", &self.cause()).finish_non_exhaustive()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics under them.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

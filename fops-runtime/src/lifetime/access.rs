@@ -37,8 +37,9 @@ impl<'a, R> Access<'a, R> {
     /// device is unplugged meanwhile: at once if unplug has begun already, else on the remover's thread.
     ///
     /// `cancel` makes `blocking` return: shuts a socket down, writes to an eventfd, sets a flag and notifies.
-    /// It may run before `blocking` begins, so it has to leave something that `blocking` will notice. It must
-    /// not wait for `blocking` to return. After `debugfs_enter_cancellation()` in linux/debugfs.h.
+    /// It may run before `blocking` begins, so it has to leave something that `blocking` will notice. It must not wait
+    /// for `blocking` to return, nor take a lock that is held when this is called or when `blocking` returns: it may
+    /// run on this thread first, and is waited for last. Nested sections register with each device. After `debugfs_enter_cancellation()` in linux/debugfs.h.
     ///
     /// ```
     /// use fops_runtime::{Cause, DeviceLifetime, op};

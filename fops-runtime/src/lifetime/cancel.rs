@@ -1,8 +1,9 @@
 //! Sleeps that the runtime cannot see, and how unplug ends them.
 //!
 //! A section that is about to sleep leaves a cancellation, a node on its own stack in the device's list.
-//! Unplug takes them out one by one and calls each outside the lock, so that a callback may take locks that
-//! sections hold while they register. A section whose callback is running waits for it before it leaves.
+//! Unplug takes them out one by one and calls each outside the list's lock: a callback that is slow, or waits for a
+//! lock, does not keep other sections from registering theirs. A section whose callback is running waits for it
+//! before it leaves.
 use super::{Core, Phase, Work};
 use crate::platform;
 use core::cell::Cell;

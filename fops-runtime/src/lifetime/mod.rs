@@ -82,6 +82,8 @@ struct Cold {
     remover: Option<u64>,
     /// When the flag was set.
     since: Option<Instant>,
+    /// Why: the worst that was said.
+    cause: Option<Cause>,
     /// The stop hook has been called.
     stopped: bool,
     /// The driver's code that the remover is running, which an unplug may hang in.
@@ -112,6 +114,7 @@ impl<R> DeviceLifetime<R> {
             phase: Phase::Plugged,
             remover: None,
             since: None,
+            cause: None,
             stopped: false,
             hook: None,
             cancellations: Cancellations::new(),
@@ -145,6 +148,20 @@ impl<R> DeviceLifetime<R> {
         self.core.gate.is_closed()
     }
 
+    /// Why it is unplugged, once unplug has begun: the worst cause that anybody gave.
+    pub fn cause(&self) -> Option<Cause> {
+        self.core.cold.lock().cause
+    }
+
+    /// An unplug that is under way has become worse: the device that was being unbound is gone now. Without effect on
+    /// one that is plugged.
+    pub fn worsen(&self, cause: Cause) {
+        let mut cold = self.core.cold.lock();
+        if cold.phase != Phase::Plugged {
+            cold.cause = cold.cause.max(Some(cause));
+        }
+    }
+
     /// Tells this lifetime from every other one of the process, past and to come; never 0.
     pub const fn id(&self) -> u64 {
         self.core.gate.number()
@@ -171,7 +188,12 @@ impl<R> DeviceLifetime<R> {
 
 impl<R> Drop for DeviceLifetime<R> {
     fn drop(&mut self) {
-        if self.core.cold.get_mut().phase != Phase::Gone {
+        let phase = self.core.cold.get_mut().phase;
+        #[cfg(feature = "std")]
+        if phase == Phase::Unplugging {
+            crate::wait::end_closing(self.core.gate.number());
+        }
+        if phase != Phase::Gone {
             // SAFETY: by the invariant it holds a value, and nothing comes after this drop.
             unsafe { ManuallyDrop::drop(self.resources.get_mut()) }
         }

@@ -1,5 +1,5 @@
 //! Who keeps an unplug waiting.
-use super::Core;
+use super::{Core, Phase};
 use crate::Op;
 use crate::platform;
 use core::fmt;
@@ -93,7 +93,7 @@ impl<'a> Report<'a> {
         let cold = self.core.cold.lock();
         let waited = cold.since.map(platform::elapsed);
         let hook = cold.hook.zip(cold.remover).map(|(work, thread)| Straggler { work, thread, waited });
-        let unplugging = cold.since.is_some() || cold.remover.is_some();
+        let unplugging = cold.phase != Phase::Plugged;
         drop(cold);
         let sections = self.core.gate.sections();
         let sections = unplugging.then_some(sections).into_iter().flatten();
@@ -102,7 +102,7 @@ impl<'a> Report<'a> {
 
     /// How many more sections there are than could be named: only without `std`, where slots are few.
     pub fn unnamed(&self) -> usize {
-        self.core.gate.unnamed()
+        if self.core.gate.is_closed() { self.core.gate.unnamed() } else { 0 }
     }
 }
 

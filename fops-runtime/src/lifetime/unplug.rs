@@ -7,7 +7,9 @@ use core::mem::ManuallyDrop;
 use core::time::Duration;
 
 /// Why a device is unplugged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// Ordered from the mildest to the worst: an unplug that is under way may turn into a worse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// The driver lets go of it: somebody wrote to `unbind`, or the driver is unloaded.
     Unbind,
@@ -118,6 +120,8 @@ pub trait Unplug {
 impl<R> DeviceLifetime<R> {
     /// Begins to unplug a device without hooks: refuses new sections and wakes the sleepers.
     ///
+    /// A driver with hooks is unplugged by [`Unplug::unplug`]: this does not call them.
+    ///
     /// While another thread unplugs the device, this one waits. When that one gives up, this one takes over.
     ///
     /// # Errors
@@ -135,7 +139,7 @@ impl<R> DeviceLifetime<R> {
 pub struct Draining<'a, R> {
     lifetime: &'a DeviceLifetime<R>,
     hooks: Option<&'a dyn Unplug<Resources = R>>,
-    /// When to call the wake hook again; `None` where it does not ask for it.
+    /// How long to pause before the wake hook is called again; `None` where it does not ask for that.
     pause: Option<Duration>,
     /// The role is bound to the thread: that is how unplug from inside a hook is told.
     _not_send: PhantomData<*mut ()>,
@@ -147,34 +151,36 @@ impl<'a, R> Draining<'a, R> {
         hooks: Option<&'a dyn Unplug<Resources = R>>,
         cause: Cause,
     ) -> Result<Self, UnplugError> {
-        lifetime.core.take_role()?;
-        let mut draining = Self { lifetime, hooks, pause: None, _not_send: PhantomData };
+        lifetime.core.take_role(cause)?;
+        let mut draining = Self { lifetime, hooks, pause: hooks.map(|_| Duration::ZERO), _not_send: PhantomData };
+        #[cfg(feature = "std")]
+        crate::wait::wake_sections(&lifetime.core.gate);
         lifetime.core.cancel_all();
         #[cfg(feature = "std")]
         lifetime.core.pollers.wake_all();
-        draining.stop(cause);
+        draining.stop();
         draining.wake();
         Ok(draining)
     }
 
-    fn stop(&mut self, cause: Cause) {
+    fn stop(&mut self) {
         let Some(hooks) = self.hooks else { return };
-        if core::mem::replace(&mut self.lifetime.core.cold.lock().stopped, true) {
+        let mut cold = self.lifetime.core.cold.lock();
+        if core::mem::replace(&mut cold.stopped, true) {
             return;
         }
+        let cause = cold.cause.unwrap_or(Cause::Unbind);
+        drop(cold);
         self.run_hook(Work::StopHook, |resources| hooks.stop(resources, cause));
     }
 
     fn wake(&mut self) {
         const FIRST: Duration = Duration::from_millis(1);
         const LONGEST: Duration = Duration::from_millis(100);
-        let Some(hooks) = self.hooks else { return };
+        let (Some(hooks), Some(pause)) = (self.hooks, self.pause) else { return };
         let again = self.run_hook(Work::WakeHook, |resources| hooks.wake(resources));
         // A wake hook that panicked is not called again.
-        self.pause = match again {
-            Some(true) => Some(self.pause.map_or(FIRST, |pause| (pause * 2).min(LONGEST))),
-            _ => None,
-        };
+        self.pause = (again == Some(true)).then(|| (pause * 2).clamp(FIRST, LONGEST));
     }
 
     /// Runs the driver's code, named in reports meanwhile.
@@ -193,18 +199,17 @@ impl<'a, R> Draining<'a, R> {
 
     /// Waits until the last section has ended, however long that takes, and returns the resources.
     pub fn wait(mut self) -> R {
-        loop {
-            if self.drained(self.pause) {
-                return self.hand_back();
-            }
-            if self.pause.is_some() {
-                self.wake();
-            }
+        while !self.lifetime.core.gate.drain(self.pause) {
+            self.wake();
         }
+        self.hand_back()
     }
 
     /// Waits for at most `limit`, then gives the role back together with the [report](Self::report) of who is
     /// still inside. Nothing is freed then; the caller decides whether to wait on.
+    ///
+    /// The limit is for the sections. The driver's hooks run on this thread: whoever wants to know that one of them
+    /// hangs asks for [`DeviceLifetime::report`] from another thread, as the bus does.
     ///
     /// # Errors
     /// The role, when sections are left.
@@ -213,21 +218,14 @@ impl<'a, R> Draining<'a, R> {
         let began = std::time::Instant::now();
         loop {
             let left = limit.saturating_sub(began.elapsed());
-            if self.drained(Some(self.pause.map_or(left, |pause| pause.min(left)))) {
+            if self.lifetime.core.gate.drain(Some(self.pause.map_or(left, |pause| pause.min(left)))) {
                 return Ok(self.hand_back());
             }
-            if began.elapsed() >= limit {
+            if left.is_zero() {
                 return Err(self);
             }
-            if self.pause.is_some() {
-                self.wake();
-            }
+            self.wake();
         }
-    }
-
-    /// Whether no section is left; waits for at most `timeout`.
-    fn drained(&self, timeout: Option<Duration>) -> bool {
-        self.lifetime.core.gate.drain(timeout)
     }
 
     /// Who is still inside.
@@ -238,6 +236,8 @@ impl<'a, R> Draining<'a, R> {
     fn hand_back(self) -> R {
         let core = &self.lifetime.core;
         core.cold.lock().phase = Phase::Gone;
+        #[cfg(feature = "std")]
+        crate::wait::end_closing(core.gate.number());
         // SAFETY: the closed gate was seen without sections, so nobody has a reference; this thread has the
         // remover's role, and a phase of `Gone` keeps every other one from it and from the value.
         // INVARIANT: moved out by the thread that set the phase.
@@ -251,7 +251,7 @@ impl<'a, R> Draining<'a, R> {
 
 impl Core {
     /// Makes the current thread the remover, and sets the flag.
-    fn take_role(&self) -> Result<(), UnplugError> {
+    fn take_role(&self, cause: Cause) -> Result<(), UnplugError> {
         let here = platform::thread_id();
         loop {
             // Decided before the flag: a refused unplug leaves the device as it was.
@@ -259,6 +259,9 @@ impl Core {
                 return Err(UnplugError::Deadlock);
             }
             let mut cold = self.cold.lock();
+            if cold.phase != Phase::Plugged {
+                cold.cause = cold.cause.max(Some(cause));
+            }
             match *cold {
                 Cold { phase: Phase::Gone, remover: None, .. } => return Err(UnplugError::AlreadyUnplugged),
                 // Without threads to tell apart (0), a second unplug is another thread's.
@@ -275,7 +278,10 @@ impl Core {
                     if cold.phase == Phase::Plugged {
                         // Under the lock: a cancellation is registered before, and called, or sees the phase.
                         cold.phase = Phase::Unplugging;
+                        cold.cause = Some(cause);
                         cold.since = platform::now();
+                        #[cfg(feature = "std")]
+                        crate::wait::begin_closing(self.gate.number());
                         self.gate.close();
                     }
                     return Ok(());

@@ -37,7 +37,7 @@ impl<T> Lock<T> {
         while self.taken.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
             core::hint::spin_loop();
         }
-        LockGuard(self)
+        LockGuard(self, core::marker::PhantomData)
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut T {
@@ -45,7 +45,8 @@ impl<T> Lock<T> {
     }
 }
 
-pub(crate) struct LockGuard<'a, T>(&'a Lock<T>);
+/// Not `Sync` by itself: `&T` may be less than `T: Send` allows.
+pub(crate) struct LockGuard<'a, T>(&'a Lock<T>, core::marker::PhantomData<*mut T>);
 
 impl<T> Deref for LockGuard<'_, T> {
     type Target = T;
@@ -84,7 +85,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
 /// Nobody sleeps.
 pub(crate) fn wake_all(_word: *const AtomicU32) {}
 
-/// A panic aborts here.
+/// There is no unwinding to speak of: without std, a panic is the end of the program.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {
     Some(f())
 }

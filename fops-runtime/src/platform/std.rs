@@ -77,15 +77,25 @@ pub(crate) fn wake_all(word: *const AtomicU32) {
 /// Runs `f`; `None` when it panicked.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {
     // What a hook leaves half done is the driver's own; nothing of the crate's is touched inside.
-    catch_unwind(AssertUnwindSafe(f)).ok()
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            // What was thrown may itself throw when it is dropped; then it is left alone.
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                core::mem::forget(again);
+            }
+            None
+        }
+    }
 }
 
 /// Tells the people who run this of something that went wrong.
 pub(crate) fn log_error(message: fmt::Arguments<'_>) {
     #[cfg(feature = "tracing")]
     tracing::error!("{message}");
+    // `eprintln!` would panic where nobody reads.
     #[cfg(not(feature = "tracing"))]
-    std::eprintln!("fops: {message}");
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("fops: {message}\n"));
 }
 
 /// Threads that opened a section, and what to call them in a report.
@@ -121,7 +131,8 @@ fn register_thread() -> u64 {
     THREAD.set(id);
     // In the last moments of a thread there is no destructor to take the name back: leave it out.
     if REGISTERED.try_with(|_| ()).is_ok() {
-        THREADS.lock().unwrap_or_else(PoisonError::into_inner).insert(id, describe_thread());
+        let name = describe_thread();
+        THREADS.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
     }
     id
 }

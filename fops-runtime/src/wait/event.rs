@@ -1,11 +1,10 @@
 //! `wait_event` and its form that sleeps without a lock.
 extern crate std;
 
-use super::{Request, WaitQueue};
+use super::{Request, WaitQueue, sleepers};
 use crate::{Access, Errno, Unplugged};
 use core::fmt;
 use core::time::Duration;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Why a wait ended without its event.
@@ -45,7 +44,8 @@ impl<R> Access<'_, R> {
     /// waker needs; `wait_event_locked` sleeps without the one it is given.
     ///
     /// # Errors
-    /// [`WaitError::Unplugged`] once unplug has begun, whatever the condition would say;
+    /// [`WaitError::Unplugged`] once unplug has begun, of this device or of another one that the thread is inside a
+    /// section of, whatever the condition would say;
     /// [`WaitError::Interrupted`] when a signal came for the caller and the condition returned nothing.
     pub fn wait_event<T>(&self, queue: &WaitQueue, mut condition: impl FnMut() -> Option<T>) -> Result<T, WaitError> {
         self.wait_with(queue, &mut (), |()| condition(), |(), sleep| sleep())
@@ -98,33 +98,27 @@ impl<R> Access<'_, R> {
         condition: impl FnMut(&mut L) -> Option<T>,
         unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
     ) -> Result<T, WaitError> {
-        let request = Request::current();
-        self.with_cancellation(
-            || request.wake(),
-            || {
-                let wait = Wait { queue, request: &request, unplugging: || self.is_unplugging(), deadline: None };
-                // Without a deadline it ends with a value or an error.
-                wait.run(lock, condition, unlocked).map(|value| value.expect("no deadline"))
-            },
-        )
+        let wait = Wait { queue, unplugging: || self.is_unplugging(), deadline: None };
+        // Without a deadline it ends with a value or an error.
+        wait.run(lock, condition, unlocked).map(|value| value.expect("no deadline"))
     }
 }
 
 impl WaitQueue {
-    /// Sleeps outside any section until `condition` returns a value, for hosts and for code that no unplug
-    /// needs to wait for. `Ok(None)` after `timeout`.
+    /// Sleeps until `condition` returns a value, for hosts and for code that needs no device. `Ok(None)` after
+    /// `timeout`.
     ///
     /// # Errors
+    /// [`WaitError::Unplugged`] when the thread is inside a section of a device, and that is being unplugged;
     /// [`WaitError::Interrupted`] when a signal came for the caller and the condition returned nothing.
     pub fn wait_event<T>(
         &self,
         timeout: Option<Duration>,
         mut condition: impl FnMut() -> Option<T>,
     ) -> Result<Option<T>, WaitError> {
-        let request = Request::current();
         // A timeout beyond the end of time is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let wait = Wait { queue: self, request: &request, unplugging: || false, deadline };
+        let wait = Wait { queue: self, unplugging: || false, deadline };
         wait.run(&mut (), |()| condition(), |(), sleep| sleep())
     }
 }
@@ -132,7 +126,7 @@ impl WaitQueue {
 /// One wait of one request.
 struct Wait<'a, U> {
     queue: &'a WaitQueue,
-    request: &'a Arc<Request>,
+    /// Whether the device that the wait is for is being unplugged.
     unplugging: U,
     deadline: Option<Instant>,
 }
@@ -144,24 +138,26 @@ impl<U: Fn() -> bool> Wait<'_, U> {
         mut condition: impl FnMut(&mut L) -> Option<T>,
         mut unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
     ) -> Result<Option<T>, WaitError> {
-        let _enlisted = self.queue.enlist(self.request);
+        let request = Request::current();
+        let _woken_by_queue = self.queue.enlist(&request);
+        let _woken_by_unplug = sleepers::enlist(&request);
         loop {
             // Read before the condition is asked: a wake-up in between makes the sleep return at once.
-            let seen = self.request.event();
-            if (self.unplugging)() {
+            let seen = request.event();
+            if (self.unplugging)() || sleepers::is_waited_for() {
                 return Err(WaitError::Unplugged);
             }
             if let Some(value) = condition(lock) {
                 return Ok(Some(value));
             }
-            if self.request.is_interrupted() {
+            if request.is_interrupted() {
                 return Err(WaitError::Interrupted);
             }
             let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 return Ok(None);
             }
-            unlocked(lock, &mut || self.request.sleep(seen, left));
+            unlocked(lock, &mut || request.sleep(seen, left));
         }
     }
 }

@@ -2,8 +2,10 @@
 mod event;
 mod queue;
 mod request;
+mod sleepers;
 
 pub use event::WaitError;
 pub use queue::{Poller, WaitQueue};
 pub(crate) use request::client_of;
 pub use request::{Client, Request};
+pub(crate) use sleepers::{begin_closing, end_closing, wake_sections};

@@ -2,6 +2,7 @@
 extern crate std;
 
 use super::Request;
+use crate::platform;
 use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::vec::Vec;
@@ -61,13 +62,18 @@ impl WaitQueue {
         // A poller may make a system call: not under the lock.
         drop(waiters);
         for poller in pollers {
-            poller.wake();
+            // One that panics must not keep the others asleep, nor an unplug from going on.
+            if platform::catch(|| poller.wake()).is_none() {
+                platform::log_error(format_args!("a poller panicked when it was woken"));
+            }
         }
     }
 
-    /// Whether a section sleeps on the queue: `waitqueue_active()`. By the time of the answer it may have changed.
+    /// Whether somebody sleeps on the queue, in a section or in poll: `waitqueue_active()`. By the time of the answer
+    /// that may have changed.
     pub fn has_sleepers(&self) -> bool {
-        !self.lock().sections.is_empty()
+        let waiters = self.lock();
+        !waiters.sections.is_empty() || waiters.pollers.iter().any(|poller| poller.strong_count() > 0)
     }
 
     /// From now on the request is woken with the queue, until the return value is dropped.

@@ -107,18 +107,21 @@ impl Request {
             fn drop(&mut self) {
                 let before = self.0.take();
                 note_client(before.as_deref());
-                CURRENT.set(before);
+                let _ = CURRENT.try_with(|current| current.replace(before));
             }
         }
 
-        let _restore = Restore(CURRENT.replace(Some(self.clone())));
+        // In the last moments of a thread there is nowhere to keep it: then nobody interrupts.
+        let before = CURRENT.try_with(|current| current.replace(Some(self.clone())));
+        let _restore = Restore(before.unwrap_or_default());
         note_client(Some(self));
         serve()
     }
 
     /// The request that this thread serves. Outside of one there is a new one, that nobody interrupts.
     pub(crate) fn current() -> Arc<Self> {
-        CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| Self::new(None))
+        let current = CURRENT.try_with(|current| current.borrow().clone());
+        current.ok().flatten().unwrap_or_else(|| Self::new(None))
     }
 
     /// Has the thread that serves the request look again at what it waits for.
@@ -139,9 +142,10 @@ impl Request {
 }
 
 fn note_client(request: Option<&Request>) {
+    let thread = platform::thread_id();
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     match request.and_then(|request| request.client) {
-        Some(client) => running.insert(platform::thread_id(), client),
-        None => running.remove(&platform::thread_id()),
+        Some(client) => running.insert(thread, client),
+        None => running.remove(&thread),
     };
 }

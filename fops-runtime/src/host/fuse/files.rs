@@ -65,12 +65,9 @@ pub(super) struct NodeFile {
 }
 
 impl NodeFile {
-    pub(super) fn new(file: Arc<OpenFile>, mapped: Option<Arc<Mapped>>, channel: &Arc<Channel>) -> Self {
-        let poller = Arc::new(FilePoller {
-            channel: Arc::downgrade(channel),
-            kh: AtomicU64::new(0),
-            armed: AtomicBool::new(false),
-        });
+    pub(super) fn new(file: Arc<OpenFile>, mapped: Option<Arc<Mapped>>, channel: &Weak<Channel>) -> Self {
+        let poller =
+            Arc::new(FilePoller { channel: channel.clone(), kh: AtomicU64::new(0), armed: AtomicBool::new(false) });
         let stream = mapped.as_ref().is_none_or(|mapped| mapped.backing().is_none());
         Self { file, poller, stream, mapped }
     }

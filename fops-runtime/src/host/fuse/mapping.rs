@@ -45,7 +45,7 @@ impl Mappings {
     }
 
     /// The mapping that all files of the node share. `None` where it cannot be mapped.
-    pub(super) fn of(&self, node: &Node, nodeid: u64, channel: &Arc<Channel>) -> Option<Arc<Mapped>> {
+    pub(super) fn of(&self, node: &Node, nodeid: u64, channel: &Weak<Channel>) -> Option<Arc<Mapped>> {
         let memory = node.memory()?;
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mapped) = nodes.get(&node.id()).and_then(Weak::upgrade) {
@@ -53,7 +53,7 @@ impl Mappings {
         }
         nodes.retain(|_, mapped| mapped.strong_count() > 0);
         let backing = match self.mode {
-            Mmap::Passthrough => match open_backing(memory, channel) {
+            Mmap::Passthrough => match open_backing(memory, &*channel.upgrade()?) {
                 Ok(id) => Some(id),
                 Err(errno) => {
                     tracing::warn!("{}: cannot be mapped: the kernel refuses its memory: {errno}", node.name());
@@ -63,8 +63,7 @@ impl Mappings {
             Mmap::PageCache => None,
             Mmap::None => return None,
         };
-        let channel = Arc::downgrade(channel);
-        let mapped = Arc::new(Mapped { channel, nodeid, backing, memory: Arc::downgrade(memory) });
+        let mapped = Arc::new(Mapped { channel: channel.clone(), nodeid, backing, memory: Arc::downgrade(memory) });
         if backing.is_none() {
             let watcher: Arc<dyn Published> = mapped.clone();
             memory.watch(&watcher);

@@ -16,9 +16,10 @@
 //! * `mmap(2)` does not reach the driver: the kernel maps all of a node's memory, or none, after unplug too.
 //! * `O_NONBLOCK` set by `fcntl(2)` reaches the driver with the next read or write; an ioctl does not carry it.
 //! * A read or write of more than 1 MiB arrives in pieces.
-//! * In [`Mmap::Passthrough`], calls to `read(2)` on one open file that several processes share go one after the
-//!   other, and `lseek(2)` moves the position without asking the driver; else there is no position, and `pread(2)`
-//!   answers `ESPIPE`.
+//! * A node with memory, in [`Mmap::Passthrough`], has a position, which `lseek(2)` moves without asking the
+//!   driver; the kernel holds a lock for it, so that of several threads or processes that share *one* open file, one
+//!   at a time is in `read(2)` or `write(2)`, and the others cannot be interrupted until it returns. Other nodes have
+//!   no position, and `pread(2)` answers `ESPIPE`.
 mod abi;
 mod channel;
 mod files;
@@ -70,7 +71,7 @@ pub struct Server {
     mmap_reason: String,
     service: Arc<Service>,
     workers: Arc<Workers>,
-    /// Taken when it is unmounted. The workers have the other strong references.
+    /// Taken when it is unmounted: the only reference that lasts.
     channel: Mutex<Option<Arc<Channel>>>,
 }
 
@@ -108,13 +109,15 @@ impl Server {
         options: Options,
     ) -> Result<(Arc<Service>, Arc<Workers>, Arc<Channel>, (Mmap, String)), MountError> {
         let channel = Channel::new(fuse).map_err(|error| MountError::System("set up the channel", error.into()))?;
-        let granted = mount::greet(&channel)?;
+        let granted = mount::greet(&channel, options.mmap)?;
         let (mmap, reason) = choose(options.mmap, &granted, || try_passthrough(&channel));
         let channel = Arc::new(channel);
         let tree = Tree::new(bus.clone(), owner, options.char_uevent);
         let service = Arc::new(Service::new(tree, Mappings::new(mmap)));
         let workers = Arc::new(Workers::default());
-        workers.start(&service, &channel).map_err(|error| MountError::System("start a thread", error))?;
+        workers
+            .start(&service, &Arc::downgrade(&channel))
+            .map_err(|error| MountError::System("start a thread", error))?;
         Ok((service, workers, channel, (mmap, reason)))
     }
 
@@ -144,16 +147,24 @@ impl Server {
     /// end on its own thread. Unplug devices first to have them answer `ENODEV`. Does nothing the second time.
     pub fn unmount(&self) {
         let Some(channel) = self.channel.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        // While the workers answer: the helper may ask for the attributes of what it unmounts.
-        if !self.workers.is_closed() {
+        let join = || {
+            channel.stop();
+            let left = self.workers.join(PATIENCE, || self.service.interrupt_all());
+            if left > 0 {
+                tracing::warn!("{}: {left} operations in flight heed no interrupt", self.mount.path.display());
+            }
+        };
+        if self.workers.is_closed() {
+            join();
+        } else if self.mount.by_helper {
+            // While the workers answer: the helper asks for the attributes of what it unmounts.
+            self.mount.detach();
+            join();
+        } else {
+            join();
             self.mount.detach();
         }
-        channel.stop();
-        let left = self.workers.join(PATIENCE, || self.service.interrupt_all());
-        if left > 0 {
-            tracing::warn!("{}: {left} operations in flight heed no interrupt", self.mount.path.display());
-        }
-        // The kernel ends what clients still wait for when the last reference goes; only then files are released.
+        // With the last reference the kernel ends what clients still wait for. Only then files are released.
         drop(channel);
         drop(self.service.files.take_all());
     }

@@ -1,10 +1,11 @@
 //! Mounting: by mount(2) where that is allowed, else through `fusermount3`; and the first words on the channel.
 use super::abi::*;
 use super::channel::{Channel, Received};
+use super::mapping::Mmap;
 use super::reply::Reply;
 use super::request::{Operation, parse};
 use super::tree::Owner;
-use super::workers::MAX_WRITE;
+use super::workers::{BUFFER, MAX_WRITE};
 use crate::Errno;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
@@ -90,10 +91,10 @@ fn system<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> Moun
 pub(super) struct MountPoint {
     pub(super) path: PathBuf,
     /// Whether `fusermount3` did it, and has to undo it.
-    by_helper: bool,
+    pub(super) by_helper: bool,
 }
 
-/// What can be mounted, with where.
+/// Mounts, as `owner` for whom it is. Returns the channel and what unmounts.
 pub(super) fn mount(path: &Path, owner: Owner) -> Result<(OwnedFd, MountPoint), MountError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {}
@@ -172,7 +173,8 @@ fn said(output: &Output) -> String {
 }
 
 impl MountPoint {
-    /// Takes it out of the directory tree, with files open too.
+    /// Takes it out of the directory tree, with files open too. Where this process may, the kernel also ends all
+    /// requests, so that nobody waits for one that nobody answers.
     pub(super) fn detach(&self) {
         let result = if self.by_helper {
             let output =
@@ -183,7 +185,9 @@ impl MountPoint {
                 Err(error) => Err(error.to_string()),
             }
         } else {
-            rustix::mount::unmount(&self.path, UnmountFlags::DETACH).map_err(|error| error.to_string())
+            rustix::mount::unmount(&self.path, UnmountFlags::DETACH | UnmountFlags::FORCE)
+                .or_else(|_| rustix::mount::unmount(&self.path, UnmountFlags::DETACH))
+                .map_err(|error| error.to_string())
         };
         if let Err(reason) = result {
             tracing::warn!("fuse: cannot unmount {}: {reason}", self.path.display());
@@ -199,11 +203,11 @@ pub(super) struct Granted {
     pub(super) passthrough: bool,
 }
 
-/// Answers the kernel's first request.
-pub(super) fn greet(channel: &Channel) -> Result<Granted, MountError> {
+/// Answers the kernel's first request, and asks it for what mapping in the way `wanted` needs.
+pub(super) fn greet(channel: &Channel, wanted: Option<Mmap>) -> Result<Granted, MountError> {
     let protocol = |what: &str| MountError::System("agree on a protocol", std::io::Error::other(what.to_owned()));
     let waiter = channel.waiter().map_err(system("wait for the kernel"))?;
-    let mut buf = vec![0; 8192.max(MAX_WRITE as usize + 4096)];
+    let mut buf = vec![0; BUFFER];
     let mut reply = Reply::new();
     loop {
         let len = match channel.receive(&waiter, &mut buf) {
@@ -227,7 +231,13 @@ pub(super) fn greet(channel: &Channel) -> Result<Granted, MountError> {
             channel.reply(reply.finish(unique, Err(Errno::EPROTO)));
             return Err(MountError::TooOld(args.minor));
         }
-        let flags2 = flags2 & (FUSE_DIRECT_IO_ALLOW_MMAP | FUSE_PASSTHROUGH);
+        let flags2 = flags2
+            & match wanted {
+                None => FUSE_DIRECT_IO_ALLOW_MMAP | FUSE_PASSTHROUGH,
+                Some(Mmap::Passthrough) => FUSE_PASSTHROUGH,
+                Some(Mmap::PageCache) => FUSE_DIRECT_IO_ALLOW_MMAP,
+                Some(Mmap::None) => 0,
+            };
         let granted = Granted {
             direct_io_mmap: flags2 & FUSE_DIRECT_IO_ALLOW_MMAP != 0,
             passthrough: flags2 & FUSE_PASSTHROUGH != 0,

@@ -9,7 +9,7 @@ use super::tree::{Entry, Tree};
 use crate::{Client, Errno, OpenFlags, Request, Result};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// What is served.
 pub(super) struct Service {
@@ -35,7 +35,7 @@ impl Service {
     }
 
     /// Answers one request, on this thread.
-    pub(super) fn handle(&self, channel: &Arc<Channel>, bytes: &[u8], reply: &mut Reply) {
+    pub(super) fn handle(&self, channel: &Weak<Channel>, bytes: &[u8], reply: &mut Reply) {
         reply.clear();
         let parsed = match parse(bytes) {
             Ok(parsed) => parsed,
@@ -52,7 +52,7 @@ impl Service {
             Err(Errno::EIO)
         });
         if answer != Ok(Answer::Silence) {
-            channel.reply(reply.finish(header.unique, answer.map(|_| ())));
+            send(channel, reply.finish(header.unique, answer.map(|_| ())));
         }
         // After the reply, so that a late interrupt is not sent again and again.
         self.in_flight().remove(&header.unique);
@@ -65,7 +65,7 @@ impl Service {
         }
     }
 
-    fn serve(&self, channel: &Arc<Channel>, parsed: &Parsed<'_>, reply: &mut Reply) -> Result<Answer> {
+    fn serve(&self, channel: &Weak<Channel>, parsed: &Parsed<'_>, reply: &mut Reply) -> Result<Answer> {
         let nodeid = parsed.header.nodeid;
         match parsed.operation {
             Operation::Lookup { name } => reply.put(&self.tree.lookup(nodeid, name)?),
@@ -127,10 +127,11 @@ impl Service {
                 let offset = self.files.node(args.fh, |file| file.lseek(&args))?;
                 reply.put(&fuse_lseek_out { offset });
             }
-            Operation::Flush { fh } => match &*self.files.get(fh)? {
-                Opened::Node(file) => file.flush()?,
-                _ => {}
-            },
+            Operation::Flush { fh } => {
+                if let Opened::Node(file) = &*self.files.get(fh)? {
+                    file.flush()?;
+                }
+            }
             Operation::Fsync { fh, datasync } => match &*self.files.get(fh)? {
                 Opened::Node(file) => file.fsync(datasync)?,
                 _ => return Err(Errno::EINVAL),
@@ -155,7 +156,7 @@ impl Service {
         Ok(Answer::Reply)
     }
 
-    fn open(&self, channel: &Arc<Channel>, nodeid: u64, flags: u32) -> Result<OpenOut> {
+    fn open(&self, channel: &Weak<Channel>, nodeid: u64, flags: u32) -> Result<OpenOut> {
         let (opened, out) = match self.tree.get(nodeid)?.1 {
             Entry::Node(node) => {
                 let file = node.open(OpenFlags::from_bits(flags))?;
@@ -196,11 +197,18 @@ impl Service {
     }
 }
 
-fn refuse(malformed: Malformed, channel: &Channel, reply: &mut Reply) {
+/// Replies, unless the channel was closed meanwhile: then the caller has its error.
+fn send(channel: &Weak<Channel>, bytes: &[u8]) {
+    if let Some(channel) = channel.upgrade() {
+        channel.reply(bytes);
+    }
+}
+
+fn refuse(malformed: Malformed, channel: &Weak<Channel>, reply: &mut Reply) {
     let Malformed { unique, opcode, reason } = malformed;
     tracing::warn!("fuse: refused a request: {reason} (operation {opcode:?}, number {unique:?})");
     if let Some(unique) = unique {
-        channel.reply(reply.finish(unique, Err(Errno::EINVAL)));
+        send(channel, reply.finish(unique, Err(Errno::EINVAL)));
     }
 }
 

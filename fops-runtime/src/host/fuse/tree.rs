@@ -260,3 +260,28 @@ fn ino(path: &str, entry: &Entry) -> u64 {
         _ => crate::key(path),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Devices;
+
+    #[test]
+    fn what_is_forgotten_is_gone() {
+        let owner = Owner { uid: 0, gid: 0, allow_other: false };
+        let tree = Tree::new(Bus::new("bus", Devices::new()), owner, None);
+        let nodeid = |name: &[u8]| tree.lookup(ROOT, name).map(|entry| entry.nodeid);
+        let (dev, sys) = (nodeid(b"dev").unwrap(), nodeid(b"sys").unwrap());
+        assert_eq!(nodeid(b"dev"), Ok(dev));
+        assert_eq!(nodeid(b"none"), Err(Errno::ENOENT));
+        tree.forget(dev, 1);
+        assert!(tree.getattr(dev).is_ok());
+        tree.forget(dev, 1);
+        assert_eq!(tree.getattr(dev).err(), Some(Errno::ENOENT));
+        tree.forget(sys, u64::MAX);
+        tree.forget(ROOT, 9);
+        tree.forget(4711, 1);
+        let inodes = tree.lock();
+        assert_eq!((inodes.by_id.len(), inodes.shared.len()), (1, 0));
+    }
+}

@@ -7,7 +7,7 @@
 use super::channel::{Channel, Received};
 use super::reply::Reply;
 use super::serve::Service;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 const IDLE: usize = 6;
 /// The largest `write(2)` that arrives in one piece, in bytes; also the largest `read(2)`.
 pub(super) const MAX_WRITE: u32 = 1 << 20;
-/// Room for the arguments before it.
-const BUFFER: usize = MAX_WRITE as usize + 4096;
+/// That of a buffer for any request: there is room for the arguments before the data.
+pub(super) const BUFFER: usize = MAX_WRITE as usize + 4096;
 
 /// The workers of one mounted directory.
 #[derive(Default)]
@@ -37,7 +37,9 @@ struct State {
 
 impl Workers {
     /// Starts one worker; it starts others as needed.
-    pub(super) fn start(self: &Arc<Self>, service: &Arc<Service>, channel: &Arc<Channel>) -> std::io::Result<()> {
+    ///
+    /// While a worker runs a request it does not keep the channel open: one that hangs keeps nobody from closing it.
+    pub(super) fn start(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) -> std::io::Result<()> {
         {
             let mut state = self.lock();
             state.live += 1;
@@ -46,7 +48,7 @@ impl Workers {
         let (workers, service, channel) = (self.clone(), service.clone(), channel.clone());
         let thread = thread::Builder::new().name("fuse".into()).spawn(move || {
             let _live = Live(&workers);
-            workers.run(&service, channel);
+            workers.run(&service, &channel);
         });
         let mut state = self.lock();
         match thread {
@@ -63,26 +65,29 @@ impl Workers {
         }
     }
 
-    fn run(self: &Arc<Self>, service: &Arc<Service>, channel: Arc<Channel>) {
-        let waiter = match channel.waiter() {
-            Ok(waiter) => waiter,
-            Err(error) => {
-                tracing::error!("fuse: a worker cannot wait for requests: {error}");
+    fn run(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) {
+        let waiter = match channel.upgrade().map(|channel| channel.waiter()) {
+            Some(Ok(waiter)) => waiter,
+            stopped => {
+                if let Some(Err(error)) = stopped {
+                    tracing::error!("fuse: a worker cannot wait for requests: {error}");
+                }
                 self.lock().idle -= 1;
                 return;
             }
         };
         let mut buf = vec![0; BUFFER];
         let mut reply = Reply::new();
-        loop {
-            match channel.receive(&waiter, &mut buf) {
+        while let Some(open) = channel.upgrade() {
+            match open.receive(&waiter, &mut buf) {
                 Received::Request(len) => {
+                    drop(open);
                     if self.was_last_idle()
-                        && let Err(error) = self.start(service, &channel)
+                        && let Err(error) = self.start(service, channel)
                     {
                         tracing::error!("fuse: no thread for the next request, it waits for this one: {error}");
                     }
-                    service.handle(&channel, &buf[..len], &mut reply);
+                    service.handle(channel, &buf[..len], &mut reply);
                     if !self.may_idle() {
                         return;
                     }
@@ -90,7 +95,7 @@ impl Workers {
                 Received::Stopped => break,
                 Received::Closed => {
                     self.lock().closed = true;
-                    channel.stop();
+                    open.stop();
                     break;
                 }
             }

@@ -1,0 +1,83 @@
+//! What an op is lent: the access to the resources, and the device where that is looked up.
+
+use super::Op;
+use crate::{
+    diagnostics::{Diagnostics, written},
+    model::{Method, is_option},
+    ops::Policy,
+};
+
+/// One guard covers the whole op, so there is one access.
+pub(super) fn access_is_one(method: &Method, diagnostics: &mut Diagnostics) {
+    for again in method.access.iter().skip(1) {
+        diagnostics.error(
+            &again.pat,
+            format_args!("`{}` has an `#[access]` already, one covers the whole operation", method.signature.ident),
+        );
+    }
+}
+
+/// Guarded ops have the access, those that run always may have it, unguarded ones never do.
+pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
+    let ident = &op.method.signature.ident;
+    let Some(access) = op.method.access.first() else { return };
+    let ty = &*access.ty;
+    match (op.policy, is_option(ty)) {
+        (Policy::Guarded, false) | (Policy::Always, true) => {}
+        (Policy::Guarded, true) => {
+            diagnostics
+                .error(ty, format_args!("`{ident}` is guarded: it runs only while there is access"))
+                .help("`&Access<'_, ..>` without `Option`, or `#[fop(always)]` to run after unplug too");
+        }
+        (Policy::Always, false) => {
+            diagnostics
+                .error(ty, format_args!("`{ident}` runs after unplug too, when there is no access"))
+                .help(format_args!("`Option<{}>`", written(ty)));
+        }
+        (Policy::Unguarded, _) => {
+            diagnostics
+                .error(&access.pat, format_args!("`{ident}` is unguarded and has no access to the device's resources"))
+                .help("`#[fop(guarded)]`, or `#[fop(always)]` with an `Option`");
+        }
+    }
+}
+
+/// There is one device, too.
+pub(super) fn device_is_one(method: &Method, diagnostics: &mut Diagnostics) {
+    for again in method.device.iter().skip(1) {
+        diagnostics.error(&again.pat, format_args!("`{}` has a `#[device]` already", method.signature.ident));
+    }
+}
+
+/// A device is lent where it is not `self` already.
+pub(super) fn device_is_looked_up(op: &Op, diagnostics: &mut Diagnostics) {
+    let Some(device) = op.method.device.first() else { return };
+    let ident = &op.method.signature.ident;
+    if op.policy == Policy::Unguarded {
+        diagnostics.error(&device.pat, format_args!("`{ident}` is unguarded and does not look for its device"));
+    } else if op.method.via(&op.block.options).is_none() && op.method.signature.receiver().is_some() {
+        diagnostics
+            .error(&device.pat, format_args!("`self` is the device of `{ident}`, no other is looked up"))
+            .help("`via = <expression>` says where the device is, if not in `self`");
+    }
+}
+
+/// An op that always runs may be without a device, where that may be missing.
+pub(super) fn device_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
+    let Some(device) = op.method.device.first() else { return };
+    let (ident, ty) = (&op.method.signature.ident, &*device.ty);
+    let may_be_missing = op.method.not_found(&op.block.options).is_some();
+    match (op.policy, is_option(ty)) {
+        (Policy::Always, false) if may_be_missing => {
+            diagnostics
+                .error(ty, format_args!("`{ident}` always runs, where its device is not found too"))
+                .help(format_args!("`Option<{}>`", written(ty)));
+        }
+        (Policy::Guarded, true) => {
+            diagnostics
+                .error(ty, format_args!("`{ident}` is guarded: it runs only where there is a device"))
+                .help("`&<Type>` without `Option`");
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,122 @@
+//! When the work of an op is done, and whether its section covers it.
+
+use syn::{GenericArgument, PathArguments, Type, TypeParamBound};
+
+use super::Op;
+use crate::{diagnostics::Diagnostics, expand::future::Work, model::ungrouped, ops::Policy};
+
+/// Entering a section is an act of run time.
+pub(super) fn section_opens_at_run_time(op: &Op, diagnostics: &mut Diagnostics) {
+    if let (Some(constness), false) = (op.method.signature.constness, op.policy == Policy::Unguarded) {
+        diagnostics.error(
+            constness,
+            format_args!("`{}` enters a device access section and cannot be `const`", op.method.signature.ident),
+        );
+    }
+}
+
+/// `polled` is for futures, and for those that the section can be put into.
+pub(super) fn polled_has_future(op: &Op, diagnostics: &mut Diagnostics) {
+    let Some(word) = op.method.options.polled.0 else { return };
+    let ident = &op.method.signature.ident;
+    if op.policy == Policy::Unguarded {
+        diagnostics.error_at(word, format_args!("`{ident}` is unguarded: it opens no section, polled or not"));
+    } else if matches!(Work::of(op.method), Work::WithinCall) {
+        diagnostics
+            .error_at(word, format_args!("`{ident}` returns no future that could be polled"))
+            .help("an `async fn`, `-> impl Future<..>` or `-> Pin<Box<dyn Future<..>>>`");
+    }
+}
+
+/// The work of an op is done when it returns, or the op says when its section opens.
+pub(super) fn section_covers_the_work(op: &Op, diagnostics: &mut Diagnostics) {
+    let (options, ident) = (&op.method.options, &op.method.signature.ident);
+    if op.policy == Policy::Unguarded || options.polled.0.is_some() {
+        return;
+    }
+    if let Some(asyncness) = op.method.signature.asyncness {
+        diagnostics
+            .error(
+                asyncness,
+                format_args!("`{ident}` works when it is polled: should its section open then, and sleep with it?"),
+            )
+            .help("`#[fop(polled)]`, with `#[access] hw: &OwnedAccess<..>`, if any");
+        return;
+    }
+    // A policy of its own says that the section is for the call, and that is meant.
+    if options.policies().next().is_some() {
+        return;
+    }
+    let Some((work, kind)) = op.method.returns().and_then(work_in) else { return };
+    let diagnostic = diagnostics
+        .error(work, format_args!("`{ident}` may have work left when it returns: when should its section be open?"));
+    match kind {
+        Later::Future => {
+            diagnostic.help("`#[fop(polled)]` while the future is polled, `#[fop(guarded)]` only while it is made")
+        }
+        Later::Other => diagnostic.help("`#[fop(guarded)]` until it returns, or `#[fop(unguarded, reason = \"..\")]`"),
+    };
+}
+
+/// What is returned in place of the outcome.
+#[derive(Clone, Copy, PartialEq)]
+enum Later {
+    Future,
+    Other,
+}
+
+/// The part of a return type that may have work left: `impl Trait`, `dyn Trait`, `BoxFuture`.
+fn work_in(ty: &Type) -> Option<(&Type, Later)> {
+    fn kind(bounds: impl IntoIterator<Item = impl std::borrow::Borrow<TypeParamBound>>) -> Later {
+        let is_future = |bound: &TypeParamBound| name_of(bound).is_some_and(|name| name == "Future");
+        if bounds.into_iter().any(|bound| is_future(bound.borrow())) { Later::Future } else { Later::Other }
+    }
+    let ty = ungrouped(ty);
+    match ty {
+        Type::ImplTrait(opaque) => Some((ty, kind(&opaque.bounds))),
+        Type::TraitObject(object) if !object.bounds.iter().any(is_data) => Some((ty, kind(&object.bounds))),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(work_in),
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            if last.ident.to_string().ends_with("BoxFuture") {
+                return Some((ty, Later::Future));
+            }
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => work_in(ty),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Whether the trait is one of outcomes, such as `Error`.
+fn is_data(bound: &TypeParamBound) -> bool {
+    const DATA: &[&str] = &["Any", "Debug", "Display", "Error", "ToString"];
+    name_of(bound).is_some_and(|name| DATA.iter().any(|data| name == data))
+}
+
+fn name_of(bound: &TypeParamBound) -> Option<&syn::Ident> {
+    match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last().map(|last| &last.ident),
+        _ => None,
+    }
+}
+
+/// An `impl Trait` cannot be asked for its answer: the author gives it.
+pub(super) fn opaque_return_has_answer(op: &Op, diagnostics: &mut Diagnostics) {
+    let Some(ty) = op.method.returns() else { return };
+    let is_opaque = matches!(ungrouped(ty), Type::ImplTrait(_)) && matches!(Work::of(op.method), Work::WithinCall);
+    if is_opaque && op.policy == Policy::Guarded && op.method.unplugged(&op.block.options).is_none() {
+        diagnostics
+            .error(
+                ty,
+                format_args!(
+                    "what does `{}` answer once the device is gone? an opaque type does not say",
+                    op.method.signature.ident
+                ),
+            )
+            .help("`#[fop(unplugged = <expression>)]`");
+    }
+}

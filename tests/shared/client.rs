@@ -1,0 +1,119 @@
+//! Clients: processes of their own on served nodes.
+use super::needs::program;
+use super::wait::{DEADLINE, eventually, is_asleep, wait_for_exit};
+use fops_runtime::{Errno, PollEvents};
+use rcar_vin::client::{Fate, Last, Role};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+/// A client process that acts a role. Killed when it is dropped.
+pub struct Client {
+    role: Role,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Client {
+    /// Starts it on a node, and waits until there is something to be unplugged under.
+    #[track_caller]
+    pub fn ready(role: Role, node: &Path) -> Self {
+        let client = Self::start(role, node);
+        assert_eq!(client.line(), "ready", "{role:?}");
+        client
+    }
+
+    /// Starts it on a node.
+    pub fn start(role: Role, node: &Path) -> Self {
+        let name = match role {
+            Role::Stream => "stream",
+            Role::Sleep => "sleep",
+            Role::Poll => "poll",
+            Role::Read => "read",
+            Role::Hold => "hold",
+        };
+        let mut child = Command::new(program())
+            .args(["client", "--role", name])
+            .arg(node)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        thread::spawn(move || {
+            BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| send.send(line))
+        });
+        Self { role, child, stdin, lines }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it sleeps in a call to the node, having said all that it has to say.
+    #[track_caller]
+    pub fn falls_asleep(&self) {
+        eventually(&format!("the client sleeps ({:?})", self.role), || is_asleep(self.pid()));
+        assert!(self.lines.try_recv().is_err(), "{:?} ended where it should sleep", self.role);
+    }
+
+    /// Lets one that holds a file use it again.
+    pub fn release(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for its end, which must be the one that a client of its role is promised.
+    #[track_caller]
+    pub fn meets_its_fate(mut self) -> Fate {
+        let line = self.line();
+        let fate = parse(&line).unwrap_or_else(|| panic!("{:?} says {line:?}", self.role));
+        assert!(self.role.is_promised(&fate), "{:?}: {fate}", self.role);
+        assert!(wait_for_exit("a client", &mut self.child).success());
+        fate
+    }
+
+    /// Kills it with `SIGKILL`, and waits until it is gone.
+    #[track_caller]
+    pub fn kill(mut self) -> ExitStatus {
+        self.child.kill().unwrap();
+        wait_for_exit(&format!("a killed client ({:?})", self.role), &mut self.child)
+    }
+
+    #[track_caller]
+    fn line(&self) -> String {
+        let line = self.lines.recv_timeout(DEADLINE);
+        line.unwrap_or_else(|error| panic!("client {} ({:?}) says nothing: {error}", self.pid(), self.role))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // It has ended, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.try_wait();
+    }
+}
+
+/// `12 error DQBUF 19`, or `0 mask poll 26`.
+fn parse(line: &str) -> Option<Fate> {
+    let [frames, kind, call, number] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
+    let last = match kind {
+        "error" => {
+            let call = ["DQBUF", "QBUF", "read", "G_FMT"].into_iter().find(|known| *known == call)?;
+            Last::Error(call, Errno::from_raw(number.parse().ok()?))
+        }
+        "mask" => Last::Mask(PollEvents::from_bits(number.parse().ok()?)),
+        _ => return None,
+    };
+    Some(Fate { frames: frames.parse().ok()?, last })
+}
+
+/// A shell that runs `echo text > path`.
+pub fn echo(text: &str, path: &Path) -> Child {
+    Command::new("sh").args(["-c", "echo \"$1\" > \"$2\"", "sh", text]).arg(path).spawn().unwrap()
+}

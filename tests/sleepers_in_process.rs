@@ -1,0 +1,99 @@
+//! Whoever sleeps in DQBUF, read or poll at unplug is told at once that the device is gone: in process.
+use fops_runtime::{Cause, Errno, OpenFlags, PollEvents, Result};
+use rcar_vin::client::Stream;
+use rcar_vin::core::DRIVER;
+use std::sync::Arc;
+use std::time::Duration;
+use system_tests::{Machine, Sleeper, check, eventually, machine_with, node, torn_down, vin};
+
+const VINS: [&str; 3] = ["e6ef0000.video", "e6ef1000.video", "e6ef2000.video"];
+/// At once is some microseconds; a test machine may have something else to do.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+type Masked = Sleeper<Result<PollEvents>>;
+
+/// Everybody who sleeps: two in DQBUF and poll on `video0`, one in read on `video1`, one in poll on `video2`.
+struct Sleepers {
+    dqbuf: Sleeper<Result>,
+    read: Sleeper<Result<usize>>,
+    polls: [Masked; 2],
+}
+
+fn fall_asleep(machine: &Machine) -> Sleepers {
+    for name in VINS {
+        vin(machine, name).set_stalled(true);
+    }
+    let open = |name| machine.devices.open(name, OpenFlags::RDWR).unwrap();
+    let poll = |name| {
+        let file = open(name);
+        Sleeper::start("poll", move || file.poll(PollEvents::IN, None))
+    };
+    let stream = Stream::start(open("video0"), 5).unwrap();
+    let dqbuf = Sleeper::start("DQBUF", move || stream.dequeue().map(drop));
+    let reader = open("video1");
+    let read = Sleeper::start("read", move || reader.read(&mut [0; 4096]));
+    let polls = [poll("video0"), poll("video2")];
+    // A poll that sleeps has been answered by the driver, and does not run in it.
+    for (name, running) in [("video0", 1), ("video1", 1), ("video2", 0)] {
+        eventually(&format!("{running} operations sleep in {name}"), || node(&machine.bus, name).running() == running);
+    }
+    Sleepers { dqbuf, read, polls }
+}
+
+fn all_are_told(machine: &Machine, unplug: impl Fn(&str)) {
+    let sleepers = fall_asleep(machine);
+    let nodes = machine.devices.all();
+    for name in VINS {
+        unplug(name);
+    }
+    assert_eq!(sleepers.dqbuf.join(), Err(Errno::ENODEV));
+    assert_eq!(sleepers.read.join(), Err(Errno::ENODEV));
+    for poll in sleepers.polls {
+        assert_eq!(poll.join(), Ok(PollEvents::ERR | PollEvents::HUP));
+    }
+    for (node, call) in [(&nodes[0], "ioctl"), (&nodes[1], "read")] {
+        let answers = node.answers();
+        let [answer] = answers.as_slice() else { panic!("{}: {answers:?}", node.name()) };
+        assert_eq!((answer.call, answer.errno), (call, Some(Errno::ENODEV)));
+        assert!(answer.after < AT_ONCE, "{answer:?}");
+    }
+    for name in VINS {
+        assert_eq!(vin(machine, name).dma_mappings(), 0, "{name}");
+    }
+    check(machine);
+}
+
+#[test]
+fn all_are_told_at_unbind() {
+    let machine = machine_with(&VINS);
+    all_are_told(&machine, |name| {
+        torn_down(&machine.bus.unbind(DRIVER, name).unwrap());
+    });
+}
+
+#[test]
+fn all_are_told_when_the_hardware_is_pulled_out() {
+    let machine = machine_with(&VINS);
+    all_are_told(&machine, |name| {
+        vin(&machine, name).surprise_remove();
+        torn_down(&machine.bus.remove(name, Cause::SurpriseRemoval).unwrap());
+    });
+}
+
+#[test]
+fn many_pollers_of_one_file_are_all_told() {
+    let machine = machine_with(&VINS[..1]);
+    vin(&machine, VINS[0]).set_stalled(true);
+    let file = Arc::new(machine.devices.open("video0", OpenFlags::RDWR).unwrap());
+    let pollers: Vec<_> = (0..4)
+        .map(|_| {
+            let file = file.clone();
+            Sleeper::start("poll", move || file.poll(PollEvents::IN | PollEvents::PRI, None))
+        })
+        .collect();
+    torn_down(&machine.bus.unbind(DRIVER, VINS[0]).unwrap());
+    for poller in pollers {
+        assert_eq!(poller.join(), Ok(PollEvents::ERR | PollEvents::HUP | PollEvents::PRI));
+    }
+    check(&machine);
+}
