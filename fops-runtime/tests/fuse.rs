@@ -153,8 +153,9 @@ impl Driver for Foundries {
 
 /// A mounted directory with one bell.
 struct Mounted {
-    // Dropped in this order: unmounted, then removed.
-    server: Server,
+    server: Arc<Server>,
+    /// Dropped at the end.
+    _watched: mpsc::Sender<()>,
     bus: Arc<Bus>,
     foundry: Arc<Foundry>,
     root: PathBuf,
@@ -172,7 +173,10 @@ impl Mounted {
         bus.add_device("b0.bell").unwrap();
         bus.bind("bells", "b0.bell").unwrap();
         match Server::mount(&root, &bus, options) {
-            Ok(server) => Some(Self { server, bus, foundry, root }),
+            Ok(server) => {
+                let server = Arc::new(server);
+                Some(Self { _watched: watch(server.clone()), server, bus, foundry, root })
+            }
             Err(error) => {
                 println!("skipped: {error}");
                 fs::remove_dir(&root).unwrap();
@@ -215,6 +219,18 @@ impl Drop for Mounted {
         // Not worth a second panic.
         let _ = fs::remove_dir(&self.root);
     }
+}
+
+/// Unmounts after a long time, which ends whatever the test hangs in with an error.
+fn watch(server: Arc<Server>) -> mpsc::Sender<()> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        if receiver.recv_timeout(3 * DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            println!("the test hangs: unmounting {}", server.path().display());
+            server.unmount();
+        }
+    });
+    sender
 }
 
 #[track_caller]
@@ -579,8 +595,8 @@ fn many_sleepers_are_served_at_once() {
     let Some(mounted) = Mounted::new(Options::new()) else { return };
     let reads: Vec<_> = (0..64)
         .map(|_| {
-            let mut file = mounted.open();
-            Background::run(move || errno(file.read(&mut [0; 8])))
+            let node = mounted.node();
+            Background::run(move || errno(fs::File::open(node).and_then(|mut file| file.read(&mut [0; 8]))))
         })
         .collect();
     until("all are in flight", || mounted.bell().reads.load(SeqCst) == 64);
