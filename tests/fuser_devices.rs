@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -124,7 +124,7 @@ impl Filesystem for Rack {
     }
 
     fn open(&self, _req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        reply.opened(FileHandle(ino.0), FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_NONSEEKABLE);
+        reply.opened(FileHandle(ino.0), FopenFlags::FOPEN_DIRECT_IO);
     }
 
     /// The reply is sent when the sensor is triggered.
@@ -230,6 +230,8 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
+        // Where an assertion failed, its clients still sleep.
+        self.rack.0.lock().unwrap().values().for_each(|sensor| sensor.trigger());
         if let Some(session) = self.session.take() {
             session.umount_and_join().unwrap();
         }
@@ -239,10 +241,11 @@ impl Drop for Mounted {
 
 /// A client that reads once.
 fn read(file: &File) -> Sleeper<io::Result<String>> {
-    let mut file = file.try_clone().unwrap();
+    let file = file.try_clone().unwrap();
     Sleeper::start("a read", move || {
         let mut bytes = [0; 16];
-        let length = file.read(&mut bytes)?;
+        // At an offset: the file's own position is locked while a read sleeps.
+        let length = file.read_at(&mut bytes, 0)?;
         Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
     })
 }
@@ -265,7 +268,7 @@ fn three_devices_in_one_session() {
     let [first, second, third] = readers;
 
     // One answers, the others sleep on.
-    (&files[0]).write_all(b"heat").unwrap();
+    assert_eq!(files[0].write_at(b"heat", 0).unwrap(), 4);
     assert_eq!(first.join().unwrap(), "heat");
     assert_eq!(heat.parked.lock().unwrap().len(), 0);
 
@@ -286,7 +289,7 @@ fn three_devices_in_one_session() {
     assert_eq!(errno(files[1].write_at(b"light", 0)), ENXIO);
 
     // The third never noticed.
-    (&files[2]).write_all(b"sound").unwrap();
+    assert_eq!(files[2].write_at(b"sound", 0).unwrap(), 5);
     assert_eq!(third.join().unwrap(), "sound");
 
     assert_eq!(heat.remove(), "heat");

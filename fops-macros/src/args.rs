@@ -45,6 +45,13 @@ pub(crate) struct BlockOptions {
 #[derive(Default)]
 pub(crate) struct Resources(pub(crate) Option<Type>);
 
+impl Resources {
+    fn parse(value: TokenStream) -> darling::Result<Self> {
+        let wrong = |_| darling::Error::custom("expected `resources = <type>`").with_span(&value);
+        Ok(Self(Some(syn::parse2(value.clone()).map_err(wrong)?)))
+    }
+}
+
 impl FromMeta for Resources {
     fn from_none() -> Option<Self> {
         Some(Self(None))
@@ -54,11 +61,11 @@ impl FromMeta for Resources {
         let Meta::NameValue(given) = item else {
             return Err(expected(item, |name| format!("expected `{name} = <type>`")));
         };
-        Ok(Self(Some(syn::parse2(given.value.to_token_stream())?)))
+        Self::parse(given.value.to_token_stream())
     }
 
     fn from_invalid_expr(given: &MetaNameValueInvalidExpr) -> darling::Result<Self> {
-        Ok(Self(Some(syn::parse2(given.value.clone())?)))
+        Self::parse(given.value.clone())
     }
 }
 
@@ -138,7 +145,10 @@ impl FromMeta for Word {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::Path(_) => Ok(Self(Some(item.span()))),
-            _ => Err(expected(item, |name| format!("`{name}` takes no value"))),
+            _ => Err(expected(item, |name| match name {
+                "unguarded" => format!("`{name}` takes no value\nhelp: `{name}, reason = \"..\"`"),
+                _ => format!("`{name}` takes no value"),
+            })),
         }
     }
 }

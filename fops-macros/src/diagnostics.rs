@@ -76,7 +76,9 @@ impl Diagnostic {
 fn reword(text: &str) -> (String, Option<String>) {
     if let Some(rest) = text.strip_prefix("Unknown field: ") {
         let (name, advice) = rest.split_once(". ").unwrap_or((rest, ""));
-        let help = if let Some(right) = advice.strip_prefix("Did you mean ") {
+        let help = if let Some(home) = home_of(name.trim_matches('`'), advice) {
+            Some(home.into())
+        } else if let Some(right) = advice.strip_prefix("Did you mean ") {
             Some(format!("did you mean {right}"))
         } else {
             advice.strip_prefix("Available values: ").map(|all| format!("the options here are {all}"))
@@ -87,9 +89,25 @@ fn reword(text: &str) -> (String, Option<String>) {
         return (format!("option {name} is given twice"), None);
     }
     if text.starts_with("Unexpected meta-item format") {
-        return ("expected an option of the form `name = value`".into(), None);
+        return ("expected an option, found a literal".into(), None);
     }
     (text.into(), None)
+}
+
+/// Where an option belongs that stands among those of the `advice`.
+fn home_of(name: &str, advice: &str) -> Option<&'static str> {
+    let is_block = advice.contains("`lifetime`");
+    match name {
+        "stop" | "wake" | "subdevs" if is_block => Some("`unplug(stop = <method>, wake = <method>)` takes the hooks"),
+        "guarded" | "always" if is_block => {
+            Some("`#[fop(..)]` on a method sets its policy, `default = ..` that of unknown ones")
+        }
+        "unguarded" | "reason" | "polled" if is_block => Some("it is an option of `#[fop(..)]` on a method"),
+        "lifetime" | "unplug" | "resources" | "name" | "default" | "crate" if advice.contains("`always`") => {
+            Some("it is an option of `#[guarded_fops(..)]` on the impl block")
+        }
+        _ => None,
+    }
 }
 
 /// Source as its author would have written it, for messages.

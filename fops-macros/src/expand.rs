@@ -117,9 +117,9 @@ fn unplug(block: &Block, hooks: &UnplugHooks) -> Option<TokenStream> {
     let resources: &Type = block.resources()?;
     let this = Ident::new("self", here);
     let lifetime = match lifetime(&block.options, &this.to_token_stream()) {
-        Some(lifetime) => quote_spanned!(here=> &#lifetime),
+        Some(lifetime) if !block.looks_up() => quote_spanned!(here=> &#lifetime),
         // An error already: who calls `unplug` need not hear of it.
-        None => quote_spanned!(here=> #runtime::__private::any()),
+        _ => quote_spanned!(here=> #runtime::__private::any()),
     };
     let stop = hooks.stop.as_ref().map(|hook| {
         let hook = &hook.0;
@@ -156,6 +156,9 @@ fn unplug(block: &Block, hooks: &UnplugHooks) -> Option<TokenStream> {
 /// The expression for the lifetime of the device that `device` leads to.
 fn lifetime(options: &BlockOptions, device: &TokenStream) -> Option<TokenStream> {
     let expression = ungrouped(&options.lifetime.as_ref()?.0);
+    if let Expr::Lit(_) = expression {
+        return None;
+    }
     if let Expr::Path(path) = expression {
         return Some(match path.path.get_ident() {
             Some(field) if field != "self" => quote!(#device.#field),

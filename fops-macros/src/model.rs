@@ -74,6 +74,12 @@ impl Block {
         })
     }
 
+    /// Whether the block looks a device up for each request, rather than being of one.
+    pub(crate) fn looks_up(&self) -> bool {
+        let via = self.options.via.as_ref();
+        via.is_some_and(|via| mentions(via.0.to_token_stream(), "self")) || self.options.not_found.is_some()
+    }
+
     /// The name of the device's type, as the ops are reported under it.
     pub(crate) fn type_name(&self) -> String {
         match last_segment(&self.self_ty) {

@@ -4,12 +4,12 @@ mod lent;
 mod work;
 
 use proc_macro2::Span;
-use quote::ToTokens;
-use syn::FnArg;
+use syn::{Expr, ExprLit, FnArg, Lit};
 
 use crate::{
+    args::Code,
     diagnostics::Diagnostics,
-    model::{Block, Item, Method, NoPolicy, makes_value, mentions},
+    model::{Block, Item, Method, NoPolicy, makes_value},
     ops::Policy,
     parse,
 };
@@ -79,8 +79,16 @@ fn attribute_stands_once(block: &Block, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// `lifetime` is given.
+/// `lifetime` is given, as source: a string says nothing to rustc.
 fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
+    let named = [("lifetime", &block.options.lifetime), ("via", &block.options.via)];
+    for (name, code) in named {
+        if let Some(Code(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))) = code {
+            diagnostics
+                .error(text, format_args!("`{name}` is source, not a string"))
+                .help(format_args!("`{name} = {}`", text.value()));
+        }
+    }
     if block.options.lifetime.is_none() && block.options_are_sound {
         diagnostics
             .error_at(
@@ -103,8 +111,7 @@ fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) {
 /// `unplug` is of the device that `self` is.
 fn unplug_is_of_one_device(block: &Block, diagnostics: &mut Diagnostics) {
     let Some(asked) = &block.options.unplug else { return };
-    let looks_up = block.options.via.as_ref().is_some_and(|via| mentions(via.0.to_token_stream(), "self"));
-    if looks_up || block.options.not_found.is_some() {
+    if block.looks_up() {
         diagnostics
             .error_at(asked.span, "this block looks a device up for each request: which one would `unplug` unplug?")
             .help("`unplug(..)` belongs on a block of the device's own type; its lifetime has `begin_unplug` too");
@@ -114,13 +121,9 @@ fn unplug_is_of_one_device(block: &Block, diagnostics: &mut Diagnostics) {
 /// `not_found` answers for a lookup.
 fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) {
     let Some(answer) = &block.options.not_found else { return };
-    let looks_up = |code: Option<&crate::args::Code>| code.is_some_and(|code| makes_value(&code.0));
+    let by_lifetime = block.options.lifetime.as_ref().is_some_and(|lifetime| makes_value(&lifetime.0));
     let methods_do = block.methods().any(|method| method.options.via.is_some());
-    if block.options_are_sound
-        && block.options.via.is_none()
-        && !methods_do
-        && !looks_up(block.options.lifetime.as_ref())
-    {
+    if block.options_are_sound && block.options.via.is_none() && !methods_do && !by_lifetime {
         diagnostics
             .error(&answer.0, "nothing is looked up here that could be missing")
             .help("`via = self.find(..)`, where that returns an `Option` of the device");

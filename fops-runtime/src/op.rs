@@ -133,4 +133,99 @@ pub const fn key(trait_name: &str) -> u64 {
 pub trait Guarded<const TRAIT: u64> {
     /// The block's operations, in the order they are written.
     const OPS: &'static [Op];
+
+    /// The same as a table, to print or to assert on.
+    fn table() -> OpTable
+    where
+        Self: Sized,
+    {
+        OpTable::new(Self::OPS)
+    }
+}
+
+/// Operations as a table: displays with a line for each.
+///
+/// A test that names the unguarded ones sees to it that none is added without its author's knowledge:
+///
+/// ```
+/// # #[cfg(feature = "std")] {
+/// # use fops_runtime::{DeviceLifetime, File, FileOperations, Guarded, Op, Result, SeekFrom, guarded_fops};
+/// # struct Null { lifetime: DeviceLifetime<()> }
+/// #[guarded_fops(lifetime = lifetime)]
+/// impl FileOperations for Null {
+///     type Open = ();
+///     fn open(&self, _: &File) -> Result { Ok(()) }
+///     #[fop(unguarded, reason = "moves the file position")]
+///     fn llseek(&self, _: &File, _: SeekFrom) -> Result<u64> { Ok(0) }
+/// }
+///
+/// let unguarded: Vec<_> = Null::table().unguarded().map(Op::name).collect();
+/// assert_eq!(unguarded, ["llseek"]);
+/// println!("{}", Null::table());
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct OpTable(&'static [Op]);
+
+impl OpTable {
+    /// The table of these operations.
+    pub const fn new(ops: &'static [Op]) -> Self {
+        Self(ops)
+    }
+
+    /// The operations, in the order they are written.
+    pub const fn ops(self) -> &'static [Op] {
+        self.0
+    }
+
+    /// Those that enter no section: what a review of the driver reads first.
+    pub fn unguarded(self) -> impl Iterator<Item = &'static Op> {
+        self.0.iter().filter(|op| matches!(op.policy, Policy::Unguarded { .. }))
+    }
+}
+
+/// The name, the policy, when the operation runs or the reason for that, and the line in the source.
+impl fmt::Display for OpTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const OPERATION: &str = "operation";
+        let full = |op: &Op| op.type_name.len() + "::".len() + op.name.len();
+        let width = self.0.iter().map(full).max().unwrap_or(0).max(OPERATION.len());
+        write!(f, "{OPERATION:width$}  policy     when it runs")?;
+        for op in self.0 {
+            let (policy, when) = match op.policy {
+                Policy::Guarded => ("guarded", "while the device is there"),
+                Policy::Always => ("always", "after unplug too, then without access"),
+                Policy::Unguarded { reason } => ("unguarded", reason),
+            };
+            let (pad, location) = (width - full(op), op.location);
+            write!(f, "\n{}::{}{:pad$}  {policy:9}  {when}", op.type_name, op.name, "")?;
+            write!(f, " ({}:{})", location.file(), location.line())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table() {
+        const OPS: &[Op] = &[
+            Op::guarded("Vin", "read"),
+            Op::always("Vin", "release"),
+            Op::unguarded("Vin", "llseek", "touches no device"),
+        ];
+        let text = std::format!("{}", OpTable::new(OPS));
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("operation     policy     when it runs"));
+        let mut next = || lines.next().and_then(|line| line.rsplit_once(" (")).expect("a line with a location");
+        let (line, location) = next();
+        assert_eq!(line, "Vin::read     guarded    while the device is there");
+        assert_eq!(location, std::format!("{}:{})", file!(), OPS[0].location().line()));
+        assert_eq!(next().0, "Vin::release  always     after unplug too, then without access");
+        assert_eq!(next().0, "Vin::llseek   unguarded  touches no device");
+        assert_eq!(lines.next(), None);
+        assert!(OpTable::new(OPS).unguarded().map(Op::name).eq(["llseek"]));
+    }
 }

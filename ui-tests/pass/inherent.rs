@@ -54,11 +54,12 @@ impl Device {
         Ok((a, *b, x[0]))
     }
 
-    #[fop(unplugged = Vec::new().into_iter())]
+    #[fop(guarded, unplugged = Vec::new().into_iter())]
     pub fn opaque(&self, #[access] hw: &Access<'_, Hw>) -> impl Iterator<Item = usize> + use<> {
         vec![hw.id].into_iter()
     }
 
+    #[fop(guarded)]
     pub fn partly_opaque(&self) -> Result<impl Iterator<Item = usize> + use<>> {
         Ok([1].into_iter())
     }

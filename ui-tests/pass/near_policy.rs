@@ -48,10 +48,30 @@ impl Device {
     fn defrobnicate(&self) {}
 }
 
+#[guarded_fops(lifetime = lifetime, name = misspelt)]
+impl Device {
+    #[fop(guarded,)]
+    fn first(&self) -> Result {
+        Ok(())
+    }
+
+    #[fop(unguarded, reason = r#"touches no "device" resources"#)]
+    fn fourth(&self) -> Result {
+        Ok(())
+    }
+
+    /// By a path, as any attribute.
+    #[fops_runtime::fop(reason = "touches no device resources", unguarded)]
+    fn sixth(&self) -> Result {
+        Ok(())
+    }
+}
+
 fn main() {
     let device = Device { lifetime: DeviceLifetime::new(1) };
     assert!(device.frobnicate().is_ok() && device.close_stream().is_ok() && device.closed().is_ok());
     assert_eq!((device.llseek(), device.read()), (0, Ok(0)));
+    assert!(device.first().is_ok() && device.fourth().is_ok() && device.sixth().is_ok());
     device.defrobnicate();
     let policy = <Device as Guarded<{ key("default_unguarded") }>>::OPS[0].policy();
     assert_eq!(policy, Policy::Always);

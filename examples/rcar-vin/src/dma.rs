@@ -152,7 +152,7 @@ impl RcarVin {
     pub(crate) fn quiesce(&self, hw: &VinHw, cause: Cause) {
         // A STREAMON or STREAMOFF in flight finishes first; those who sleep hold no lock.
         let settings = self.settings.lock();
-        if cause.hardware_present() && self.capture.lock().queue.is_started() {
+        if cause.hardware_present() && self.capture.lock().dma.running {
             self.stop_streaming(hw);
         }
         let mut capture = self.capture.lock();

@@ -38,6 +38,9 @@ impl<'a> Section<'a> {
         let here = Span::mixed_site();
         let lifetime = ungrouped(&block.options.lifetime.as_ref()?.0);
         let via = method.via(&block.options);
+        if [Some(lifetime), via].into_iter().flatten().any(|code| matches!(code, Expr::Lit(_))) {
+            return None;
+        }
         let receiver = method.signature.receiver().map(|receiver| receiver.self_token.to_token_stream());
         let not_found = method.not_found(&block.options).cloned();
         let mut source = lifetime.to_token_stream();
@@ -53,7 +56,7 @@ impl<'a> Section<'a> {
             return Some(section(None, super::lifetime(&block.options, &operand(via))?));
         }
         let device = receiver?;
-        if makes_value(lifetime) || not_found.is_some() {
+        if makes_value(lifetime) {
             let name = Ident::new("lifetime", here.located_at(lifetime.span()));
             let from = super::lifetime(&block.options, &device).map(|from| unparenthesized(lifetime, &device, from))?;
             let lifetime = name.to_token_stream();
@@ -94,8 +97,9 @@ impl<'a> Section<'a> {
         if let Some(PatType { attrs, pat, ty, .. }) = access {
             opening.extend(quote_spanned!(here=> #(#attrs)* let #pat: #ty = #lent;));
         }
-        if let (Some(PatType { attrs, pat, ty, .. }), Some(found)) = (self.method.device.first(), &self.lookup) {
-            let (loan, found) = (here.located_at(pat.span()), &found.name);
+        if let (Some(PatType { attrs, pat, ty, .. }), Some(_)) = (self.method.device.first(), &self.lookup) {
+            let loan = here.located_at(pat.span());
+            let found = Ident::new("device", loan);
             let lent =
                 if is_optional { quote_spanned!(loan=> #found.as_deref()) } else { quote_spanned!(loan=> &#found) };
             opening.extend(quote_spanned!(here=> #(#attrs)* let #pat: #ty = #lent;));

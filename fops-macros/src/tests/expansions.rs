@@ -85,8 +85,9 @@ impl X {
     fn nothing(&self) {}
     #[fop(unplugged = -19)]
     fn number(&self) -> i32 { 0 }
-    #[fop(unplugged = Vec::new().into_iter())]
+    #[fop(guarded, unplugged = Vec::new().into_iter())]
     fn opaque(&self) -> impl Iterator<Item = u8> { vec![1].into_iter() }
+    #[fop(guarded)]
     fn partly_opaque(&self) -> Result<impl Iterator<Item = u8>, Errno> { Ok(vec![1].into_iter()) }
     fn by_type(&self) -> Result<Option<&str>> { Ok(None) }
 }
@@ -166,6 +167,60 @@ snapshot!(
     r#"
 impl<A, B> X<A, B> {
     fn read(&self) -> Result { Ok(()) }
+}
+"#
+);
+
+snapshot!(
+    device_looked_up,
+    "lifetime = lifetime, via = self.find(ino), not_found = reply.error(Errno::ENXIO), unplugged = reply.error(Errno::ENODEV)",
+    r#"
+impl fuser::Filesystem for Rack {
+    fn read(&self, #[device] sensor: &Sensor, #[access] hw: &Access<'_, Hw>, ino: INodeNo, reply: ReplyData) { sensor.park(reply) }
+    fn open(&self, ino: INodeNo, reply: ReplyOpen) { reply.opened() }
+    fn release(&self, #[device] sensor: Option<&Sensor>, #[access] hw: Option<&Access<'_, Hw>>, ino: INodeNo, reply: ReplyEmpty) {}
+    #[fop(unguarded, reason = "names outlive devices")]
+    fn lookup(&self, name: &OsStr, reply: ReplyEntry) {}
+    #[fop(via = &self.first, not_found = (), unplugged = ())]
+    fn statfs(&self) {}
+}
+"#
+);
+
+snapshot!(
+    lifetime_looked_up,
+    "lifetime = self.lifetimes.get(minor)?",
+    r#"
+impl Driver {
+    fn read(&self, #[access] hw: &Access<'_, Hw>, minor: u32) -> Result<usize> { Ok(hw.len()) }
+    fn release(&self, minor: u32) -> Result { Ok(()) }
+}
+"#
+);
+
+snapshot!(
+    device_by_parameter,
+    "lifetime = lifetime, via = device.lock(), unplugged = Err(ENODEV)",
+    r#"
+impl MiscDevice for Dev {
+    fn ioctl(device: Arc<Lock<Dev>>, #[device] dev: &Dev, cmd: u32) -> Result<isize> { Ok(dev.id) }
+}
+"#
+);
+
+snapshot!(
+    futures,
+    "lifetime = lifetime, default = guarded",
+    r#"
+impl Ops for A {
+    #[fop(polled)]
+    async fn wait(&self, #[access] hw: &OwnedAccess<Hw>, buf: Vec<u8>) -> Result<usize> { hw.wait(buf).await }
+    #[fop(polled)]
+    fn later(&self, #[access] hw: &OwnedAccess<Hw>) -> impl Future<Output = Result<u8>> + Send { hw.later() }
+    #[fop(polled)]
+    fn boxed<'a>(&'a self, buf: Buffer) -> Pin<Box<dyn Future<Output = Result<u8>> + Send + 'a>> { Box::pin(async move { buf.fill().await }) }
+    #[fop(always, polled)]
+    async fn close(&self, #[access] hw: Option<&OwnedAccess<Hw>>) { self.put(hw).await }
 }
 "#
 );

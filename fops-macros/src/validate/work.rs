@@ -104,10 +104,12 @@ fn name_of(bound: &TypeParamBound) -> Option<&syn::Ident> {
     }
 }
 
-/// An `impl Trait` cannot be asked for its answer: the author gives it.
+/// An `impl Trait` cannot be asked for its answer: the author gives it, once it is clear that it is wanted.
 pub(super) fn opaque_return_has_answer(op: &Op, diagnostics: &mut Diagnostics) {
     let Some(ty) = op.method.returns() else { return };
-    let is_opaque = matches!(ungrouped(ty), Type::ImplTrait(_)) && matches!(Work::of(op.method), Work::WithinCall);
+    let is_meant = op.method.options.policies().next().is_some();
+    let is_opaque =
+        is_meant && matches!(ungrouped(ty), Type::ImplTrait(_)) && matches!(Work::of(op.method), Work::WithinCall);
     if is_opaque && op.policy == Policy::Guarded && op.method.unplugged(&op.block.options).is_none() {
         diagnostics
             .error(

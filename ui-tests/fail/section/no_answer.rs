@@ -12,6 +12,7 @@ impl Device {
 
     fn write(&self) {}
 
+    #[fop(guarded)]
     fn ioctl(&self) -> impl Iterator<Item = u8> + use<> {
         [1].into_iter()
     }

@@ -1,6 +1,6 @@
 //! `ops`: the table of operations.
 use super::Outcome;
-use fops_runtime::{Guarded, Policy, key};
+use fops_runtime::Guarded;
 use rcar_vin::core::RcarVin;
 use std::process::ExitCode;
 
@@ -10,14 +10,10 @@ pub(crate) fn run() -> Outcome {
 }
 
 pub(super) fn print() {
-    let ops = <RcarVin as Guarded<{ key("FileOperations") }>>::OPS;
-    println!("{:<18} {:<10} when it runs", "operation", "policy");
-    for op in ops {
-        let (policy, when) = match op.policy() {
-            Policy::Guarded => ("guarded", "while the device is there; then ENODEV, poll its mask"),
-            Policy::Always => ("always", "after unplug too, then without access to the device"),
-            Policy::Unguarded { reason } => ("unguarded", reason),
-        };
-        println!("{:<18} {policy:<10} {when}", format!("{}::{}", op.type_name(), op.name()));
-    }
+    println!("{}", RcarVin::table());
+}
+
+#[test]
+fn every_operation_of_the_driver_is_guarded() {
+    assert_eq!(RcarVin::table().unguarded().count(), 0);
 }

@@ -1,0 +1,17 @@
+#![allow(unused_imports)]
+use fops_runtime::{Access, Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime)]
+impl Device {
+    fn read(&self) -> Result;
+
+    fn write(&self) -> Result {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+#![allow(unused_imports)]
+use fops_runtime::{Access, Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
+
+struct Device {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime, crate = fops)]
+impl Device {
+    fn read(&self) -> Result {
+        Ok(())
+    }
+}
+
+fn main() {}

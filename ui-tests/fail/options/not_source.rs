@@ -1,0 +1,28 @@
+#![allow(unused_imports)]
+use fops_runtime::{Access, Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
+
+struct Lifetime {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = "lifetime")]
+impl Lifetime {
+    fn read(me: &Self) -> Result {
+        let _ = me;
+        Ok(())
+    }
+}
+
+struct Via {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime, via = "me")]
+impl Via {
+    fn read(me: &Self) -> Result {
+        let _ = me;
+        Ok(())
+    }
+}
+
+fn main() {}
