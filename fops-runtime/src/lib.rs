@@ -51,6 +51,8 @@ mod gate;
 #[cfg(feature = "host")]
 pub mod host;
 mod lifetime;
+#[cfg(all(loom, test))]
+mod models;
 mod op;
 mod platform;
 #[cfg(feature = "std")]
@@ -61,6 +63,8 @@ pub use fops::{
     SeekFrom, UserSliceReader, UserSliceWriter, VmArea, unplugged,
 };
 pub use fops_macros::{fop, guarded_fops};
+#[cfg(any(feature = "std", loom))]
+pub use gate::{FenceKind, fence_kind};
 pub use lifetime::{Access, Cause, DeviceLifetime, Draining, Report, Straggler, Unplug, UnplugError, Unplugged, Work};
 pub use op::{Guarded, Op, Policy, key};
 #[cfg(feature = "std")]

@@ -94,6 +94,8 @@ struct Cold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Plugged,
+    /// The flag is set, but the fence behind it was refused: sections may be open that nobody sees.
+    Unfenced,
     /// The flag is set; sections may be in flight.
     Unplugging,
     /// The resources have been handed back.
@@ -137,7 +139,7 @@ impl<R> DeviceLifetime<R> {
     /// [`Unplugged`] once unplug has begun.
     #[inline]
     pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {
-        match self.core.gate.enter(op) {
+        match self.core.gate.enter(op, false) {
             Some(slot) => Ok(Access::new(self, slot)),
             None => Err(Unplugged),
         }
@@ -190,7 +192,7 @@ impl<R> Drop for DeviceLifetime<R> {
     fn drop(&mut self) {
         let phase = self.core.cold.get_mut().phase;
         #[cfg(feature = "std")]
-        if phase == Phase::Unplugging {
+        if matches!(phase, Phase::Unplugging | Phase::Unfenced) {
             crate::wait::end_closing(self.core.gate.number());
         }
         if phase != Phase::Gone {

@@ -45,6 +45,11 @@ pub enum UnplugError {
     Deadlock,
     /// Another unplug has the resources. It was waited for. Converts into `ENODEV`.
     AlreadyUnplugged,
+    /// The system refuses the fence that tells whether a section is open: `membarrier(2)` worked when the first
+    /// section was opened, and does not any more, as under a seccomp filter that was installed since. The device
+    /// is closed, the resources stay where they are, and nothing is freed; another unplug tries again. Converts
+    /// into `EPERM`.
+    FenceRefused,
 }
 
 impl fmt::Display for UnplugError {
@@ -52,6 +57,7 @@ impl fmt::Display for UnplugError {
         f.write_str(match self {
             Self::Deadlock => "unplug from inside a section of the same device would wait for itself",
             Self::AlreadyUnplugged => "the device was unplugged by somebody else",
+            Self::FenceRefused => "membarrier(2) is refused: the device is closed, and its resources are kept",
         })
     }
 }
@@ -63,6 +69,7 @@ impl From<UnplugError> for crate::Errno {
         match error {
             UnplugError::Deadlock => Self::EDEADLK,
             UnplugError::AlreadyUnplugged => Self::ENODEV,
+            UnplugError::FenceRefused => Self::EPERM,
         }
     }
 }
@@ -126,7 +133,8 @@ impl<R> DeviceLifetime<R> {
     ///
     /// # Errors
     /// [`UnplugError::Deadlock`] when this thread is inside a section of the device, or unplugs it already;
-    /// [`UnplugError::AlreadyUnplugged`] when another thread had the resources.
+    /// [`UnplugError::AlreadyUnplugged`] when another thread had the resources; [`UnplugError::FenceRefused`] when
+    /// nothing can be known of the sections in flight.
     pub fn begin_unplug(&self, cause: Cause) -> Result<Draining<'_, R>, UnplugError> {
         Draining::begin(self, None, cause)
     }
@@ -274,16 +282,23 @@ impl Core {
                     self.gate.wait_event(seen, None);
                 }
                 Cold { remover: None, .. } => {
-                    cold.remover = Some(here);
                     if cold.phase == Phase::Plugged {
                         // Under the lock: a cancellation is registered before, and called, or sees the phase.
-                        cold.phase = Phase::Unplugging;
+                        cold.phase = Phase::Unfenced;
                         cold.cause = Some(cause);
                         cold.since = platform::now();
                         #[cfg(feature = "std")]
                         crate::wait::begin_closing(self.gate.number());
-                        self.gate.close();
                     }
+                    if cold.phase == Phase::Unfenced {
+                        if !self.gate.close() {
+                            drop(cold);
+                            platform::log_error(format_args!("{}", UnplugError::FenceRefused));
+                            return Err(UnplugError::FenceRefused);
+                        }
+                        cold.phase = Phase::Unplugging;
+                    }
+                    cold.remover = Some(here);
                     return Ok(());
                 }
             }

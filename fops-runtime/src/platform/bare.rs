@@ -1,4 +1,6 @@
 //! Without anything: no allocator, no clock, no threads to speak of. Sleeping is spinning.
+pub(crate) use core::sync::atomic;
+
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -83,7 +85,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
 }
 
 /// Nobody sleeps.
-pub(crate) fn wake_all(_word: *const AtomicU32) {}
+pub(crate) fn wake_all(_word: &AtomicU32) {}
 
 /// There is no unwinding to speak of: without std, a panic is the end of the program.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {

@@ -1,12 +1,33 @@
-//! What the core asks of its surroundings: sleeping on a word, a lock, a clock, the current thread.
+//! What the core asks of its surroundings: atomics, a lock, sleeping on a word, a clock, the current thread.
 //!
-//! One of the files beside this one is compiled in; all have the same functions.
-#[cfg(not(feature = "std"))]
+//! One of the files beside this one is compiled in; all have the same functions, but that those without threads have
+//! nothing of a thread's own.
+#[cfg(not(any(feature = "std", loom)))]
 mod bare;
-#[cfg(feature = "std")]
+#[cfg(loom)]
+mod loom;
+#[cfg(all(feature = "std", not(loom)))]
 mod std;
 
-#[cfg(not(feature = "std"))]
+#[cfg(not(any(feature = "std", loom)))]
 pub(crate) use bare::*;
-#[cfg(feature = "std")]
+#[cfg(loom)]
+pub(crate) use loom::*;
+#[cfg(all(feature = "std", not(loom)))]
 pub(crate) use std::*;
+
+/// Where a section passes a light fence.
+#[cfg(any(feature = "std", loom))]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edge {
+    Enter,
+    Exit,
+}
+
+/// Numbers for devices: never 0, never reused, and less than 2^63 in any life of a process.
+pub(crate) fn next_number() -> u64 {
+    use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    // Not a model's: it orders nothing.
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Relaxed)
+}

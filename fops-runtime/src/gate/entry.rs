@@ -1,0 +1,60 @@
+//! One slot.
+use crate::Op;
+use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::ptr;
+
+/// No section stands here.
+pub(super) const FREE: u64 = 0;
+
+/// A slot: a section of a device, or nothing.
+///
+/// # Invariants
+/// `op` is null or comes from an `&'static Op`.
+pub(super) struct Entry {
+    /// The device's number and the kind of the section ([`tag`]), or [`FREE`].
+    pub(super) device: AtomicU64,
+    pub(super) op: AtomicPtr<Op>,
+}
+
+/// What a slot says of a section: the device's number, and whether the section may live on another thread than
+/// the one that opened it.
+pub(super) const fn tag(device: u64, owned: bool) -> u64 {
+    device << 1 | owned as u64
+}
+
+impl Entry {
+    #[cfg(not(loom))]
+    pub(super) const fn new() -> Self {
+        Self { device: AtomicU64::new(FREE), op: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn new() -> Self {
+        Self { device: AtomicU64::new(FREE), op: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// Puts a section into the slot, which is free and this thread's to use.
+    #[inline]
+    pub(super) fn open(&self, tag: u64, op: &'static Op) {
+        self.op.store(ptr::from_ref(op).cast_mut(), Ordering::Relaxed);
+        // Release: who reads the device reads its operation, or a later one.
+        self.device.store(tag, Ordering::Release);
+    }
+
+    /// Ends the section. What it did comes before what unplug does when it sees this.
+    #[inline]
+    pub(super) fn clear(&self) {
+        self.device.store(FREE, Ordering::Release);
+    }
+
+    /// The operation, if a section of this device stands here, and whether it is an owned one.
+    pub(super) fn section_of(&self, device: u64) -> Option<(&'static Op, bool)> {
+        let seen = self.device.load(Ordering::Acquire);
+        if seen >> 1 != device || seen == FREE {
+            return None;
+        }
+        // SAFETY: null, or from an `&'static Op`, by the invariant.
+        let op = unsafe { self.op.load(Ordering::Relaxed).as_ref() }?;
+        Some((op, seen & 1 == 1))
+    }
+}

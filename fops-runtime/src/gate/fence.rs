@@ -1,0 +1,89 @@
+//! The light fence of sections and the heavy fence of unplug.
+#[cfg(not(loom))]
+use crate::platform::atomic::AtomicU8;
+use crate::platform::atomic::{Ordering, fence};
+use crate::platform::{self, Edge};
+
+/// Which pair of fences this process uses. Chosen once, before the first section opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FenceKind {
+    /// Sections pass a compiler's fence, unplug makes all threads pass a real one: Linux's `membarrier(2)`.
+    Asymmetric,
+    /// Both pass a sequentially consistent fence.
+    Symmetric,
+}
+
+#[cfg(not(loom))]
+const UNDECIDED: u8 = 0;
+#[cfg(not(loom))]
+const ASYMMETRIC: u8 = 1;
+#[cfg(not(loom))]
+const SYMMETRIC: u8 = 2;
+
+#[cfg(not(loom))]
+static KIND: AtomicU8 = AtomicU8::new(UNDECIDED);
+
+/// The pair that is in use, chosen now if it was not yet.
+///
+/// `membarrier(2)` where the kernel grants it, unless the environment says `FOPS_FENCE=symmetric`.
+#[cfg(not(loom))]
+pub fn kind() -> FenceKind {
+    let mut kind = KIND.load(Ordering::Acquire);
+    if kind == UNDECIDED {
+        let wish = if platform::register_heavy_fence() { ASYMMETRIC } else { SYMMETRIC };
+        // Whoever is first decides for all.
+        kind = match KIND.compare_exchange(UNDECIDED, wish, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => wish,
+            Err(decided) => decided,
+        };
+    }
+    if kind == ASYMMETRIC { FenceKind::Asymmetric } else { FenceKind::Symmetric }
+}
+
+/// A model has the asymmetric protocol, with fences that it knows: those of the model's platform.
+#[cfg(loom)]
+pub fn kind() -> FenceKind {
+    FenceKind::Asymmetric
+}
+
+pub(super) fn is_asymmetric() -> bool {
+    kind() == FenceKind::Asymmetric
+}
+
+/// Between the write to a slot and the look at a flag, where the pair is asymmetric.
+#[inline(always)]
+pub(super) fn light_asymmetric() {
+    platform::edge_fence(Edge::Enter);
+}
+
+/// Between the clearing of a slot and the look at a flag, whatever the pair.
+#[inline(always)]
+pub(super) fn light_at_exit() {
+    // Relaxed: it was decided before the section opened.
+    #[cfg(not(loom))]
+    if KIND.load(Ordering::Relaxed) == SYMMETRIC {
+        return fence(Ordering::SeqCst);
+    }
+    platform::edge_fence(Edge::Exit);
+}
+
+/// Between the write to a slot and the look at a flag, whatever the pair.
+pub(super) fn light() {
+    match kind() {
+        FenceKind::Asymmetric => light_asymmetric(),
+        FenceKind::Symmetric => fence(Ordering::SeqCst),
+    }
+}
+
+/// Between the write to a flag and the look at the slots. `false` when the system refuses it: then nothing is known
+/// of the slots.
+#[must_use = "without the fence, nothing may be freed"]
+pub(super) fn heavy() -> bool {
+    match kind() {
+        FenceKind::Asymmetric => platform::heavy_fence(),
+        FenceKind::Symmetric => {
+            fence(Ordering::SeqCst);
+            true
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Slots that all threads share: where threads cannot be told apart, and nothing can be allocated.
+use super::Section;
+use super::entry::{Entry, FREE};
+use crate::Op;
+use core::sync::atomic;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, SeqCst};
+
+/// Claimed, but not yet by a device that a walk should wait for. No device has this number.
+const CLAIMED: u64 = u64::MAX;
+
+/// There are no more: what finds none free is counted by its gate.
+static SLOTS: [Entry; 64] = [const { Entry::new() }; 64];
+
+/// Takes a free slot, if there is one.
+pub(super) fn claim(tag: u64, op: &'static Op) -> Option<&'static Entry> {
+    let free = |entry: &&Entry| entry.device.compare_exchange(FREE, CLAIMED, AcqRel, Acquire).is_ok();
+    let entry = SLOTS.iter().find(free)?;
+    entry.open(tag, op);
+    Some(entry)
+}
+
+/// All slots.
+pub(super) fn entries() -> impl Iterator<Item = &'static Entry> {
+    SLOTS.iter()
+}
+
+/// The sections of `device`, in one walk.
+pub(super) fn sections(device: u64) -> impl Iterator<Item = Section> {
+    entries().filter_map(move |entry| {
+        let (op, owned) = entry.section_of(device)?;
+        Some(Section { op, thread: 0, owned })
+    })
+}
+
+/// Both sides pass a sequentially consistent fence.
+pub(super) mod fence {
+    use super::{SeqCst, atomic};
+
+    pub(in crate::gate) fn light() {
+        atomic::fence(SeqCst);
+    }
+
+    pub(in crate::gate) fn light_at_exit() {
+        atomic::fence(SeqCst);
+    }
+
+    pub(in crate::gate) fn heavy() -> bool {
+        atomic::fence(SeqCst);
+        true
+    }
+}

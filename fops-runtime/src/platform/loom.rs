@@ -1,0 +1,145 @@
+//! Under loom, which runs a model in every order that the memory model allows.
+extern crate std;
+
+use ::loom::cell::Cell;
+use ::loom::sync::{Condvar, Mutex, MutexGuard};
+use core::fmt;
+use core::ptr;
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub(crate) use ::loom::sync::atomic;
+
+use super::Edge;
+use atomic::AtomicU32;
+
+std::thread_local! {
+    // loom runs all threads of a model on one thread of the system.
+    static WITHOUT: core::cell::Cell<Option<Edge>> = const { core::cell::Cell::new(None) };
+}
+
+/// From here on, models that this thread runs go without this fence.
+#[cfg(test)]
+pub(crate) fn go_without(edge: Edge) {
+    WITHOUT.set(Some(edge));
+}
+
+/// The light fence of the asymmetric pair. loom knows no asymmetric one: both sides are real.
+pub(crate) fn edge_fence(edge: Edge) {
+    if WITHOUT.get() != Some(edge) {
+        atomic::fence(atomic::Ordering::SeqCst);
+    }
+}
+
+/// A static that all threads share, or all threads of one run of a model.
+macro_rules! shared_static {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        ::loom::lazy_static! {
+            $(#[$meta])*
+            static ref $name: $type = $value;
+        }
+    };
+}
+pub(crate) use shared_static;
+
+/// There is no clock.
+#[derive(Clone, Copy)]
+pub(crate) enum Instant {}
+
+pub(crate) fn now() -> Option<Instant> {
+    None
+}
+
+pub(crate) fn elapsed(since: Instant) -> Duration {
+    match since {}
+}
+
+pub(crate) struct Lock<T>(Mutex<T>);
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap()
+    }
+}
+
+/// All sleepers of a model sleep here: futexes in the clothes of a lock.
+struct Bed {
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+::loom::lazy_static! {
+    static ref BED: Bed = Bed { lock: Mutex::new(()), changed: Condvar::new() };
+}
+
+pub(crate) fn wait(word: &AtomicU32, expected: u32, _timeout: Option<Duration>) {
+    let guard = BED.lock.lock().unwrap();
+    if word.load(atomic::Ordering::SeqCst) == expected {
+        drop(BED.changed.wait(guard).unwrap());
+    }
+}
+
+pub(crate) fn wake_all(_word: &AtomicU32) {
+    drop(BED.lock.lock().unwrap());
+    BED.changed.notify_all();
+}
+
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(f)).ok()
+}
+
+pub(crate) fn log_error(message: fmt::Arguments<'_>) {
+    std::eprintln!("{message}");
+}
+
+pub(crate) fn heavy_fence() -> bool {
+    atomic::fence(atomic::Ordering::SeqCst);
+    true
+}
+
+::loom::thread_local! {
+    static BLOCK: Cell<*const ()> = Cell::new(ptr::null());
+    static RETIRE: Cell<Option<fn()>> = Cell::new(None);
+    static THREAD: u64 = super::next_number();
+}
+
+pub(crate) fn fast_block() -> *const () {
+    BLOCK.with(|block| block.get())
+}
+
+pub(crate) fn own_block() -> *const () {
+    fast_block()
+}
+
+pub(crate) fn set_blocks(block: *const (), _fast: bool) {
+    BLOCK.with(|own| own.set(block));
+}
+
+pub(crate) fn at_thread_exit(retire: fn()) -> bool {
+    RETIRE.with(|own| own.set(Some(retire)));
+    true
+}
+
+/// The thread of a model ends.
+#[cfg(test)]
+pub(crate) fn end_thread() {
+    if let Some(retire) = RETIRE.with(|own| own.take()) {
+        retire();
+    }
+}
+
+pub(crate) fn thread_id() -> u64 {
+    THREAD.with(|id| *id)
+}
+
+pub(crate) fn fmt_thread(id: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{id}")
+}

@@ -1,0 +1,86 @@
+//! With the standard library.
+extern crate std;
+
+#[cfg_attr(target_os = "linux", path = "membarrier.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "no_membarrier.rs")]
+mod fence;
+#[cfg_attr(target_os = "linux", path = "futex.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "buckets.rs")]
+mod sleep;
+mod threads;
+
+pub(crate) use core::sync::atomic;
+pub(crate) use fence::{heavy_fence, register_heavy_fence};
+pub(crate) use sleep::{wait, wake_all};
+pub(crate) use std::time::Instant;
+pub(crate) use threads::{at_fork_in_child, at_thread_exit, fast_block, fmt_thread, own_block, set_blocks, thread_id};
+
+use core::fmt;
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The light fence of the asymmetric pair: the compiler keeps the order, and the heavy fence has the hardware keep it.
+#[inline(always)]
+pub(crate) fn edge_fence(_: super::Edge) {
+    atomic::compiler_fence(atomic::Ordering::SeqCst);
+}
+
+/// A static that all threads share, or all threads of one run of a model.
+macro_rules! shared_static {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$meta])*
+        static $name: $type = $value;
+    };
+}
+pub(crate) use shared_static;
+
+pub(crate) fn now() -> Option<Instant> {
+    Some(Instant::now())
+}
+
+pub(crate) fn elapsed(since: Instant) -> Duration {
+    since.elapsed()
+}
+
+/// A lock for short sections. A panic under it leaves it usable: nothing of the crate panics there.
+#[derive(Default)]
+pub(crate) struct Lock<T>(Mutex<T>);
+
+impl<T> Lock<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `f`; `None` when it panicked.
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {
+    // What a hook leaves half done is the driver's own; nothing of the crate's is touched inside.
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            // What was thrown may itself throw when it is dropped; then it is left alone.
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                core::mem::forget(again);
+            }
+            None
+        }
+    }
+}
+
+/// Tells the people who run this of something that went wrong.
+pub(crate) fn log_error(message: fmt::Arguments<'_>) {
+    #[cfg(feature = "tracing")]
+    tracing::error!("{message}");
+    // `eprintln!` would panic where nobody reads.
+    #[cfg(not(feature = "tracing"))]
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("fops: {message}\n"));
+}

@@ -1,0 +1,130 @@
+//! The current thread: its number, its name in reports, its slots, and its end.
+extern crate std;
+
+use core::cell::Cell;
+use core::fmt;
+use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::string::{String, ToString};
+use std::sync::{Mutex, PoisonError};
+use std::thread_local;
+
+thread_local! {
+    // Without destructors: usable in the last moments of a thread too.
+    static FAST_BLOCK: Cell<*const ()> = const { Cell::new(ptr::null()) };
+    static OWN_BLOCK: Cell<*const ()> = const { Cell::new(ptr::null()) };
+    static AT_EXIT: AtExit = const { AtExit(Cell::new(None)) };
+}
+
+/// The thread's block that the fast path may use, or null.
+#[inline(always)]
+pub(crate) fn fast_block() -> *const () {
+    FAST_BLOCK.get()
+}
+
+/// The thread's block, or null.
+pub(crate) fn own_block() -> *const () {
+    OWN_BLOCK.get()
+}
+
+pub(crate) fn set_blocks(block: *const (), fast: bool) {
+    OWN_BLOCK.set(block);
+    FAST_BLOCK.set(if fast { block } else { ptr::null() });
+}
+
+/// Has `retire` called when the thread ends. `false` when it is ending already.
+pub(crate) fn at_thread_exit(retire: fn()) -> bool {
+    AT_EXIT.try_with(|at_exit| at_exit.0.set(Some(retire))).is_ok()
+}
+
+/// Has `forget` called in every child that is forked from here on, before the fork returns there.
+pub(crate) fn at_fork_in_child(forget: fn()) {
+    #[cfg(target_os = "linux")]
+    {
+        static FORGET: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+        extern "C" fn in_child() {
+            if let Some(forget) = FORGET.get() {
+                forget();
+            }
+        }
+        if FORGET.set(forget).is_ok() {
+            // SAFETY: the handler is a function without captures. Without memory for it, a forked child would wait
+            // for its parent's sections if it unplugs: it hangs, and frees nothing.
+            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = forget;
+}
+
+struct AtExit(Cell<Option<fn()>>);
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        if let Some(retire) = self.0.take() {
+            retire();
+        }
+    }
+}
+
+/// Threads that opened a section, and what to call them in a report.
+static THREADS: Mutex<BTreeMap<u64, String>> = Mutex::new(BTreeMap::new());
+static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    static THREAD: Cell<u64> = const { Cell::new(0) };
+    static REGISTERED: Registered = const { Registered };
+}
+
+struct Registered;
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        THREADS.lock().unwrap_or_else(PoisonError::into_inner).remove(&THREAD.get());
+    }
+}
+
+/// A number for the current thread, never 0 and never reused.
+pub(crate) fn thread_id() -> u64 {
+    match THREAD.get() {
+        0 => register_thread(),
+        id => id,
+    }
+}
+
+#[cold]
+fn register_thread() -> u64 {
+    // A number of its own: nothing is ordered by it.
+    let id = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
+    THREAD.set(id);
+    // In the last moments of a thread there is no destructor to take the name back: leave it out.
+    if REGISTERED.try_with(|_| ()).is_ok() {
+        let name = describe_thread();
+        THREADS.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
+    }
+    id
+}
+
+/// `1234 "worker"`: the number that top and gdb show, and the name.
+fn describe_thread() -> String {
+    let thread = std::thread::current();
+    // /proc/thread-self -> 77/task/78
+    let number = std::fs::read_link("/proc/thread-self")
+        .ok()
+        .and_then(|path| path.file_name().map(|tid| tid.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| std::format!("{:?}", thread.id()));
+    match thread.name() {
+        Some(name) => std::format!("{number} {name:?}"),
+        None => number,
+    }
+}
+
+/// Writes what a person calls the thread.
+pub(crate) fn fmt_thread(id: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let name = THREADS.lock().unwrap_or_else(PoisonError::into_inner).get(&id).map(ToString::to_string);
+    match name {
+        Some(name) => f.write_str(&name),
+        None => write!(f, "#{id}, which has ended"),
+    }
+}
