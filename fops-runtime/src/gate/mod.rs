@@ -25,6 +25,13 @@ use shared::fence;
 #[cfg(any(feature = "std", loom))]
 pub use fence::{FenceKind, kind as fence_kind};
 
+/// Passed between [`Gate::close`], of one gate or many, and the first look at the slots. `false` when the system
+/// refuses it: then a section may be open that no look shows.
+#[must_use = "without the fence, nothing may be freed"]
+pub(crate) fn heavy_fence() -> bool {
+    fence::heavy()
+}
+
 /// # Invariants
 /// `number` is unique among all gates of the process, less than 2^63, and never 0.
 pub(crate) struct Gate {
@@ -127,12 +134,9 @@ impl Gate {
         }
     }
 
-    /// Refuses new sections from here on. `false` when the system refuses the fence that this takes: then a section
-    /// may be open that no look at the slots shows.
-    #[must_use = "without the fence, nothing may be freed"]
-    pub(crate) fn close(&self) -> bool {
+    /// Refuses new sections from here on; some that do not know it yet are seen after the [`heavy_fence`].
+    pub(crate) fn close(&self) {
         self.closed.store(1, Ordering::SeqCst);
-        fence::heavy()
     }
 
     #[inline]

@@ -1,6 +1,9 @@
 //! The lifetime of a device: its resources, from probe to unplug.
 mod access;
 mod cancel;
+mod group;
+#[cfg(feature = "std")]
+mod owned;
 mod report;
 mod unplug;
 
@@ -12,6 +15,9 @@ use cancel::Cancellations;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::ManuallyDrop;
+pub use group::Group;
+#[cfg(feature = "std")]
+pub use owned::OwnedAccess;
 pub use report::{Report, Straggler, Work};
 pub use unplug::{Cause, Draining, Unplug, UnplugError};
 

@@ -1,5 +1,6 @@
 //! The unplug sequence: flag, cancel, stop, drain, hand back.
 use super::{Cold, Core, DeviceLifetime, Phase, Report, Work};
+use crate::gate;
 use crate::platform;
 use core::fmt;
 use core::marker::PhantomData;
@@ -159,19 +160,54 @@ impl<'a, R> Draining<'a, R> {
         hooks: Option<&'a dyn Unplug<Resources = R>>,
         cause: Cause,
     ) -> Result<Self, UnplugError> {
-        lifetime.core.take_role(cause)?;
-        let mut draining = Self { lifetime, hooks, pause: hooks.map(|_| Duration::ZERO), _not_send: PhantomData };
-        #[cfg(feature = "std")]
-        crate::wait::wake_sections(&lifetime.core.gate);
-        lifetime.core.cancel_all();
-        #[cfg(feature = "std")]
-        lifetime.core.pollers.wake_all();
+        let mut draining = Self::flag(lifetime, hooks, cause)?;
+        draining.confirm(gate::heavy_fence())?;
+        draining.cancel();
         draining.stop();
-        draining.wake();
         Ok(draining)
     }
 
-    fn stop(&mut self) {
+    /// The first step: takes the role and sets the flag. A heavy fence has to follow, one for all that were flagged.
+    pub(super) fn flag(
+        lifetime: &'a DeviceLifetime<R>,
+        hooks: Option<&'a dyn Unplug<Resources = R>>,
+        cause: Cause,
+    ) -> Result<Self, UnplugError> {
+        lifetime.core.take_role(cause)?;
+        Ok(Self { lifetime, hooks, pause: hooks.map(|_| Duration::ZERO), _not_send: PhantomData })
+    }
+
+    /// Whether the heavy fence was passed. Without it the device stays closed, and nothing of it is freed.
+    pub(super) fn confirm(&self, fenced: bool) -> Result<(), UnplugError> {
+        let mut cold = self.lifetime.core.cold.lock();
+        if cold.phase == Phase::Unfenced {
+            if !fenced {
+                drop(cold);
+                platform::log_error(format_args!("{}", UnplugError::FenceRefused));
+                return Err(UnplugError::FenceRefused);
+            }
+            cold.phase = Phase::Unplugging;
+        }
+        Ok(())
+    }
+
+    /// The second step: wakes whoever sleeps.
+    pub(super) fn cancel(&self) {
+        let core = &self.lifetime.core;
+        #[cfg(feature = "std")]
+        crate::wait::wake_sections(&core.gate);
+        core.cancel_all();
+        #[cfg(feature = "std")]
+        core.pollers.wake_all();
+    }
+
+    /// The third step: the driver's hooks.
+    pub(super) fn stop(&mut self) {
+        self.stop_once();
+        self.wake();
+    }
+
+    fn stop_once(&self) {
         let Some(hooks) = self.hooks else { return };
         let mut cold = self.lifetime.core.cold.lock();
         if core::mem::replace(&mut cold.stopped, true) {
@@ -182,7 +218,12 @@ impl<'a, R> Draining<'a, R> {
         self.run_hook(Work::StopHook, |resources| hooks.stop(resources, cause));
     }
 
-    fn wake(&mut self) {
+    /// How long to pause before [`wake`](Self::wake); `None` where that is not asked for.
+    pub(super) const fn pause(&self) -> Option<Duration> {
+        self.pause
+    }
+
+    pub(super) fn wake(&mut self) {
         const FIRST: Duration = Duration::from_millis(1);
         const LONGEST: Duration = Duration::from_millis(100);
         let (Some(hooks), Some(pause)) = (self.hooks, self.pause) else { return };
@@ -203,6 +244,11 @@ impl<'a, R> Draining<'a, R> {
             platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
         }
         result
+    }
+
+    /// Waits for at most `limit` until no section is left. Whether none is.
+    pub(super) fn drain(&self, limit: Duration) -> bool {
+        self.lifetime.core.gate.drain(Some(limit))
     }
 
     /// Waits until the last section has ended, however long that takes, and returns the resources.
@@ -289,14 +335,7 @@ impl Core {
                         cold.since = platform::now();
                         #[cfg(feature = "std")]
                         crate::wait::begin_closing(self.gate.number());
-                    }
-                    if cold.phase == Phase::Unfenced {
-                        if !self.gate.close() {
-                            drop(cold);
-                            platform::log_error(format_args!("{}", UnplugError::FenceRefused));
-                            return Err(UnplugError::FenceRefused);
-                        }
-                        cold.phase = Phase::Unplugging;
+                        self.gate.close();
                     }
                     cold.remover = Some(here);
                     return Ok(());

@@ -1,0 +1,175 @@
+//! Several devices that go together: all are closed before any is waited for.
+use super::unplug::{Draining, Unplug};
+use super::{Cause, UnplugError};
+use crate::gate;
+use core::time::Duration;
+
+/// Devices that are unplugged as one: a device and its subdevs, or several nodes of one piece of hardware.
+///
+/// Implemented for a reference to anything that implements [`Unplug`], and for tuples of such, parents before
+/// children. An operation of one device that waits for another one of the group cannot deadlock the unplug: all are
+/// flagged, then all sleepers are woken, then all are stopped, and only then the first is waited for. The resources come
+/// back in the order of the tuple; whoever tears them down takes children first.
+///
+/// ```
+/// use fops_runtime::{Cause, DeviceLifetime, Group, Unplug};
+///
+/// struct Part(DeviceLifetime<&'static str>);
+/// impl Unplug for Part {
+///     type Resources = &'static str;
+///     fn lifetime(&self) -> &DeviceLifetime<&'static str> { &self.0 }
+/// }
+///
+/// let (vin, csi2) = (Part(DeviceLifetime::new("vin")), Part(DeviceLifetime::new("csi2")));
+/// assert_eq!((&vin, &csi2).unplug_group(Cause::Unbind), Ok(("vin", "csi2")));
+/// ```
+pub trait Group: Sized {
+    /// What comes back: the resources of each.
+    type Resources;
+    /// The remover's role for each.
+    #[doc(hidden)]
+    type Drainings;
+
+    /// Whether this thread is inside a section of one of them.
+    #[doc(hidden)]
+    fn is_entered_here(&self) -> bool;
+    #[doc(hidden)]
+    fn flag(self, cause: Cause) -> Result<Self::Drainings, UnplugError>;
+    #[doc(hidden)]
+    fn confirm(drainings: &Self::Drainings, fenced: bool) -> Result<(), UnplugError>;
+    #[doc(hidden)]
+    fn cancel(drainings: &Self::Drainings);
+    #[doc(hidden)]
+    fn stop(drainings: &mut Self::Drainings);
+    /// How long to pause before the wake hooks are called again, where one asks for that.
+    #[doc(hidden)]
+    fn pause(drainings: &Self::Drainings) -> Option<Duration>;
+    #[doc(hidden)]
+    fn drain(drainings: &Self::Drainings, limit: Duration) -> bool;
+    #[doc(hidden)]
+    fn wake(drainings: &mut Self::Drainings);
+    #[doc(hidden)]
+    fn wait(drainings: Self::Drainings) -> Self::Resources;
+
+    /// Unplugs all of them and returns their resources, once nobody uses any of them.
+    ///
+    /// # Errors
+    /// [`UnplugError::Deadlock`] when this thread is inside a section of one of them; all stay as they were then.
+    /// [`UnplugError::AlreadyUnplugged`] and [`UnplugError::FenceRefused`] for the first that says so: those before it
+    /// are closed then, and an unplug of theirs goes on from there.
+    fn unplug_group(self, cause: Cause) -> Result<Self::Resources, UnplugError> {
+        if self.is_entered_here() {
+            return Err(UnplugError::Deadlock);
+        }
+        let mut drainings = self.flag(cause)?;
+        // One for all, however many there are.
+        Self::confirm(&drainings, gate::heavy_fence())?;
+        Self::cancel(&drainings);
+        Self::stop(&mut drainings);
+        // An operation of one may sleep where only the hook of another can wake it.
+        while let Some(pause) = Self::pause(&drainings)
+            && !Self::drain(&drainings, pause)
+        {
+            Self::wake(&mut drainings);
+        }
+        Ok(Self::wait(drainings))
+    }
+}
+
+impl<'a, D: Unplug> Group for &'a D {
+    type Resources = D::Resources;
+    type Drainings = Draining<'a, D::Resources>;
+
+    fn is_entered_here(&self) -> bool {
+        self.lifetime().core.gate.is_entered_here()
+    }
+
+    fn flag(self, cause: Cause) -> Result<Self::Drainings, UnplugError> {
+        Draining::flag(self.lifetime(), Some(self), cause)
+    }
+
+    fn confirm(draining: &Self::Drainings, fenced: bool) -> Result<(), UnplugError> {
+        draining.confirm(fenced)
+    }
+
+    fn cancel(draining: &Self::Drainings) {
+        draining.cancel();
+    }
+
+    fn stop(draining: &mut Self::Drainings) {
+        draining.stop();
+    }
+
+    fn pause(draining: &Self::Drainings) -> Option<Duration> {
+        draining.pause()
+    }
+
+    fn drain(draining: &Self::Drainings, limit: Duration) -> bool {
+        draining.drain(limit)
+    }
+
+    fn wake(draining: &mut Self::Drainings) {
+        draining.wake();
+    }
+
+    fn wait(draining: Self::Drainings) -> Self::Resources {
+        draining.wait()
+    }
+}
+
+macro_rules! tuples {
+    ($(($($member:ident $number:tt),+);)*) => {
+        $(impl<$($member: Group),+> Group for ($($member,)+) {
+            type Resources = ($($member::Resources,)+);
+            type Drainings = ($($member::Drainings,)+);
+
+            fn is_entered_here(&self) -> bool {
+                $(self.$number.is_entered_here())||+
+            }
+
+            fn flag(self, cause: Cause) -> Result<Self::Drainings, UnplugError> {
+                Ok(($(self.$number.flag(cause)?,)+))
+            }
+
+            fn confirm(drainings: &Self::Drainings, fenced: bool) -> Result<(), UnplugError> {
+                $($member::confirm(&drainings.$number, fenced)?;)+
+                Ok(())
+            }
+
+            fn cancel(drainings: &Self::Drainings) {
+                $($member::cancel(&drainings.$number);)+
+            }
+
+            fn stop(drainings: &mut Self::Drainings) {
+                $($member::stop(&mut drainings.$number);)+
+            }
+
+            fn pause(drainings: &Self::Drainings) -> Option<Duration> {
+                [$($member::pause(&drainings.$number)),+].into_iter().flatten().min()
+            }
+
+            fn drain(drainings: &Self::Drainings, limit: Duration) -> bool {
+                $($member::drain(&drainings.$number, limit))&&+
+            }
+
+            fn wake(drainings: &mut Self::Drainings) {
+                $($member::wake(&mut drainings.$number);)+
+            }
+
+            fn wait(drainings: Self::Drainings) -> Self::Resources {
+                ($($member::wait(drainings.$number),)+)
+            }
+        })*
+    };
+}
+
+tuples! {
+    (A 0);
+    (A 0, B 1);
+    (A 0, B 1, C 2);
+    (A 0, B 1, C 2, D 3);
+    (A 0, B 1, C 2, D 3, E 4);
+    (A 0, B 1, C 2, D 3, E 4, F 5);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+}

@@ -1,0 +1,80 @@
+//! An access that is not bound to a thread or a stack.
+extern crate std;
+
+use super::{DeviceLifetime, Unplugged};
+use crate::Op;
+use crate::gate::Slot;
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
+use std::sync::Arc;
+
+/// Proof that a device access section is open, for work that outlives its function: a future, a transfer, a reply
+/// that is given later.
+///
+/// It may be dropped on another thread, and held across `.await`. Unplug waits for it, and names the operation that
+/// opened it; it does not count as being inside for `EDEADLK`, since it may be anywhere.
+///
+/// ```
+/// use fops_runtime::{Cause, DeviceLifetime, op};
+/// use std::sync::Arc;
+///
+/// let lifetime = Arc::new(DeviceLifetime::new(5));
+/// let access = lifetime.enter_owned(op!("transfer")).unwrap();
+/// let transfer = std::thread::spawn(move || *access + 1); // ends with the thread's closure
+/// assert_eq!(lifetime.begin_unplug(Cause::Unbind).unwrap().wait(), 5);
+/// assert_eq!(transfer.join().unwrap(), 6);
+/// ```
+///
+/// # Invariants
+/// A section of `lifetime` stands in `slot`.
+#[must_use = "the section ends as soon as the access is dropped"]
+pub struct OwnedAccess<R> {
+    lifetime: Arc<DeviceLifetime<R>>,
+    slot: ManuallyDrop<Slot>,
+}
+
+impl<R> DeviceLifetime<R> {
+    /// Opens a device access section that is not bound to this thread.
+    ///
+    /// # Errors
+    /// [`Unplugged`] once unplug has begun.
+    pub fn enter_owned(self: &Arc<Self>, op: &'static Op) -> Result<OwnedAccess<R>, Unplugged> {
+        let slot = self.core.gate.enter(op, true).ok_or(Unplugged)?;
+        // INVARIANT: just opened.
+        Ok(OwnedAccess { lifetime: self.clone(), slot: ManuallyDrop::new(slot) })
+    }
+}
+
+impl<R> OwnedAccess<R> {
+    /// Whether unplug has begun and waits for this section among others.
+    pub fn is_unplugging(&self) -> bool {
+        self.lifetime.is_unplugged()
+    }
+}
+
+impl<R> Deref for OwnedAccess<R> {
+    type Target = R;
+
+    #[inline]
+    fn deref(&self) -> &R {
+        // SAFETY: the section is open, so the resources have not been moved out, nor will be before it ends; the
+        // reference ends before that, since it borrows the access.
+        unsafe { &*self.lifetime.resources.get().cast::<R>() }
+    }
+}
+
+impl<R> Drop for OwnedAccess<R> {
+    fn drop(&mut self) {
+        // SAFETY: taken here alone, and the access is not used after its drop.
+        let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
+        // The lifetime lives until the gate is done with: this holds a reference.
+        self.lifetime.core.gate.exit(slot);
+    }
+}
+
+impl<R> fmt::Debug for OwnedAccess<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedAccess").field("device", &self.lifetime.id()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,78 @@
+//! Devices that go together are all closed before any is waited for.
+#![cfg(feature = "std")]
+mod common;
+
+use common::{DEADLINE, Device, eventually};
+use fops_runtime::{Cause, Group, UnplugError, Unplugged, WaitError, WaitQueue, op};
+use std::sync::mpsc;
+use std::thread;
+
+#[test]
+fn an_operation_of_one_that_waits_for_another_does_not_deadlock_the_unplug() {
+    let (parent, child, queue) = (Device::new(), Device::new(), WaitQueue::new());
+    thread::scope(|s| {
+        // Inside the first, holding the second: drained one by one, either would wait for ever.
+        let stream = s.spawn(|| {
+            let parent = parent.lifetime.enter(op!("streamon")).unwrap();
+            let _child = child.lifetime.enter(op!("s_stream")).unwrap();
+            parent.wait_event(&queue, || None::<()>)
+        });
+        // And the other way round.
+        let event = s.spawn(|| {
+            let child = child.lifetime.enter(op!("interrupt")).unwrap();
+            let _parent = parent.lifetime.enter(op!("notify")).unwrap();
+            child.wait_event(&queue, || None::<()>)
+        });
+        eventually("both inside", || format!("{queue:?}").contains("sections: 2"));
+        let (parent, child) = (&parent, &child).unplug_group(Cause::Unbind).unwrap();
+        assert_eq!(stream.join().unwrap(), Err(WaitError::Unplugged));
+        assert_eq!(event.join().unwrap(), Err(WaitError::Unplugged));
+        drop(child);
+        drop(parent);
+    });
+    assert_eq!((parent.drops(), child.drops()), (1, 1));
+    assert_eq!((parent.stops.lock().unwrap().len(), child.stops.lock().unwrap().len()), (1, 1));
+}
+
+#[test]
+fn all_are_closed_before_any_is_stopped() {
+    let child: &'static Device = Box::leak(Box::new(Device::new()));
+    let mut parent = Device::new();
+    parent.on_stop = Some(Box::new(|_| {
+        assert_eq!(child.lifetime.enter(op!("late")).err(), Some(Unplugged));
+    }));
+    drop((&parent, child).unplug_group(Cause::Removal).unwrap());
+}
+
+#[test]
+fn a_group_that_this_thread_is_inside_of_stays_as_it_was() {
+    let (parent, child) = (Device::new(), Device::new());
+    let access = child.lifetime.enter(op!("ioctl")).unwrap();
+    assert_eq!((&parent, &child).unplug_group(Cause::Unbind).err(), Some(UnplugError::Deadlock));
+    assert!(!parent.lifetime.is_unplugged() && !child.lifetime.is_unplugged());
+    drop(access);
+    drop((&parent, &child).unplug_group(Cause::Unbind).unwrap());
+}
+
+#[test]
+fn the_wake_hook_of_one_may_end_the_sleep_of_another() {
+    let (wake, sleep) = mpsc::channel();
+    let parent = Device::new();
+    let mut child = Device::new();
+    child.on_wake = Some(Box::new(move |child| {
+        if child.wakes.load(std::sync::atomic::Ordering::SeqCst) >= 3 {
+            let _ = wake.send(());
+        }
+    }));
+    thread::scope(|s| {
+        let (inside, is_inside) = mpsc::channel();
+        let parent = &parent;
+        s.spawn(move || {
+            let _access = parent.lifetime.enter(op!("streamoff")).unwrap();
+            inside.send(()).unwrap();
+            sleep.recv_timeout(DEADLINE).expect("nobody wakes it");
+        });
+        is_inside.recv().unwrap();
+        drop((parent, &child).unplug_group(Cause::Unbind).unwrap());
+    });
+}
