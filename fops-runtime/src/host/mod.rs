@@ -8,10 +8,12 @@ mod buffer;
 mod bus;
 mod devices;
 mod driver;
+mod erased;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 pub mod fuse;
 mod memory;
 mod node;
+mod open_file;
 mod removal;
 
 pub use buffer::{BufferMemory, Published};
@@ -19,5 +21,6 @@ pub use bus::Bus;
 pub use devices::Devices;
 pub use driver::{Driver, Probe};
 pub use memory::{Descriptor, Mapping};
-pub use node::{Answer, Node, OpenFile};
+pub use node::{Answer, Node};
+pub use open_file::OpenFile;
 pub use removal::Removal;

@@ -1,14 +1,12 @@
-//! One device node, and the files that are open on it.
+//! One device node.
 //!
 //! This is where a host's threads enter the driver: panics end here, answers are checked, and the time from
 //! the flag to each answer is measured.
-use super::BufferMemory;
 use super::devices::Registration;
+use super::erased::{AnyDevice, Device};
+use super::{BufferMemory, OpenFile};
 use crate::platform;
-use crate::{
-    Client, Command, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Poller, Request, Result,
-    SeekFrom, Unplug, UserSliceReader, UserSliceWriter, VmArea,
-};
+use crate::{Client, Errno, FileOperations, OpenFlags, Request, Result, Unplug};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -130,7 +128,7 @@ impl Node {
         }
         let id = NEXT.fetch_add(1, Relaxed);
         match self.run("open", || self.device.open(id, flags)) {
-            Ok(file) => Ok(Arc::new(OpenFile { node: self.clone(), id, file: Some(file), position: Mutex::new(0) })),
+            Ok(file) => Ok(Arc::new(OpenFile::new(self.clone(), id, file))),
             Err(errno) => {
                 self.registration.closed();
                 Err(errno)
@@ -139,7 +137,7 @@ impl Node {
     }
 
     /// Runs one operation: a panic is `EIO`, and an answer given after unplug began is noted.
-    fn run<T>(&self, call: &'static str, operation: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(super) fn run<T>(&self, call: &'static str, operation: impl FnOnce() -> Result<T>) -> Result<T> {
         let began = Instant::now();
         let client = Request::current().client();
         // A number to look at: nothing is ordered by it.
@@ -170,296 +168,5 @@ impl Node {
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node").field("name", &self.name).field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-/// One open file of a node. The driver's `release` runs when it is dropped, once.
-pub struct OpenFile {
-    node: Arc<Node>,
-    id: u64,
-    /// `None` only while it is dropped.
-    file: Option<Box<dyn AnyFile>>,
-    position: Mutex<u64>,
-}
-
-impl OpenFile {
-    /// The node it is open on.
-    pub const fn node(&self) -> &Arc<Node> {
-        &self.node
-    }
-
-    /// Unique among all files of the process, never reused.
-    pub const fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// `fcntl(F_SETFL)`.
-    pub fn set_flags(&self, flags: OpenFlags) {
-        self.file().set_flags(flags);
-    }
-
-    /// `read(2)` at the file's own position, which it moves.
-    ///
-    /// # Errors
-    /// `EBADF` where it is open for writing alone; the driver's; `EIO` when it panicked or claims more than it wrote.
-    pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        let position = *self.position();
-        let n = self.read_at(buf, position)?;
-        *self.position() = position.saturating_add(n as u64);
-        Ok(n)
-    }
-
-    /// `pread(2)`, at a position that the host keeps.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub fn read_at(&self, buf: &mut [u8], position: u64) -> Result<usize> {
-        if self.file().flags().is_write_only() {
-            return Err(Errno::EBADF);
-        }
-        self.node.run("read", || {
-            let mut written = 0;
-            let n = self.file().read(UserSliceWriter::new(buf, &mut written, position))?;
-            if n > written {
-                tracing::error!(node = self.node.name, "read says {n} bytes and wrote {written}; the caller gets EIO");
-                return Err(Errno::EIO);
-            }
-            Ok(n)
-        })
-    }
-
-    /// `write(2)` at the file's own position, which it moves.
-    ///
-    /// # Errors
-    /// `EBADF` where it is open for reading alone; the driver's; `EIO` when it panicked or claims more than it was given.
-    pub fn write(&self, data: &[u8]) -> Result<usize> {
-        let position = *self.position();
-        let n = self.write_at(data, position)?;
-        *self.position() = position.saturating_add(n as u64);
-        Ok(n)
-    }
-
-    /// `pwrite(2)`, at a position that the host keeps.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    pub fn write_at(&self, data: &[u8], position: u64) -> Result<usize> {
-        if self.file().flags().is_read_only() {
-            return Err(Errno::EBADF);
-        }
-        self.node.run("write", || {
-            let n = self.file().write(UserSliceReader::new(data, position))?;
-            if n > data.len() {
-                tracing::error!(node = self.node.name, "write took {n} of {} bytes; the caller gets EIO", data.len());
-                return Err(Errno::EIO);
-            }
-            Ok(n)
-        })
-    }
-
-    /// `poll(2)` for `requested`: the mask now. `poller` is told whenever it may have changed, and at unplug.
-    pub fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
-        self.node.run("poll", || Ok(self.file().poll(requested, poller))).unwrap_or(PollEvents::ERR)
-    }
-
-    /// `ioctl(2)`; `data` is what `value` points to, as long as the command says.
-    ///
-    /// # Errors
-    /// The driver's; `EIO` when it panicked or succeeded with a negative value.
-    pub fn ioctl(&self, command: Command, value: usize, data: &mut [u8]) -> Result<i32> {
-        self.node.run("ioctl", || self.checked(self.file().ioctl(command, IoctlArg::new(value, data))))
-    }
-
-    /// `ioctl(2)` of a 32-bit program.
-    ///
-    /// # Errors
-    /// As [`ioctl`](Self::ioctl).
-    pub fn compat_ioctl(&self, command: Command, value: usize, data: &mut [u8]) -> Result<i32> {
-        self.node.run("ioctl", || self.checked(self.file().compat_ioctl(command, IoctlArg::new(value, data))))
-    }
-
-    fn checked(&self, result: Result<i32>) -> Result<i32> {
-        match result {
-            Ok(value @ ..0) => {
-                tracing::error!(node = self.node.name, "ioctl succeeded with {value}; the caller gets EIO");
-                Err(Errno::EIO)
-            }
-            result => result,
-        }
-    }
-
-    /// `mmap(2)`: whether `area` may be mapped.
-    ///
-    /// # Errors
-    /// The driver's; `ENODEV` where the node has no memory; `EINVAL` beyond its end.
-    pub fn mmap(&self, area: &VmArea) -> Result {
-        self.node.run("mmap", || {
-            // The driver counts what it grants: refuse first what could not be mapped.
-            let end = area.offset.checked_add(area.len);
-            match &self.node.memory {
-                Some(memory) if end.is_none_or(|end| end > memory.len()) => Err(Errno::EINVAL),
-                Some(_) => self.file().mmap(area),
-                None => self.file().mmap(area).and(Err(Errno::ENODEV)),
-            }
-        })
-    }
-
-    /// `lseek(2)`. Returns the new position, which it also moves to. The driver is asked for a place from the start,
-    /// since the position is the host's.
-    ///
-    /// # Errors
-    /// `EINVAL` before the start; the driver's.
-    pub fn llseek(&self, to: SeekFrom) -> Result<u64> {
-        let to = match to {
-            SeekFrom::Current(by) => SeekFrom::Start(self.position().checked_add_signed(by).ok_or(Errno::EINVAL)?),
-            to => to,
-        };
-        let position = self.node.run("lseek", || self.file().llseek(to))?;
-        *self.position() = position;
-        Ok(position)
-    }
-
-    /// A descriptor of the file is closed.
-    ///
-    /// # Errors
-    /// The driver's.
-    pub fn flush(&self) -> Result {
-        self.node.run("close", || self.file().flush())
-    }
-
-    /// `fsync(2)`, or `fdatasync(2)`.
-    ///
-    /// # Errors
-    /// The driver's.
-    pub fn fsync(&self, datasync: bool) -> Result {
-        self.node.run("fsync", || self.file().fsync(datasync))
-    }
-
-    fn file(&self) -> &dyn AnyFile {
-        // Taken by `drop` alone.
-        self.file.as_deref().expect("the file is open")
-    }
-
-    fn position(&self) -> std::sync::MutexGuard<'_, u64> {
-        self.position.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for OpenFile {
-    fn drop(&mut self) {
-        if let Some(file) = self.file.take() {
-            // A panic in release is logged; the file is gone all the same.
-            let _ = self.node.run("release", || {
-                file.release();
-                Ok(())
-            });
-        }
-        self.node.registration.closed();
-    }
-}
-
-impl fmt::Debug for OpenFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenFile").field("node", &self.node.name).field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-/// A device of any type.
-trait AnyDevice: Send + Sync {
-    fn open(&self, id: u64, flags: OpenFlags) -> Result<Box<dyn AnyFile>>;
-    fn is_unplugged(&self) -> bool;
-    fn unplug_began(&self) -> Option<Instant>;
-}
-
-struct Device<D>(Arc<D>);
-
-impl<D: FileOperations + Unplug> AnyDevice for Device<D> {
-    fn open(&self, id: u64, flags: OpenFlags) -> Result<Box<dyn AnyFile>> {
-        let file = File::new(id, flags, ());
-        let state = FileOperations::open(&*self.0, &file)?;
-        Ok(Box::new(Opened { device: self.0.clone(), file: file.with_state(state) }))
-    }
-
-    fn is_unplugged(&self) -> bool {
-        self.0.lifetime().is_unplugged()
-    }
-
-    fn unplug_began(&self) -> Option<Instant> {
-        self.0.lifetime().unplug_began()
-    }
-}
-
-/// An open file of a device of any type.
-trait AnyFile: Send + Sync {
-    fn flags(&self) -> OpenFlags;
-    fn set_flags(&self, flags: OpenFlags);
-    fn read(&self, buf: UserSliceWriter<'_>) -> Result<usize>;
-    fn write(&self, buf: UserSliceReader<'_>) -> Result<usize>;
-    fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents;
-    fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
-    fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
-    fn mmap(&self, area: &VmArea) -> Result;
-    fn llseek(&self, to: SeekFrom) -> Result<u64>;
-    fn flush(&self) -> Result;
-    fn fsync(&self, datasync: bool) -> Result;
-    fn release(self: Box<Self>);
-}
-
-struct Opened<D: FileOperations> {
-    device: Arc<D>,
-    file: File<D::Open>,
-}
-
-impl<D: FileOperations + Unplug> AnyFile for Opened<D> {
-    fn flags(&self) -> OpenFlags {
-        self.file.flags()
-    }
-
-    fn set_flags(&self, flags: OpenFlags) {
-        self.file.set_flags(flags);
-    }
-
-    fn read(&self, buf: UserSliceWriter<'_>) -> Result<usize> {
-        self.device.read(&self.file, buf)
-    }
-
-    fn write(&self, buf: UserSliceReader<'_>) -> Result<usize> {
-        self.device.write(&self.file, buf)
-    }
-
-    fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
-        let table = poller.map_or(PollTable::none(requested), |poller| PollTable::new(requested, poller));
-        // Unplug wakes every poller, whatever queues the driver names.
-        table.wait(self.device.lifetime().pollers());
-        self.device.poll(&self.file, &table)
-    }
-
-    fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
-        self.device.ioctl(&self.file, command, arg)
-    }
-
-    fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
-        self.device.compat_ioctl(&self.file, command, arg)
-    }
-
-    fn mmap(&self, area: &VmArea) -> Result {
-        self.device.mmap(&self.file, area)
-    }
-
-    fn llseek(&self, to: SeekFrom) -> Result<u64> {
-        self.device.llseek(&self.file, to)
-    }
-
-    fn flush(&self) -> Result {
-        self.device.flush(&self.file)
-    }
-
-    fn fsync(&self, datasync: bool) -> Result {
-        self.device.fsync(&self.file, datasync)
-    }
-
-    fn release(self: Box<Self>) {
-        let Self { device, file } = *self;
-        device.release(file);
     }
 }

@@ -1,0 +1,107 @@
+//! Devices and open files of any type, as the nodes keep them.
+use crate::{
+    Command, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Poller, Result, SeekFrom, Unplug,
+    UserSliceReader, UserSliceWriter, VmArea,
+};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A device of any type.
+pub(super) trait AnyDevice: Send + Sync {
+    fn open(&self, id: u64, flags: OpenFlags) -> Result<Box<dyn AnyFile>>;
+    fn is_unplugged(&self) -> bool;
+    fn unplug_began(&self) -> Option<Instant>;
+}
+
+pub(super) struct Device<D>(pub(super) Arc<D>);
+
+impl<D: FileOperations + Unplug> AnyDevice for Device<D> {
+    fn open(&self, id: u64, flags: OpenFlags) -> Result<Box<dyn AnyFile>> {
+        let file = File::new(id, flags, ());
+        let state = FileOperations::open(&*self.0, &file)?;
+        Ok(Box::new(Opened { device: self.0.clone(), file: file.with_state(state) }))
+    }
+
+    fn is_unplugged(&self) -> bool {
+        self.0.lifetime().is_unplugged()
+    }
+
+    fn unplug_began(&self) -> Option<Instant> {
+        self.0.lifetime().unplug_began()
+    }
+}
+
+/// An open file of a device of any type.
+pub(super) trait AnyFile: Send + Sync {
+    fn flags(&self) -> OpenFlags;
+    fn set_flags(&self, flags: OpenFlags);
+    fn read(&self, buf: UserSliceWriter<'_>) -> Result<usize>;
+    fn write(&self, buf: UserSliceReader<'_>) -> Result<usize>;
+    fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents;
+    fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
+    fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
+    fn mmap(&self, area: &VmArea) -> Result;
+    fn llseek(&self, to: SeekFrom) -> Result<u64>;
+    fn flush(&self) -> Result;
+    fn fsync(&self, datasync: bool) -> Result;
+    fn release(self: Box<Self>);
+}
+
+struct Opened<D: FileOperations> {
+    device: Arc<D>,
+    file: File<D::Open>,
+}
+
+impl<D: FileOperations + Unplug> AnyFile for Opened<D> {
+    fn flags(&self) -> OpenFlags {
+        self.file.flags()
+    }
+
+    fn set_flags(&self, flags: OpenFlags) {
+        self.file.set_flags(flags);
+    }
+
+    fn read(&self, buf: UserSliceWriter<'_>) -> Result<usize> {
+        self.device.read(&self.file, buf)
+    }
+
+    fn write(&self, buf: UserSliceReader<'_>) -> Result<usize> {
+        self.device.write(&self.file, buf)
+    }
+
+    fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
+        let table = poller.map_or(PollTable::none(requested), |poller| PollTable::new(requested, poller));
+        // Unplug wakes every poller, whatever queues the driver names.
+        table.wait(self.device.lifetime().pollers());
+        self.device.poll(&self.file, &table)
+    }
+
+    fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
+        self.device.ioctl(&self.file, command, arg)
+    }
+
+    fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
+        self.device.compat_ioctl(&self.file, command, arg)
+    }
+
+    fn mmap(&self, area: &VmArea) -> Result {
+        self.device.mmap(&self.file, area)
+    }
+
+    fn llseek(&self, to: SeekFrom) -> Result<u64> {
+        self.device.llseek(&self.file, to)
+    }
+
+    fn flush(&self) -> Result {
+        self.device.flush(&self.file)
+    }
+
+    fn fsync(&self, datasync: bool) -> Result {
+        self.device.fsync(&self.file, datasync)
+    }
+
+    fn release(self: Box<Self>) {
+        let Self { device, file } = *self;
+        device.release(file);
+    }
+}
