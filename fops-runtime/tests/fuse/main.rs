@@ -1,300 +1,25 @@
 //! Nodes served through `/dev/fuse`, to real processes.
 #![cfg(all(feature = "fuse", target_os = "linux"))]
 
+mod bell;
+mod mounted;
+#[path = "../common/skip.rs"]
+mod skip;
+
+use bell::*;
+use fops_runtime::Errno;
 use fops_runtime::host::fuse::{Mmap, Options, Server};
-use fops_runtime::host::{BufferMemory, Bus, Devices, Driver, Probe};
-use fops_runtime::{
-    Access, Cause, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, PollEvents, PollTable,
-    Result, UserSliceReader, UserSliceWriter, VmArea, WaitQueue, guarded_fops,
-};
+use fops_runtime::host::{Bus, Devices};
+use mounted::*;
 use rustix::event::{PollFd, PollFlags};
-use rustix::ioctl::{NoArg, Opcode, Setter, Updater, opcode};
+use rustix::ioctl::{NoArg, Updater, opcode};
+use skip::skip;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
-use std::process::{Child, Command as Process, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex, mpsc};
-use std::thread;
-use std::time::{Duration, Instant};
-
-const MEMORY: usize = 3 * 4096;
-/// Long for a machine under load; what waits for it has failed.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-const REVERSE: Opcode = opcode::read_write::<[u8; 8]>(b'B', 1);
-const FILL: Opcode = opcode::write::<u32>(b'B', 2);
-const WEDGE: Opcode = opcode::none(b'B', 3);
-const PANIC: Opcode = opcode::none(b'B', 4);
-
-/// A bell: reads sleep until somebody rings it, by writing.
-struct Bell {
-    lifetime: DeviceLifetime<()>,
-    memory: Arc<BufferMemory>,
-    rung: WaitQueue,
-    rings: Mutex<usize>,
-    reads: AtomicUsize,
-    polls: AtomicUsize,
-    released: Arc<AtomicUsize>,
-    /// Whether operations hang where the runtime cannot see it.
-    wedged: Mutex<usize>,
-    unwedged: Condvar,
-}
-
-#[guarded_fops(lifetime = lifetime, unplug(), resources = ())]
-impl FileOperations for Bell {
-    type Open = ();
-
-    fn open(&self, _file: &File) -> Result {
-        Ok(())
-    }
-
-    fn read(&self, #[access] access: &Access<'_, ()>, file: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
-        self.reads.fetch_add(1, SeqCst);
-        let ring = || {
-            let mut rings = self.rings.lock().unwrap();
-            (*rings > 0).then(|| *rings -= 1)
-        };
-        if file.is_nonblocking() {
-            ring().ok_or(Errno::EAGAIN)?;
-        } else {
-            access.wait_event(&self.rung, ring)?;
-        }
-        buf.write_slice(b"ding\n")
-    }
-
-    fn write(&self, _file: &File, buf: UserSliceReader<'_>) -> Result<usize> {
-        *self.rings.lock().unwrap() += 1;
-        self.rung.wake_all();
-        Ok(buf.remaining())
-    }
-
-    fn poll(&self, _file: &File, table: &PollTable<'_>) -> PollEvents {
-        table.wait(&self.rung);
-        self.polls.fetch_add(1, SeqCst);
-        if *self.rings.lock().unwrap() > 0 { PollEvents::IN | PollEvents::RDNORM } else { PollEvents::EMPTY }
-    }
-
-    fn ioctl(&self, _file: &File, command: Command, mut arg: IoctlArg<'_>) -> Result<i32> {
-        match (command.direction(), command.kind(), command.number()) {
-            (Direction::ReadWrite, b'B', 1) => {
-                arg.data_mut().reverse();
-                Ok(3)
-            }
-            (Direction::Write, b'B', 2) => {
-                let byte = arg.read::<4>()?[0];
-                self.memory.write_at(0, &[byte; MEMORY])?;
-                self.memory.publish(0..MEMORY as u64);
-                Ok(0)
-            }
-            (Direction::None, b'B', 3) => {
-                let mut wedged = self.wedged.lock().unwrap();
-                *wedged += 1;
-                while *wedged > 0 {
-                    wedged = self.unwedged.wait(wedged).unwrap();
-                }
-                Ok(0)
-            }
-            (Direction::None, b'B', 4) => panic!("asked to"),
-            _ => Err(Errno::ENOTTY),
-        }
-    }
-
-    fn mmap(&self, _file: &File, _area: &VmArea) -> Result {
-        Ok(())
-    }
-
-    #[fop(always)]
-    fn release(&self, _file: File) {
-        self.released.fetch_add(1, SeqCst);
-    }
-}
-
-#[derive(Default)]
-struct Foundry {
-    /// The bell that was cast last.
-    bell: Mutex<Option<Arc<Bell>>>,
-    removed: AtomicUsize,
-    released: Arc<AtomicUsize>,
-}
-
-struct Foundries(Arc<Foundry>);
-
-impl Driver for Foundries {
-    type Device = Bell;
-
-    fn name(&self) -> &str {
-        "bells"
-    }
-
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<Bell>> {
-        let memory = BufferMemory::new(MEMORY)?;
-        let bell = Arc::new(Bell {
-            lifetime: DeviceLifetime::new(()),
-            memory: memory.clone(),
-            rung: WaitQueue::new(),
-            rings: Mutex::new(0),
-            reads: AtomicUsize::new(0),
-            polls: AtomicUsize::new(0),
-            released: self.0.released.clone(),
-            wedged: Mutex::new(0),
-            unwedged: Condvar::new(),
-        });
-        probe.register_node("bell", &bell, Some(memory));
-        *self.0.bell.lock().unwrap() = Some(bell.clone());
-        Ok(bell)
-    }
-
-    fn remove(&self, _device: &Arc<Bell>, (): (), _cause: Cause) {
-        self.0.removed.fetch_add(1, SeqCst);
-    }
-}
-
-/// A mounted directory with one bell.
-struct Mounted {
-    server: Arc<Server>,
-    /// Dropped at the end.
-    _watched: mpsc::Sender<()>,
-    bus: Arc<Bus>,
-    foundry: Arc<Foundry>,
-    root: PathBuf,
-}
-
-impl Mounted {
-    fn new(options: Options) -> Option<Self> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, SeqCst);
-        let root = std::env::temp_dir().join(format!("fops-fuse-{}-{number}", std::process::id()));
-        fs::create_dir(&root).unwrap();
-        let bus = Bus::new("tower", Devices::new());
-        let foundry = Arc::new(Foundry::default());
-        bus.register_driver(Foundries(foundry.clone())).unwrap();
-        bus.add_device("b0.bell").unwrap();
-        bus.bind("bells", "b0.bell").unwrap();
-        match Server::mount(&root, &bus, options) {
-            Ok(server) => {
-                let server = Arc::new(server);
-                Some(Self { _watched: watch(server.clone()), server, bus, foundry, root })
-            }
-            Err(error) => {
-                println!("skipped: {error}");
-                fs::remove_dir(&root).unwrap();
-                None
-            }
-        }
-    }
-
-    fn bell(&self) -> Arc<Bell> {
-        self.foundry.bell.lock().unwrap().clone().unwrap()
-    }
-
-    fn node(&self) -> PathBuf {
-        self.root.join("dev/bell0")
-    }
-
-    fn open(&self) -> fs::File {
-        fs::File::options().read(true).write(true).open(self.node()).unwrap()
-    }
-
-    fn attribute(&self, name: &str) -> PathBuf {
-        self.root.join("sys/bus/tower/drivers/bells").join(name)
-    }
-
-    fn unbind(&self) -> std::io::Result<()> {
-        fs::write(self.attribute("unbind"), "b0.bell\n")
-    }
-
-    fn sh(&self, script: &str) -> Process {
-        let mut process = Process::new("sh");
-        process.args(["-c", script, "sh"]).arg(self.node()).arg(self.attribute("unbind"));
-        process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("LC_ALL", "C");
-        process
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        self.server.unmount();
-        // Not worth a second panic.
-        let _ = fs::remove_dir(&self.root);
-    }
-}
-
-/// Unmounts after a long time, which ends whatever the test hangs in with an error.
-fn watch(server: Arc<Server>) -> mpsc::Sender<()> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        if receiver.recv_timeout(3 * DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            println!("the test hangs: unmounting {}", server.path().display());
-            server.unmount();
-        }
-    });
-    sender
-}
-
-#[track_caller]
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Runs on a thread of its own, whose result is waited for until the deadline.
-struct Background<T>(mpsc::Receiver<T>);
-
-impl<T: Send + 'static> Background<T> {
-    fn run(work: impl FnOnce() -> T + Send + 'static) -> Self {
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            // Nobody waits after a failure.
-            let _ = sender.send(work());
-        });
-        Self(receiver)
-    }
-
-    #[track_caller]
-    fn get(&self) -> T {
-        self.0.recv_timeout(DEADLINE).expect("an answer before the deadline")
-    }
-}
-
-#[track_caller]
-fn reap(child: &mut Child) -> std::process::ExitStatus {
-    let mut status = None;
-    until("the child ends", || {
-        status = child.try_wait().unwrap();
-        status.is_some()
-    });
-    status.unwrap()
-}
-
-fn said(child: &mut Child) -> String {
-    let mut text = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-    text
-}
-
-fn errno<T: std::fmt::Debug>(result: std::io::Result<T>) -> Option<Errno> {
-    result.err().and_then(|error| error.raw_os_error()).map(Errno::from_raw)
-}
-
-fn fill(file: &fs::File, byte: u8) {
-    // SAFETY: `FILL` reads four bytes.
-    unsafe { rustix::ioctl::ioctl(file, Setter::<FILL, u32>::new(byte.into())) }.unwrap();
-}
-
-fn wedge(file: fs::File) -> Background<rustix::io::Result<()>> {
-    // SAFETY: `WEDGE` has no argument.
-    Background::run(move || unsafe { rustix::ioctl::ioctl(&file, NoArg::<WEDGE>::new()) })
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
+use std::process::Command as Process;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 
 #[test]
 fn operations_reach_the_driver() {
@@ -484,12 +209,12 @@ fn the_node_is_gone_after_the_last_close_and_comes_again() {
 #[test]
 fn others_may_use_nodes_but_not_unbind() {
     if !is_root() {
-        println!("skipped: only root becomes another user");
+        skip("only root becomes another user: run it as root");
         return;
     }
     let is_mapped = Process::new("true").uid(65534).gid(65534).status();
     if let Err(error) = is_mapped {
-        println!("skipped: no user nobody in this namespace: {error}");
+        skip(&format!("no user nobody in this namespace: {error}"));
         return;
     }
     let as_nobody = |mounted: &Mounted, script| {
@@ -513,7 +238,7 @@ fn mappings_see_what_is_published() {
     for wanted in [Mmap::Passthrough, Mmap::PageCache, Mmap::None] {
         let Some(mounted) = Mounted::new(Options::new().mmap(wanted)) else { return };
         if mounted.server.mmap() != wanted {
-            println!("skipped: {wanted:?}: {}", mounted.server.mmap_reason());
+            skip(&format!("{wanted:?}: {}", mounted.server.mmap_reason()));
             continue;
         }
         let (file, second) = (mounted.open(), mounted.open());
@@ -646,7 +371,9 @@ fn unmounted_from_outside_the_server_ends() {
     let tool = if is_root() { ["umount", "-l"] } else { ["fusermount3", "-uz"] };
     let status = Process::new(tool[0]).arg(tool[1]).arg(&mounted.root).status();
     match status {
-        Err(error) if error.kind() == ErrorKind::NotFound => return println!("skipped: no {}", tool[0]),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return skip(&format!("there is no {}: install it", tool[0]));
+        }
         status => assert!(status.unwrap().success()),
     }
     let mounted = Arc::new(mounted);

@@ -1,0 +1,142 @@
+//! The driver of these tests: a bell whose reads sleep until somebody rings it.
+use fops_runtime::host::{BufferMemory, Driver, Probe};
+use fops_runtime::{
+    Access, Cause, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, PollEvents, PollTable,
+    Result, UserSliceReader, UserSliceWriter, VmArea, WaitQueue, guarded_fops,
+};
+use rustix::ioctl::{Opcode, opcode};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+pub(crate) const MEMORY: usize = 3 * 4096;
+/// Long for a machine under load; what waits for it has failed.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) const REVERSE: Opcode = opcode::read_write::<[u8; 8]>(b'B', 1);
+pub(crate) const FILL: Opcode = opcode::write::<u32>(b'B', 2);
+pub(crate) const WEDGE: Opcode = opcode::none(b'B', 3);
+pub(crate) const PANIC: Opcode = opcode::none(b'B', 4);
+
+/// A bell: reads sleep until somebody rings it, by writing.
+pub(crate) struct Bell {
+    pub(crate) lifetime: DeviceLifetime<()>,
+    pub(crate) memory: Arc<BufferMemory>,
+    pub(crate) rung: WaitQueue,
+    pub(crate) rings: Mutex<usize>,
+    pub(crate) reads: AtomicUsize,
+    pub(crate) polls: AtomicUsize,
+    pub(crate) released: Arc<AtomicUsize>,
+    /// Whether operations hang where the runtime cannot see it.
+    pub(crate) wedged: Mutex<usize>,
+    pub(crate) unwedged: Condvar,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug(), resources = ())]
+impl FileOperations for Bell {
+    type Open = ();
+
+    fn open(&self, _file: &File) -> Result {
+        Ok(())
+    }
+
+    fn read(&self, #[access] access: &Access<'_, ()>, file: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
+        self.reads.fetch_add(1, SeqCst);
+        let ring = || {
+            let mut rings = self.rings.lock().unwrap();
+            (*rings > 0).then(|| *rings -= 1)
+        };
+        if file.is_nonblocking() {
+            ring().ok_or(Errno::EAGAIN)?;
+        } else {
+            access.wait_event(&self.rung, ring)?;
+        }
+        buf.write_slice(b"ding\n")
+    }
+
+    fn write(&self, _file: &File, buf: UserSliceReader<'_>) -> Result<usize> {
+        *self.rings.lock().unwrap() += 1;
+        self.rung.wake_all();
+        Ok(buf.remaining())
+    }
+
+    fn poll(&self, _file: &File, table: &PollTable<'_>) -> PollEvents {
+        table.wait(&self.rung);
+        self.polls.fetch_add(1, SeqCst);
+        if *self.rings.lock().unwrap() > 0 { PollEvents::IN | PollEvents::RDNORM } else { PollEvents::EMPTY }
+    }
+
+    fn ioctl(&self, _file: &File, command: Command, mut arg: IoctlArg<'_>) -> Result<i32> {
+        match (command.direction(), command.kind(), command.number()) {
+            (Direction::ReadWrite, b'B', 1) => {
+                arg.data_mut().reverse();
+                Ok(3)
+            }
+            (Direction::Write, b'B', 2) => {
+                let byte = arg.read::<4>()?[0];
+                self.memory.write_at(0, &[byte; MEMORY])?;
+                self.memory.publish(0..MEMORY as u64);
+                Ok(0)
+            }
+            (Direction::None, b'B', 3) => {
+                let mut wedged = self.wedged.lock().unwrap();
+                *wedged += 1;
+                while *wedged > 0 {
+                    wedged = self.unwedged.wait(wedged).unwrap();
+                }
+                Ok(0)
+            }
+            (Direction::None, b'B', 4) => panic!("asked to"),
+            _ => Err(Errno::ENOTTY),
+        }
+    }
+
+    fn mmap(&self, _file: &File, _area: &VmArea) -> Result {
+        Ok(())
+    }
+
+    #[fop(always)]
+    fn release(&self, _file: File) {
+        self.released.fetch_add(1, SeqCst);
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Foundry {
+    /// The bell that was cast last.
+    pub(crate) bell: Mutex<Option<Arc<Bell>>>,
+    pub(crate) removed: AtomicUsize,
+    pub(crate) released: Arc<AtomicUsize>,
+}
+
+pub(crate) struct Foundries(pub(crate) Arc<Foundry>);
+
+impl Driver for Foundries {
+    type Device = Bell;
+
+    fn name(&self) -> &str {
+        "bells"
+    }
+
+    fn probe(&self, probe: &mut Probe) -> Result<Arc<Bell>> {
+        let memory = BufferMemory::new(MEMORY)?;
+        let bell = Arc::new(Bell {
+            lifetime: DeviceLifetime::new(()),
+            memory: memory.clone(),
+            rung: WaitQueue::new(),
+            rings: Mutex::new(0),
+            reads: AtomicUsize::new(0),
+            polls: AtomicUsize::new(0),
+            released: self.0.released.clone(),
+            wedged: Mutex::new(0),
+            unwedged: Condvar::new(),
+        });
+        probe.register_node("bell", &bell, Some(memory));
+        *self.0.bell.lock().unwrap() = Some(bell.clone());
+        Ok(bell)
+    }
+
+    fn remove(&self, _device: &Arc<Bell>, (): (), _cause: Cause) {
+        self.0.removed.fetch_add(1, SeqCst);
+    }
+}
