@@ -6,7 +6,7 @@ use crate::regs::*;
 use crate::sim::IrqReturn;
 use crate::uapi::Timestamp;
 use crate::v4l2::Settings;
-use fops_runtime::{Cause, Errno, Result, op};
+use fops_runtime::{Access, Cause, Errno, Result, op};
 use std::thread;
 use std::time::Duration;
 
@@ -47,7 +47,13 @@ impl Capture {
 
 impl Dma {
     /// `rvin_start_streaming`. The queue says when; `queue` has at least a buffer for each slot.
-    pub(crate) fn start(&mut self, hw: &VinHw, queue: &mut Queue, settings: &Settings) -> Result {
+    ///
+    /// `settings` are locked. So either `quiesce` comes later and stops what is started here, or it has been, the
+    /// flag is set, and nothing is started behind its back.
+    pub(crate) fn start(&mut self, hw: &Access<'_, VinHw>, queue: &mut Queue, settings: &Settings) -> Result {
+        if hw.is_unplugging() {
+            return Err(Errno::ENODEV);
+        }
         *self = Self { sizeimage: settings.sizeimage(), ..Self::default() };
         for slot in 0..HW_BUFFER_NUM {
             self.fill_slot(hw, queue, slot)?;
@@ -157,7 +163,8 @@ impl RcarVin {
         }
         let mut capture = self.capture.lock();
         capture.dma.running = false;
-        capture.queue.set_error();
+        // Operations that are inside get the same answer as those that come later.
+        capture.queue.set_error(Errno::ENODEV);
         drop((capture, settings));
         self.done.wake_all();
     }

@@ -226,7 +226,7 @@ impl RcarVin {
     }
 
     /// Streams for `read(2)`, unless this file does already.
-    fn start_reading(&self, hw: &VinHw, file: u64) -> Result {
+    fn start_reading(&self, hw: &Access<'_, VinHw>, file: u64) -> Result {
         let settings = self.settings.lock();
         let Capture { queue, dma } = &mut *self.capture.lock();
         queue.start_reading(file, settings.sizeimage(), |queue| dma.start(hw, queue, &settings))

@@ -56,9 +56,10 @@ impl Queue {
         self.give_back(index, BufferState::Error, completion);
     }
 
-    /// Nothing works any more until the stream is started anew (`vb2_queue_error`): sleepers get `EIO`. Wake them.
-    pub fn set_error(&mut self) {
-        self.error = true;
+    /// Nothing works any more until the stream is started anew (`vb2_queue_error`): sleepers get `errno`, which is `EIO`
+    /// for hardware that has failed. Wake them.
+    pub fn set_error(&mut self, errno: Errno) {
+        self.error = Some(errno);
     }
 
     /// State of buffer `index`, if there is one.

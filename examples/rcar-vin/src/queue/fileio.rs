@@ -61,7 +61,7 @@ impl Queue {
     /// answer `EAGAIN`). It is copied before the queue is unlocked, and then [`has_read`](Self::has_read).
     ///
     /// # Errors
-    /// `EBUSY` where another file owns the queue; `EINVAL` where nobody reads; `EIO` after an error.
+    /// `EBUSY` where another file owns the queue; `EINVAL` where nobody reads; what [`set_error`](Self::set_error) said.
     pub fn read(&mut self, file: u64, room: usize) -> Result<Option<Chunk>> {
         self.check_owner(file)?;
         let current = self.fileio.as_ref().ok_or(Errno::EINVAL)?.current;

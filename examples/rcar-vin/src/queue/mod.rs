@@ -89,7 +89,7 @@ pub struct Queue {
     /// Whether the hardware has been started (`start_streaming_called`).
     started: bool,
     /// Whether something happened that only a new start of the stream repairs (`vb2_queue_error`).
-    error: bool,
+    error: Option<Errno>,
     /// Whether nothing has been queued since the stream was last off.
     waiting_for_buffers: bool,
     waiting_in_dqbuf: bool,
@@ -109,7 +109,7 @@ impl Queue {
             done: VecDeque::new(),
             streaming: false,
             started: false,
-            error: false,
+            error: None,
             waiting_for_buffers: true,
             waiting_in_dqbuf: false,
             fileio: None,
@@ -140,7 +140,7 @@ impl Queue {
     pub fn readiness(&self) -> Readiness {
         if !self.streaming && self.fileio.is_none() && self.buffers.is_empty() {
             Readiness::Idle
-        } else if !self.streaming || self.error || (self.waiting_for_buffers && self.fileio.is_none()) {
+        } else if !self.streaming || self.error.is_some() || (self.waiting_for_buffers && self.fileio.is_none()) {
             Readiness::Error
         } else if self.done.is_empty() {
             Readiness::Waiting

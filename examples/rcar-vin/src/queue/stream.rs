@@ -24,7 +24,7 @@ impl Queue {
     ///
     /// # Errors
     /// `EBUSY` while reading, or owned by another file; `EINVAL` for another type or memory, for no such
-    /// buffer, for one that is not with user space or too small; `EBADR` for a request; `EIO` after an error;
+    /// buffer, for one that is not with user space or too small; `EBADR` for a request; what [`set_error`](Self::set_error) said;
     /// and what `start` says.
     pub fn qbuf(
         &mut self,
@@ -34,8 +34,8 @@ impl Queue {
         start: impl FnOnce(&mut Queue) -> Result,
     ) -> Result {
         let index = self.queueable(file, buffer, sizeimage)?;
-        if self.error {
-            return Err(Errno::EIO);
+        if let Some(errno) = self.error {
+            return Err(errno);
         }
         self.enqueue(index);
         *buffer = self.describe(index);
@@ -48,7 +48,7 @@ impl Queue {
     ///
     /// # Errors
     /// `EBUSY` while reading, or owned by another file; `EINVAL` for another type, or when the stream is off;
-    /// `EIO` after an error.
+    /// what [`set_error`](Self::set_error) said.
     pub fn dqbuf(&mut self, file: u64, type_: u32) -> Result<Option<Buffer>> {
         self.check_stream(file, type_)?;
         let Some(index) = self.take_done()? else { return Ok(None) };
@@ -110,7 +110,7 @@ impl Queue {
         self.done.clear();
         self.streaming = false;
         self.started = false;
-        self.error = false;
+        self.error = None;
         self.waiting_for_buffers = true;
         self.fileio = None;
     }
@@ -147,8 +147,8 @@ impl Queue {
         if !self.streaming {
             return Err(Errno::EINVAL);
         }
-        if self.error {
-            return Err(Errno::EIO);
+        if let Some(errno) = self.error {
+            return Err(errno);
         }
         Ok(self.done.pop_front())
     }

@@ -283,7 +283,7 @@ fn a_prepared_buffer_can_be_queued_once() {
 fn after_an_error_only_a_new_start_helps() {
     let mut queue = streaming();
     fill(&mut queue, 0);
-    queue.set_error();
+    queue.set_error(Errno::EIO);
     assert_eq!(queue.dqbuf(A, CAPTURE), Err(Errno::EIO));
     assert_eq!(queue.readiness(), Readiness::Error);
     queue.cancel();
