@@ -118,7 +118,7 @@ fn fifty_cycles_in_process() {
 }
 
 #[test]
-fn streams_that_begin_and_end_during_unbind_leave_no_hardware_running() {
+fn streams_that_race_with_unbind_get_enodev_and_leave_no_hardware_running() {
     let machine = machine();
     vin(&machine, DEVICE).set_frame_rate(2000.0);
     unbind(&machine, DEVICE);

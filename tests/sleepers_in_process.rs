@@ -1,8 +1,14 @@
 //! Whoever sleeps in DQBUF, read or poll at unplug is told at once that the device is gone: in process.
-use fops_runtime::{Cause, Errno, OpenFlags, PollEvents, Result};
+use fops_runtime::host::Devices;
+use fops_runtime::{
+    Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, Result,
+    Unplug, UserSliceReader, UserSliceWriter, WaitQueue, guarded_fops,
+};
+use parking_lot::Mutex;
 use rcar_vin::client::Stream;
 use rcar_vin::core::DRIVER;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 use system_tests::{Machine, Sleeper, check, eventually, machine_with, node, torn_down, vin};
 
@@ -96,4 +102,56 @@ fn many_pollers_of_one_file_are_all_told() {
         assert_eq!(poller.join(), Ok(PollEvents::ERR | PollEvents::HUP | PollEvents::PRI));
     }
     check(&machine);
+}
+
+/// A driver that wakes nobody at unplug, and does not know that anybody sleeps.
+struct Sleepy {
+    lifetime: DeviceLifetime<()>,
+    never: WaitQueue,
+    nothing: Mutex<()>,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug(), resources = ())]
+impl FileOperations for Sleepy {
+    type Open = ();
+
+    fn open(&self, _file: &File) -> Result {
+        Ok(())
+    }
+
+    fn read(&self, #[access] hw: &Access<'_, ()>, _file: &File, _buf: UserSliceWriter<'_>) -> Result<usize> {
+        Ok(hw.wait_event(&self.never, || None)?)
+    }
+
+    fn ioctl(&self, #[access] hw: &Access<'_, ()>, _file: &File, _command: Command, _arg: IoctlArg<'_>) -> Result<i32> {
+        Ok(hw.wait_event_locked(&self.never, &mut self.nothing.lock(), |()| None)?)
+    }
+
+    /// Sleeps where the runtime cannot see it.
+    fn write(&self, #[access] hw: &Access<'_, ()>, _file: &File, _buf: UserSliceReader<'_>) -> Result<usize> {
+        let (cancel, cancelled) = mpsc::channel();
+        hw.with_cancellation(|| cancel.send(Errno::ENODEV).unwrap(), || Err(cancelled.recv().unwrap()))
+    }
+}
+
+#[test]
+fn whoever_the_driver_does_not_wake_is_told_too() {
+    let (never, nothing) = (WaitQueue::new(), Mutex::new(()));
+    let device = Arc::new(Sleepy { lifetime: DeviceLifetime::new(()), never, nothing });
+    let devices = Devices::new();
+    let node = devices.register("sleepy", device.clone(), None);
+    let file = devices.open("sleepy0", OpenFlags::RDWR).unwrap();
+    let (reader, controller, writer) = (file.clone(), file.clone(), file);
+    let sleepers = [
+        Sleeper::start("read", move || reader.read(&mut [0]).map(drop)),
+        Sleeper::start("ioctl", move || controller.ioctl(Command::from_raw(0), &mut []).map(drop)),
+        Sleeper::start("write", move || writer.write(&[0]).map(drop)),
+    ];
+    assert_eq!(node.running(), 3);
+    let removal = Sleeper::awake("unplug", move || device.unplug(Cause::Unbind));
+    for sleeper in sleepers {
+        assert_eq!(sleeper.join(), Err(Errno::ENODEV));
+    }
+    assert_eq!(removal.join(), Ok(()));
+    assert!(node.answers().iter().all(|answer| answer.after < AT_ONCE), "{:?}", node.answers());
 }

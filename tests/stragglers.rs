@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use system_tests::{
-    Client, DEADLINE, Served, Sleeper, bus_with, capture_log, echo, eventually, is_asleep, logged, node,
+    Client, DEADLINE, Served, Sleeper, bus_with, capture_log, echo, eventually, falls_asleep, logged, node,
     parse_duration, torn_down, wait_for_exit,
 };
 
@@ -27,6 +27,7 @@ impl Drop for Registers {
 /// Its ioctl blocks where nobody can wake it.
 struct Wedge {
     lifetime: DeviceLifetime<Registers>,
+    inside: Arc<AtomicUsize>,
     blocked: Arc<Mutex<Receiver<i32>>>,
 }
 
@@ -39,6 +40,7 @@ impl FileOperations for Wedge {
     }
 
     fn ioctl(&self, #[access] hw: &Access<'_, Registers>, _: &File, _: Command, _: IoctlArg<'_>) -> Result<i32> {
+        self.inside.fetch_add(1, SeqCst);
         let value = self.blocked.lock().unwrap().recv().map_err(|_| Errno::EIO)?;
         assert_eq!(hw.0.load(SeqCst), 0, "freed while it was in use");
         Ok(value)
@@ -47,6 +49,7 @@ impl FileOperations for Wedge {
 
 struct WedgeDriver {
     freed: Arc<AtomicUsize>,
+    inside: Arc<AtomicUsize>,
     blocked: Arc<Mutex<Receiver<i32>>>,
 }
 
@@ -59,7 +62,7 @@ impl Driver for WedgeDriver {
 
     fn probe(&self, probe: &mut Probe) -> Result<Arc<Wedge>> {
         let lifetime = DeviceLifetime::new(Registers(self.freed.clone()));
-        let device = Arc::new(Wedge { lifetime, blocked: self.blocked.clone() });
+        let device = Arc::new(Wedge { lifetime, inside: self.inside.clone(), blocked: self.blocked.clone() });
         probe.register_node("wedge", &device, None);
         Ok(device)
     }
@@ -68,17 +71,20 @@ impl Driver for WedgeDriver {
 struct Wedged {
     bus: Arc<Bus>,
     freed: Arc<AtomicUsize>,
+    /// How often the ioctl was entered.
+    inside: Arc<AtomicUsize>,
     /// What the ioctl returns, when it is to return.
     end: Sender<i32>,
 }
 
 fn wedged() -> Wedged {
     capture_log();
-    let (freed, (end, blocked)) = (Arc::new(AtomicUsize::new(0)), channel());
-    let driver = WedgeDriver { freed: freed.clone(), blocked: Arc::new(Mutex::new(blocked)) };
+    let (freed, inside, (end, blocked)) = (Arc::default(), Arc::default(), channel());
+    let blocked = Arc::new(Mutex::new(blocked));
+    let driver = WedgeDriver { freed: Arc::clone(&freed), inside: Arc::clone(&inside), blocked };
     let bus = bus_with(driver, "wedge.0");
     bus.bind("wedge", "wedge.0").unwrap();
-    Wedged { bus, freed, end }
+    Wedged { bus, freed, inside, end }
 }
 
 /// The line of the ioctl above: `stragglers.rs:40`.
@@ -94,7 +100,7 @@ fn waited(report: &str) -> Option<Duration> {
 
 #[test]
 fn an_operation_that_hangs_is_named_and_nothing_is_freed() {
-    let Wedged { bus, freed, end } = wedged();
+    let Wedged { bus, freed, end, .. } = wedged();
     let file = bus.devices().open("wedge0", OpenFlags::RDWR).unwrap();
     let command = Command::new(Direction::Write, b'T', 1, 4);
     let caller = Sleeper::start("wedged caller", move || file.ioctl(command, &mut [0; 4]));
@@ -124,17 +130,15 @@ fn the_table_of_operations_has_the_line_too() {
 
 #[test]
 fn a_killed_unbind_goes_on_in_the_background_and_names_the_client() {
-    let Wedged { bus, freed, end } = wedged();
+    let Wedged { bus, freed, inside, end } = wedged();
     let Some(served) = Served::new(&bus) else { return };
     // The client asks for the format before it is ready: it never is.
     let client = Client::start(Role::Hold, &served.node("wedge0"));
-    eventually("the client's ioctl hangs", || {
-        bus.devices().get("wedge0").is_some_and(|node| node.running() == 1) && is_asleep(client.pid())
-    });
+    eventually("the client's ioctl begins", || inside.load(SeqCst) == 1);
     let old = node(&bus, "wedge0");
     let mut shell = echo("wedge.0", &served.attribute("wedge", "unbind"));
     eventually("the unplug begins", || old.is_unplugged());
-    eventually("the shell waits for it", || is_asleep(shell.id()));
+    falls_asleep("the shell that waits for it", shell.id());
     shell.kill().unwrap();
     assert_eq!(wait_for_exit("the killed shell", &mut shell).signal(), Some(9));
 

@@ -12,11 +12,12 @@ trap 'rm -f "$log"' EXIT
 v4l2-ctl -d /dev/video0 --stream-mmap >"$log" 2>&1 &
 streamer=$!
 for i in $(seq 6000); do
-    grep -q '<<<' "$log" && break
+    grep -q '<' "$log" && break
     sleep 0.01
 done
-grep -q '<<<' "$log" || { echo "no frames:"; cat "$log"; exit 91; }
-echo e6ef0000.video > "$RCAR_VIN_ROOT/sys/bus/platform/drivers/rcar-vin/unbind" || exit 92
+grep -q '<' "$log" || { echo "no frames:"; cat "$log"; exit 91; }
+# In a process without children: a shell that a signal comes for while it writes is told EINTR.
+(echo e6ef0000.video > "$RCAR_VIN_ROOT/sys/bus/platform/drivers/rcar-vin/unbind") || exit 92
 wait $streamer
 cat "$log"
 "#;
@@ -32,18 +33,22 @@ fn every_stream_ends_with_no_such_device() {
     if !needs_v4l_utils() || !needs_exec(true) {
         return;
     }
-    let mut times = Vec::new();
+    let (mut times, mut refused) = (Vec::new(), 0);
     for round in 0..ROUNDS {
-        let run = run(&["exec", "--", "sh", "-c", SCRIPT]);
+        let run = run(&["exec", "--frame-rate=10", "--", "sh", "-c", SCRIPT]);
         assert_eq!(run.code, 0, "round {round}: {}\n{}", run.stdout, run.stderr);
-        assert!(run.stdout.contains("No such device"), "round {round}: {}\n{}", run.stdout, run.stderr);
+        // A QBUF that fails is not told apart by v4l2-ctl, whatever the reason.
+        let told = run.stdout.contains("No such device");
+        assert!(told || run.stdout.contains("qbuf error"), "round {round}: {}\n{}", run.stdout, run.stderr);
+        refused += usize::from(!told);
         // Between two calls there is nothing in flight to be measured; the next call answers.
         if let Some(time) = answered(&run.stderr) {
             assert!(time < Duration::from_secs(1), "round {round}: {}", run.stderr);
             times.push(time);
         }
     }
-    // It sleeps most of the time, at 30 frames a second.
+    // It sleeps in DQBUF nearly always, at 10 frames a second.
+    assert!(refused <= ROUNDS / 10, "{refused} of {ROUNDS} said only that QBUF failed");
     assert!(times.len() > ROUNDS / 2, "only {} of {ROUNDS} were measured", times.len());
     times.sort();
     let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);

@@ -1,6 +1,6 @@
 //! Clients: processes of their own on served nodes.
 use super::needs::program;
-use super::wait::{DEADLINE, eventually, is_asleep, wait_for_exit};
+use super::wait::{DEADLINE, falls_asleep, wait_for_exit};
 use fops_runtime::{Errno, PollEvents};
 use rcar_vin::client::{Fate, Last, Role};
 use std::io::{BufRead as _, BufReader};
@@ -58,7 +58,7 @@ impl Client {
     /// Waits until it sleeps in a call to the node, having said all that it has to say.
     #[track_caller]
     pub fn falls_asleep(&self) {
-        eventually(&format!("the client sleeps ({:?})", self.role), || is_asleep(self.pid()));
+        falls_asleep(&format!("the client ({:?})", self.role), self.pid());
         assert!(self.lines.try_recv().is_err(), "{:?} ended where it should sleep", self.role);
     }
 

@@ -10,7 +10,7 @@ pub use log::{capture_log, logged};
 pub use needs::{Run, needs_exec, needs_v4l_utils, program, run, skip};
 pub use rcar_vin::machine::Machine;
 pub use served::{Served, is_mounted, temporary_directory};
-pub use wait::{DEADLINE, Sleeper, eventually, is_asleep, parse_duration, torn_down, wait_for_exit};
+pub use wait::{DEADLINE, Sleeper, eventually, falls_asleep, is_asleep, parse_duration, torn_down, wait_for_exit};
 
 use fops_runtime::host::{Bus, Devices};
 use fops_runtime::host::{Driver, Node};

@@ -46,6 +46,16 @@ pub fn is_asleep(pid: u32) -> bool {
     sleeps(Path::new(&format!("/proc/{pid}/status")))
 }
 
+/// Waits until the process sleeps.
+#[track_caller]
+pub fn falls_asleep(what: &str, pid: u32) {
+    let began = Instant::now();
+    while !is_asleep(pid) {
+        let status = || fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_else(|error| error.to_string());
+        assert!(began.elapsed() < DEADLINE, "{what} does not sleep within {DEADLINE:?}:\n{}", status());
+    }
+}
+
 fn sleeps(status: &Path) -> bool {
     let look = || {
         let status = fs::read_to_string(status).unwrap_or_default();

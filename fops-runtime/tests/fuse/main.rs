@@ -390,3 +390,29 @@ fn what_is_missing_is_said_in_one_line() {
     let error = Server::mount("/nonexistent/mount/point", &bus, Options::new()).unwrap_err().to_string();
     assert!(error.contains("mkdir -p /nonexistent/mount/point") && error.lines().count() == 1, "{error}");
 }
+
+#[test]
+fn a_harmless_signal_does_not_fail_an_unbind() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let bell = mounted.bell();
+    // An operation that is inside for a while, and a writer that does not try again by itself.
+    let wedged = wedge(mounted.open());
+    until("the operation is inside", || *bell.wedged.lock().unwrap() > 0);
+    let script = "exec perl -e '$SIG{USR1} = sub { print \"trapped \" }; $| = 1; open(F, \">\", $ARGV[0]) or die; \
+                  print defined(syswrite(F, \"b0.bell\")) ? \"unbound\" : $!' \"$2\"";
+    let mut writer = mounted.sh(script).spawn().unwrap();
+    until("unplug has begun", || bell.lifetime.is_unplugged());
+    let pid = rustix::process::Pid::from_child(&writer);
+    rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
+    // Long enough for the signal to get through, and well within the grace.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    *bell.wedged.lock().unwrap() = 0;
+    bell.unwedged.notify_all();
+    reap(&mut writer);
+    let text = said(&mut writer);
+    if text.contains("not found") {
+        return skip("there is no perl: install it");
+    }
+    assert_eq!(text, "trapped unbound");
+    let _ = wedged.get();
+}

@@ -89,6 +89,8 @@ impl NodeFile {
         let read = match self.file.node().memory() {
             // A page fault of a mapping. No driver runs, and no lock of one is taken.
             Some(memory) if args.read_flags & FUSE_READ_LOCKOWNER == 0 => page_in(memory, args.offset, room)?,
+            // The kernel maps without asking; there is nothing to show, and the client gets SIGBUS.
+            None if args.read_flags & FUSE_READ_LOCKOWNER == 0 => return Err(Errno::EIO),
             _ => {
                 self.file.set_flags(OpenFlags::from_bits(args.flags));
                 if self.stream { self.file.read(room)? } else { self.file.read_at(room, args.offset)? }

@@ -1,8 +1,9 @@
 //! The small sysfs: what is in `sys`, and what a write to `bind` and `unbind` does.
 use super::tree::{Child, Entry};
 use crate::host::Bus;
-use crate::{Errno, Result};
+use crate::{Errno, Request, Result};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A file of a driver that takes a device's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,16 +18,28 @@ enum Action {
     Unbind,
 }
 
+/// How long a writer to `unbind` that got a signal still waits.
+const GRACE: Duration = Duration::from_millis(500);
+
 impl Attribute {
     /// One `write(2)`: the device's name, with or without a newline.
     ///
-    /// A writer that is killed gets `EINTR`; what it began goes on.
+    /// A writer that is killed gets `EINTR`, and what it began goes on. FUSE says only that there is a signal: a
+    /// harmless one, such as a shell's SIGCHLD, is given [`GRACE`] to be overtaken by the removal.
     pub(super) fn write(&self, bus: &Arc<Bus>, data: &[u8]) -> Result {
         let device = std::str::from_utf8(data).map_err(|_| Errno::ENODEV)?;
         let device = device.strip_suffix('\n').unwrap_or(device);
         match self.action {
             Action::Bind => bus.bind(&self.driver, device),
-            Action::Unbind => bus.unbind(&self.driver, device)?.wait().map(|_| ()),
+            Action::Unbind => {
+                let removal = bus.unbind(&self.driver, device)?;
+                match removal.wait() {
+                    // A request that nobody interrupts.
+                    Err(Errno::EINTR) => Request::new(None).run(|| removal.wait_for(GRACE))?.ok_or(Errno::EINTR)?,
+                    result => result?,
+                };
+                Ok(())
+            }
         }
     }
 }
