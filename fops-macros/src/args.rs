@@ -9,7 +9,12 @@ use darling::{
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
-use syn::{Expr, ExprLit, Lit, LitStr, Meta, Path, Type, spanned::Spanned};
+use syn::{
+    Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type,
+    parse::{ParseStream, Parser},
+    punctuated::Punctuated,
+    spanned::Spanned,
+};
 
 use crate::{
     diagnostics::{Diagnostics, written},
@@ -34,6 +39,8 @@ pub(crate) struct BlockOptions {
     pub(crate) resources: Resources,
     /// The key of the table of ops.
     pub(crate) name: Option<Key>,
+    /// The block has the operations of a subdev's device node.
+    pub(crate) subdev: Word,
     /// The policy of methods that are not known by name.
     pub(crate) default: Option<DefaultPolicy>,
     /// Where the runtime is found, if not at `::fops_runtime`.
@@ -77,6 +84,38 @@ pub(crate) struct UnplugHooks {
     pub(crate) stop: Option<Hook>,
     /// The method that wakes what only the driver knows of.
     pub(crate) wake: Option<Hook>,
+    /// The fields that hold subdevs, which are unplugged with the device.
+    pub(crate) subdevs: Subdevs,
+}
+
+/// `subdevs(csi2 = Csi2, ..)`: fields of type `Subdev<Csi2>`.
+#[derive(Default)]
+pub(crate) struct Subdevs(pub(crate) Vec<(Ident, Type)>);
+
+impl FromMeta for Subdevs {
+    fn from_none() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let Meta::List(list) = item else {
+            return Err(expected(item, |name| format!("expected `{name}(<field> = <type>, ..)`")));
+        };
+        let subdev = |input: ParseStream| -> syn::Result<(Ident, Type)> {
+            let field: Ident = input.parse()?;
+            if !input.peek(Token![=]) {
+                return Err(syn::Error::new_spanned(
+                    &field,
+                    format_args!("expected `{field} = <type>`: the field is a `Subdev<type>`"),
+                ));
+            }
+            input.parse::<Token![=]>()?;
+            Ok((field, input.parse()?))
+        };
+        let all = Punctuated::<(Ident, Type), Token![,]>::parse_terminated_with;
+        let all = (|input: ParseStream| all(input, subdev)).parse2(list.tokens.clone())?;
+        Ok(Self(all.into_iter().collect()))
+    }
 }
 
 /// `#[fop(..)]`.

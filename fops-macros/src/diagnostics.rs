@@ -96,7 +96,8 @@ fn reword(text: &str) -> (String, Option<String>) {
 
 /// Where an option belongs that stands among those of the `advice`.
 fn home_of(name: &str, advice: &str) -> Option<&'static str> {
-    let is_block = advice.contains("`lifetime`");
+    // darling lists the options where they are few: those of the block are not.
+    let is_block = advice.is_empty();
     match name {
         "stop" | "wake" | "subdevs" if is_block => Some("`unplug(stop = <method>, wake = <method>)` takes the hooks"),
         "guarded" | "always" if is_block => {
@@ -106,6 +107,10 @@ fn home_of(name: &str, advice: &str) -> Option<&'static str> {
         "lifetime" | "unplug" | "resources" | "name" | "default" | "crate" if advice.contains("`always`") => {
             Some("it is an option of `#[guarded_fops(..)]` on the impl block")
         }
+        _ if is_block => Some(
+            "the options here are `lifetime`, `via`, `not_found`, `unplugged`, `unplug`, `resources`, `name`, `subdev`, \
+             `default` and `crate`",
+        ),
         _ => None,
     }
 }

@@ -43,19 +43,24 @@ pub(crate) fn stray_fop(mut item: TokenStream) -> TokenStream {
 }
 
 fn expand(block: &Block) -> TokenStream {
-    let mut output = guarded_block(block);
-    output.extend(table(block));
+    let type_name = block.type_name();
+    let descriptors: Vec<TokenStream> = block.methods().map(|method| descriptor(block, method, &type_name)).collect();
+    let mut output = guarded_block(block, &descriptors);
+    output.extend(table(block, &descriptors));
     if let Some(hooks) = &block.unplug {
         output.extend(unplug(block, hooks));
+        output.extend(unplug_with_subdevs(block, hooks));
     }
+    output.extend(subdev_node(block));
     output
 }
 
 /// The author's impl block, a guard in front of each body.
-fn guarded_block(block: &Block) -> TokenStream {
+fn guarded_block(block: &Block, descriptors: &[TokenStream]) -> TokenStream {
     let inner_attributes = &block.inner_attributes;
+    let mut descriptors = descriptors.iter();
     let items = block.items.iter().map(|item| match item {
-        Item::Method(method) => method::expand(block, method),
+        Item::Method(method) => method::expand(block, method, descriptors.next().expect("each method has one")),
         Item::Other(tokens) => tokens.clone(),
     });
     let mut braces = Group::new(block.braces.delimiter(), quote!(#(#inner_attributes)* #(#items)*));
@@ -69,14 +74,13 @@ fn guarded_block(block: &Block) -> TokenStream {
 }
 
 /// The ops of the block as data: `impl Guarded`.
-fn table(block: &Block) -> TokenStream {
+fn table(block: &Block, descriptors: &[TokenStream]) -> TokenStream {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
     let (generics, _, bounds) = block.generics.split_for_impl();
     let (attributes, self_ty, key) = (carried_over(&block.attributes), &block.self_ty, block.key());
-    let rows = block.methods().map(|method| {
+    let rows = block.methods().zip(descriptors).map(|(method, descriptor)| {
         let conditions = conditions(&method.attributes);
-        let descriptor = descriptor(block, method);
         quote!(#(#conditions)* #descriptor)
     });
     quote_spanned! {here=>
@@ -90,10 +94,10 @@ fn table(block: &Block) -> TokenStream {
 
 /// `Op::guarded("Type", "name")`: every token is spanned at the method's name, because the
 /// place of the call is the place that the op is reported at.
-fn descriptor(block: &Block, method: &Method) -> TokenStream {
+fn descriptor(block: &Block, method: &Method, type_name: &str) -> TokenStream {
     let span = method.signature.ident.span();
     let runtime = Runtime::of(&block.options).at(span);
-    let (type_name, name) = (block.type_name(), method.name());
+    let name = method.name();
     let policy = method.policy(&block.options).unwrap_or(Policy::Guarded);
     match policy {
         Policy::Guarded => quote_spanned!(span=> #runtime::Op::guarded(#type_name, #name)),
@@ -150,6 +154,52 @@ fn unplug(block: &Block, hooks: &UnplugHooks) -> Option<TokenStream> {
             #stop
             #wake
         }
+    })
+}
+
+/// A method `unplug` that has the subdevs in one group with the device. It stands before that of the trait.
+fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks) -> Option<TokenStream> {
+    let subdevs = &hooks.subdevs.0;
+    let asked = block.options.unplug.as_ref()?.span;
+    let here = Span::mixed_site().located_at(asked);
+    let runtime = Runtime::of(&block.options).at(here);
+    let (generics, _, bounds) = block.generics.split_for_impl();
+    let (attributes, self_ty, resources) = (carried_over(&block.attributes), &block.self_ty, block.resources()?);
+    let (fields, types): (Vec<_>, Vec<_>) = subdevs.iter().map(|(field, ty)| (field, ty)).unzip();
+    let this = Ident::new("self", here);
+    // Called by its author, so it has the author's hygiene.
+    let name = Ident::new("unplug", Span::call_site().located_at(asked));
+    (!subdevs.is_empty()).then(|| {
+        quote_spanned! {here=>
+            #(#attributes)*
+            impl #generics #self_ty #bounds {
+                /// Unplugs the device and its subdevs as one, and returns the resources of each.
+                #[allow(dead_code, private_interfaces)]
+                pub(crate) fn #name(
+                    &#this,
+                    cause: #runtime::Cause,
+                ) -> ::core::result::Result<
+                    (#resources, (#(<#types as #runtime::Unplug>::Resources,)*)),
+                    #runtime::UnplugError,
+                > {
+                    #runtime::Group::unplug_group((#this, (#(&#this.#fields,)*)), cause)
+                }
+            }
+        }
+    })
+}
+
+/// The claim that a subdev with this node has a release op.
+fn subdev_node(block: &Block) -> Option<TokenStream> {
+    let asked = block.options.subdev.0?;
+    let here = Span::mixed_site().located_at(asked);
+    let runtime = Runtime::of(&block.options).at(here);
+    let (generics, _, bounds) = block.generics.split_for_impl();
+    let (attributes, self_ty) = (carried_over(&block.attributes), &block.self_ty);
+    Some(quote_spanned! {here=>
+        #(#attributes)*
+        #[automatically_derived]
+        impl #generics #runtime::SubdevNode for #self_ty #bounds {}
     })
 }
 

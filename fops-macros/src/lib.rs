@@ -75,9 +75,11 @@ mod validate;
 /// | option | meaning |
 /// |---|---|
 /// | `lifetime = <field>` | The field of `self` that is the `DeviceLifetime`. Required. An expression does too: `lifetime = self.inner.lifetime`, `lifetime = crate::DEVICE`. |
-/// | `via = <expression>` | What stands for `self` in a method without receiver, such as a parameter. |
+/// | `via = <expression>` | What stands for `self` in a method without receiver, such as a parameter; or, where it mentions `self`, what looks the device up for each request: `via = self.find(ino)`. It may name the method's parameters. What it makes, an `Arc` perhaps, is bound first and lives as long as the section. |
+/// | `not_found = <expression>` | The answer where `via` (or `lifetime`) looks a device up and gets `None`. |
 /// | `unplugged = <expression>` | The answer of guarded operations once the device is gone. It may name the method's parameters. Without it the trait `AfterUnplug` of the return type answers. |
 /// | `unplug(stop = <method>, wake = <method>)` | Implements the trait `Unplug`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. |
+/// | `subdev` | The block has the operations of a subdev's node. |
 /// | `resources = <type>` | The type of the resources, where no `#[access]` says it; with several arguments, `Hw::<A, B>`. |
 /// | `name = <identifier>` | The key of the table of ops: by default the trait's name, or the type's. A second block of one type and trait name needs it. |
 /// | `default = guarded` | The policy of methods that are not known by name; or `always`. |
@@ -110,8 +112,42 @@ mod validate;
 /// ```
 ///
 /// # Options of a method
-/// `#[fop(..)]` takes one of `guarded`, `always` and `unguarded, reason = ".."`, and `via` and `unplugged`, which
-/// overrule those of the block.
+/// `#[fop(..)]` takes one of `guarded`, `always` and `unguarded, reason = ".."`, and `via`, `not_found` and
+/// `unplugged`, which overrule those of the block.
+///
+/// # Devices looked up
+/// One impl may serve many devices. A parameter marked `#[device]` lends the operation the one that `via` found; like
+/// an access it is no part of the signature. An operation that always runs does so where no device is found, too:
+/// with `not_found` its `#[device]` is an `Option`, as its `#[access]` is.
+///
+/// ```ignore
+/// #[guarded_fops(lifetime = lifetime, via = self.find(ino), not_found = reply.error(Errno::ENXIO),
+///     unplugged = reply.error(Errno::ENODEV))]
+/// impl fuser::Filesystem for Rack {
+///     fn read(&self, #[device] sensor: &Sensor, #[access] hw: &Access<'_, Hw>, ino: INodeNo, reply: ReplyData) {
+///         reply.data(&sensor.sample(hw));
+///     }
+///     fn release(&self, #[device] sensor: Option<&Sensor>, ino: INodeNo, reply: ReplyEmpty) {
+///         reply.ok();
+///     }
+/// }
+/// ```
+///
+/// # Subdevs
+/// `unplug(subdevs(csi2 = Csi2, ..))` names the fields of type `Subdev<Csi2>`: the block gets a method `unplug` that
+/// takes them and the device as one group, and returns `(R, (Rsub, ..))`. `subdev` on the impl block of a subdev's
+/// `FileOperations` says that these are of its node, which open files hold: without a release op, `fn release(self)` of
+/// `SubdevOperations`, it does not compile.
+///
+/// # Work that is done later
+/// The work of an `async fn`, or of a future that is returned, is done after the call. `#[fop(polled)]` on the method
+/// opens its section at the first poll and keeps it until the future is done or dropped. The access is then an
+/// `OwnedAccess<R>`, which may move between threads, and the lifetime stands in an `Arc`. It works for `async fn`,
+/// `-> impl Future<Output = T>` and `-> Pin<Box<dyn Future<Output = T>>>`; the body of the latter two runs at the first
+/// poll, and has no `return`. `#[async_trait]` goes below `#[guarded_fops]`.
+///
+/// Any other `impl Trait` or boxed `dyn Trait` that is returned may have work left, too: such a method says `guarded`
+/// itself if the section is to be open until it returns.
 ///
 /// # What it writes
 /// ```ignore
@@ -130,7 +166,6 @@ mod validate;
 /// as `self: Arc<Self>`, or the argument that `via` names. The `unplugged` expression runs outside, by its nature.
 ///
 /// # Not accepted
-/// `async fn` and methods that return a future (not supported yet: their work would outlive the section),
 /// `const fn`, macro calls among the items, and `#[cfg_attr(.., fop(..))]`.
 #[proc_macro_attribute]
 pub fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -146,6 +181,7 @@ pub fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// #[fop(unguarded, reason = "touches no device resources")]
 /// #[fop(guarded, unplugged = -19)]
 /// #[fop(via = misc.data())]
+/// #[fop(polled)]
 /// ```
 #[proc_macro_attribute]
 pub fn fop(_arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -3,8 +3,8 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Expr, GenericArgument, Generics, Ident, Pat, PatType, Path, PathArguments, ReturnType, Signature, Token,
-    Type, Visibility, ext::IdentExt,
+    Attribute, Expr, GenericArgument, Generics, Ident, Pat, PatType, Path, PathArguments, Receiver, ReceiverKind,
+    ReturnType, Signature, Token, Type, Visibility, ext::IdentExt,
 };
 
 use crate::{
@@ -144,6 +144,19 @@ impl Method {
     pub(crate) fn not_found<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
         let own = self.options.not_found.as_ref();
         own.or(block.not_found.as_ref()).map(|code| &code.0)
+    }
+
+    /// Whether it takes the device by value and nothing of it: the release op of a subdev. There is no section that
+    /// could borrow from the device, and none that it would need.
+    pub(crate) fn consumes_device(&self, block: &BlockOptions) -> bool {
+        let by_value = |receiver: &Receiver| matches!(receiver.kind, ReceiverKind::Value);
+        let receiver = self.signature.receiver().is_some_and(by_value);
+        receiver && self.access.is_empty() && self.via(block).is_none()
+    }
+
+    /// Whether `#[async_trait]` made it what it is.
+    pub(crate) fn generics_of_async_trait(&self) -> bool {
+        self.signature.generics.lifetimes().any(|lifetime| lifetime.lifetime.ident == "async_trait")
     }
 
     /// The type it returns, unless that is `()` by silence.

@@ -3,7 +3,7 @@
 
 mod method;
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
     Attribute, ItemImpl, LitStr, Signature, Token, Visibility,
@@ -91,15 +91,17 @@ fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnosti
 
 /// The items of the block.
 fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Attribute>, Vec<Item>) {
+    let mut bodies = Bodies::default();
+    let without_bodies = bodies.take(braces.stream());
     let parser = |input: ParseStream| {
         let attributes = Attribute::parse_inner(input)?;
         let mut items = Vec::new();
         while !input.is_empty() {
-            items.push(item(input, diagnostics)?);
+            items.push(item(input, &bodies, diagnostics)?);
         }
         Ok((attributes, items))
     };
-    match parser.parse2(braces.stream()) {
+    match parser.parse2(without_bodies) {
         Ok(content) => content,
         Err(error) => {
             diagnostics.syntax(error);
@@ -109,13 +111,63 @@ fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Attribute>, Ve
     }
 }
 
+/// Bodies are kept from syn, which would look at each of their tokens before it parses the first of the block: in their
+/// places stand braces with a mark and a number.
+#[derive(Default)]
+struct Bodies(Vec<Group>);
+
+impl Bodies {
+    /// A name that no author has.
+    const MARK: &str = "__fops_body";
+
+    /// The tokens with numbers for bodies: for all braces that an item can end with. Those of a generic argument are
+    /// followed by punctuation.
+    fn take(&mut self, tokens: TokenStream) -> TokenStream {
+        let mut tokens = tokens.into_iter().peekable();
+        let mut output = Vec::new();
+        while let Some(tree) = tokens.next() {
+            let ends = match tokens.peek() {
+                None | Some(TokenTree::Ident(_)) => true,
+                Some(TokenTree::Punct(punct)) => punct.as_char() == '#',
+                Some(_) => false,
+            };
+            match tree {
+                TokenTree::Group(group) if ends && group.delimiter() == Delimiter::Brace => {
+                    let number = Literal::usize_unsuffixed(self.0.len());
+                    let mark = Ident::new(Self::MARK, group.span());
+                    let place = [TokenTree::Ident(mark), TokenTree::Literal(number)].into_iter().collect();
+                    let mut place = Group::new(Delimiter::Brace, place);
+                    place.set_span(group.span());
+                    self.0.push(group);
+                    output.push(TokenTree::Group(place));
+                }
+                tree => output.push(tree),
+            }
+        }
+        output.into_iter().collect()
+    }
+
+    /// What stood in the place of a top-level group of the block.
+    fn put_back(&self, group: Group) -> Group {
+        let mut place = group.stream().into_iter();
+        let number = match (place.next(), place.next()) {
+            (Some(TokenTree::Ident(mark)), Some(TokenTree::Literal(number))) if mark == Self::MARK => {
+                number.to_string()
+            }
+            _ => return group,
+        };
+        number.parse().ok().and_then(|number: usize| self.0.get(number).cloned()).unwrap_or(group)
+    }
+}
+
 /// The next item. What cannot be parsed is recorded and passed on up to where an item may end.
-fn item(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Item> {
+fn item(input: ParseStream, bodies: &Bodies, diagnostics: &mut Diagnostics) -> syn::Result<Item> {
     let ahead = input.fork();
     match begin(&ahead) {
         Ok(Beginning::Method(head)) => {
             if let Some(body) = body(&ahead) {
                 input.advance_to(&ahead);
+                let body = bodies.put_back(body);
                 return Ok(Item::Method(Box::new(method::method(*head, body, diagnostics))));
             }
             // rustc says well that a method of an impl has a body.
@@ -137,7 +189,7 @@ fn item(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Item> 
         Err(error) => diagnostics.syntax(error),
     }
     let is_constant = matches!(begin(&input.fork()), Ok(Beginning::Other(_)));
-    Ok(Item::Other(without_helpers(rest_of_item(input, is_constant)?)))
+    Ok(Item::Other(without_helpers(rest_of_item(input, is_constant, bodies)?)))
 }
 
 /// What an item turns out to be.
@@ -207,7 +259,7 @@ fn body(input: ParseStream) -> Option<Group> {
 }
 
 /// The tokens up to where this item may end: a semicolon, or braces unless it `is_constant`.
-fn rest_of_item(input: ParseStream, is_constant: bool) -> syn::Result<TokenStream> {
+fn rest_of_item(input: ParseStream, is_constant: bool, bodies: &Bodies) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
     while !input.is_empty() {
         let tree: TokenTree = input.parse()?;
@@ -216,7 +268,10 @@ fn rest_of_item(input: ParseStream, is_constant: bool) -> syn::Result<TokenStrea
             TokenTree::Group(group) => group.delimiter() == Delimiter::Brace && !is_constant,
             _ => false,
         };
-        tokens.extend([tree]);
+        tokens.extend([match tree {
+            TokenTree::Group(group) => TokenTree::Group(bodies.put_back(group)),
+            tree => tree,
+        }]);
         if ends {
             break;
         }

@@ -1,5 +1,6 @@
 //! Snapshots of expansions: a change of what the macro writes is a change that a reviewer sees.
 
+mod check;
 mod driver;
 mod errors;
 mod expansions;

@@ -31,6 +31,7 @@ const OP_RULES: &[fn(&Op, &mut Diagnostics)] = &[
     reason_has_unguarded,
     options_have_effect,
     lent::access_fits_policy,
+    lent::access_fits_work,
     lent::device_is_looked_up,
     lent::device_fits_policy,
     section_can_open,

@@ -56,6 +56,8 @@ mod models;
 mod op;
 mod platform;
 #[cfg(feature = "std")]
+mod subdev;
+#[cfg(feature = "std")]
 mod wait;
 
 pub use fops::{
@@ -72,10 +74,15 @@ pub use lifetime::{
 };
 pub use op::{Guarded, Op, OpTable, Policy, key};
 #[cfg(feature = "std")]
+pub use subdev::{Subdev, SubdevNode, SubdevOperations};
+#[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
 
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "std")]
+    pub use crate::subdev::HasReleaseOp;
+
     /// Stands in for an access after the macro reported an error, so that the error stays the only one.
     pub fn any<T>() -> T {
         unreachable!("the macro reported an error: this does not run")

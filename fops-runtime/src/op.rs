@@ -126,7 +126,7 @@ pub const fn key(trait_name: &str) -> u64 {
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the file operations of `{Self}` are not guarded against unplug",
+    message = "the operations of `{Self}` are not guarded against unplug",
     label = "this impl block has no `#[guarded_fops]`",
     note = "write `#[guarded_fops(lifetime = <field>)]` above the impl block, where the field is its `DeviceLifetime`"
 )]

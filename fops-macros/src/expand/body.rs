@@ -32,6 +32,10 @@ pub(super) fn braces(content: TokenStream, span: Span) -> Group {
 
 /// `#![..]` at the start of a body, which must stay at the start, and what follows.
 fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
+    let mut first = body.clone().into_iter();
+    if !matches!(first.next(), Some(TokenTree::Punct(hash)) if hash.as_char() == '#') {
+        return (TokenStream::new(), body);
+    }
     let trees: Vec<TokenTree> = body.into_iter().collect();
     let is = |tree: &TokenTree, expected: char| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == expected);
     let mut end = 0;
@@ -47,18 +51,77 @@ fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
 
 /// Whether the end of a body is complete, as far as its closing brace is concerned.
 ///
-/// Only what follows the last semicolon can be in want of more at the brace, and there only what
-/// stands outside of further braces and parentheses.
+/// Only what follows the last semicolon, or the last statement that is a block, can be in want of more at the brace,
+/// and there only what stands outside of further braces and parentheses. Most bodies end in an expression without
+/// keywords, and are not parsed.
 fn tail_parses(body: &TokenStream) -> bool {
-    let mut tail = Vec::new();
+    let mut tail: Vec<TokenTree> = Vec::new();
+    let mut has_keyword = false;
     for tree in body.clone() {
+        let after_block = matches!(tail.last(), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace);
         match tree {
-            TokenTree::Punct(punct) if punct.as_char() == ';' => tail.clear(),
+            TokenTree::Punct(punct) if punct.as_char() == ';' => {
+                tail.clear();
+                has_keyword = false;
+            }
             TokenTree::Group(group) if matches!(group.delimiter(), Delimiter::Brace | Delimiter::Parenthesis) => {
                 tail.push(TokenTree::Group(Group::new(group.delimiter(), TokenStream::new())));
+            }
+            TokenTree::Ident(ident) => {
+                let is_keyword = KEYWORDS.iter().any(|keyword| ident == keyword);
+                if after_block && ident != "else" && ident != "as" {
+                    tail.clear();
+                    has_keyword = false;
+                }
+                has_keyword |= is_keyword;
+                tail.push(ident.into());
             }
             tree => tail.push(tree),
         }
     }
+    match tail.last() {
+        None => true,
+        Some(TokenTree::Punct(punct)) if punct.as_char() != '?' => parses(tail),
+        Some(_) if has_keyword => parses(tail),
+        Some(_) => true,
+    }
+}
+
+/// Those that something has to follow, sooner or later.
+const KEYWORDS: &[&str] = &[
+    "as",
+    "async",
+    "await",
+    "const",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "fn",
+    "for",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro_rules",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "pub",
+    "ref",
+    "static",
+    "struct",
+    "trait",
+    "type",
+    "union",
+    "unsafe",
+    "use",
+    "where",
+    "while",
+];
+
+fn parses(tail: Vec<TokenTree>) -> bool {
     RustBlock::parse_within.parse2(tail.into_iter().collect()).is_ok()
 }

@@ -46,7 +46,8 @@ impl Work {
         let future = quote_spanned!(here=> async move { #opening #body.await });
         let future = match boxed {
             Some(path) => quote_spanned!(here=> #path::pin(#future)),
-            None => future,
+            // To a lint, a body that is nothing but `async move` should have been an `async fn`.
+            None => quote_spanned!(here=> let work = #future; work),
         };
         braces(future, body.span())
     }

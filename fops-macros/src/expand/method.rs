@@ -11,16 +11,17 @@ use crate::{
 };
 
 /// The method with a guard in front of its body.
-pub(super) fn expand(block: &Block, method: &Method) -> TokenStream {
+pub(super) fn expand(block: &Block, method: &Method, descriptor: &TokenStream) -> TokenStream {
     let mut signature = method.signature.clone();
     let Method { attributes, visibility, defaultness, body, .. } = method;
     let policy = method.policy(&block.options);
     let work = Work::of(method);
     let body = match policy {
         Ok(Policy::Unguarded) if method.sound => body.clone(),
+        Ok(Policy::Always) if method.sound && method.consumes_device(&block.options) => body.clone(),
         Ok(policy)
             if method.sound
-                && let Some(section) = Section::of(block, method, policy, &work) =>
+                && let Some(section) = Section::of(block, method, policy, &work, descriptor) =>
         {
             let answers = [method.unplugged(&block.options), method.not_found(&block.options)];
             let answers: TokenStream = answers.into_iter().flatten().map(ToTokens::to_token_stream).collect();

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::{Expr, PatType, spanned::Spanned};
 
-use super::{Runtime, descriptor, future::Work, operand, replace_self, ungrouped};
+use super::{Runtime, future::Work, operand, replace_self, ungrouped};
 use crate::{
     model::{Block, Method, makes_value, plain_name},
     ops::Policy,
@@ -16,6 +16,7 @@ pub(super) struct Section<'a> {
     method: &'a Method,
     policy: Policy,
     work: &'a Work,
+    descriptor: &'a TokenStream,
     /// What is made on the way is bound first, so that it lives as long as the section.
     lookup: Option<Lookup>,
     /// The lifetime, or what it is to be called once it is found.
@@ -34,7 +35,13 @@ struct Lookup {
 
 impl<'a> Section<'a> {
     /// The section of a method, if it is said where its lifetime is.
-    pub(super) fn of(block: &'a Block, method: &'a Method, policy: Policy, work: &'a Work) -> Option<Self> {
+    pub(super) fn of(
+        block: &'a Block,
+        method: &'a Method,
+        policy: Policy,
+        work: &'a Work,
+        descriptor: &'a TokenStream,
+    ) -> Option<Self> {
         let here = Span::mixed_site();
         let lifetime = ungrouped(&block.options.lifetime.as_ref()?.0);
         let via = method.via(&block.options);
@@ -45,7 +52,7 @@ impl<'a> Section<'a> {
         let not_found = method.not_found(&block.options).cloned();
         let mut source = lifetime.to_token_stream();
         source.extend(via.map(ToTokens::to_token_stream));
-        let section = |lookup, lifetime| Self { block, method, policy, work, lookup, lifetime, source };
+        let section = |lookup, lifetime| Self { block, method, policy, work, descriptor, lookup, lifetime, source };
 
         if let Some(via) = via {
             if makes_value(via) || not_found.is_some() || !method.device.is_empty() {
@@ -127,7 +134,7 @@ impl<'a> Section<'a> {
     /// The call that opens the section.
     fn enter(&self) -> TokenStream {
         let here = Span::mixed_site();
-        let (lifetime, descriptor) = (&self.lifetime, descriptor(self.block, self.method));
+        let (lifetime, descriptor) = (&self.lifetime, self.descriptor);
         // Where the field is no lifetime, the error points at the option that named it.
         let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.0.span());
         let enter = if matches!(self.work, Work::WithinCall) { "enter" } else { "enter_owned" };

@@ -19,13 +19,17 @@ impl Visit<'_> for Guarded {
     }
 }
 
-#[test]
-fn rcar_vin() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rcar-vin/src/v4l2.rs");
+/// The options of the last guarded block of a file, and the block.
+pub(super) fn source(path: &str) -> (String, String) {
     let source = std::fs::read_to_string(path).expect("the driver is there");
     let mut guarded = Guarded::default();
     guarded.visit_file(&syn::parse_file(&source).expect("the driver parses"));
-    let (options, block) = guarded.0.expect("the driver has a guarded block");
+    guarded.0.expect("the driver has a guarded block")
+}
+
+#[test]
+fn rcar_vin() {
+    let (options, block) = source(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rcar-vin/src/v4l2.rs"));
     let outcome = super::expand(&options, &block);
     insta::with_settings!({
         description => "the operations of examples/rcar-vin/src/v4l2.rs",

@@ -224,3 +224,14 @@ impl Ops for A {
 }
 "#
 );
+
+snapshot!(
+    subdevs,
+    "lifetime = lifetime, unplug(stop = quiesce, subdevs(csi2 = Csi2, lens = Lens<B>)), resources = Hw, subdev",
+    r#"
+impl<B: Bus> FileOperations for Vin<B> {
+    fn open(&self, file: &File) -> Result { Ok(()) }
+    fn release(self) { drop(self) }
+}
+"#
+);

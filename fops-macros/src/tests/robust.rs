@@ -2,6 +2,8 @@
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 
+use super::check::{self, Random, mutate, tokens};
+
 const ARGUMENTS: &str = "lifetime = self.inner.lifetime, via = me, unplugged = Err(ENODEV), unplug(stop = quiesce, wake = kick), \
      resources = Hw<u8>, name = key, default = guarded, crate = a::b";
 
@@ -75,4 +77,39 @@ fn any_token_may_be_missing_or_repeated() {
             assert!(output.to_string().contains("LIMIT"));
         }
     }
+}
+
+#[test]
+fn random_tokens() {
+    let mut random = Random(1);
+    for _ in 0..20_000 {
+        let (arguments, item) = (tokens(&mut random, 2), tokens(&mut random, 3));
+        check::check(respan(arguments), respan(item.clone()));
+        // As an impl block, so that more of it is looked at.
+        check::check(respan("lifetime = x".parse().expect("tokens")), respan(quote::quote!(impl X { #item })));
+    }
+}
+
+#[test]
+fn mutated_impls() {
+    let sources = [
+        (ARGUMENTS.to_owned(), ITEM.to_owned()),
+        super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rcar-vin/src/v4l2.rs")),
+        super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/minimal.rs")),
+        super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuser_devices.rs")),
+        super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../ui-tests/pass/futures.rs")),
+    ];
+    let mut random = Random(2);
+    for (arguments, item) in sources {
+        let (arguments, item): (TokenStream, TokenStream) = (arguments.parse().unwrap(), item.parse().unwrap());
+        for _ in 0..400 {
+            check::check(mutate(arguments.clone(), &mut random), mutate(item.clone(), &mut random));
+            check::check(arguments.clone(), mutate(item.clone(), &mut random));
+        }
+    }
+}
+
+/// The same tokens, each with a place of its own.
+fn respan(tokens: TokenStream) -> TokenStream {
+    tokens.to_string().parse().unwrap_or(tokens)
 }

@@ -1,9 +1,11 @@
 //! What an op is lent: the access to the resources, and the device where that is looked up.
 
+use quote::ToTokens;
+
 use super::Op;
 use crate::{
     diagnostics::{Diagnostics, written},
-    model::{Method, is_option},
+    model::{Method, is_option, mentions},
     ops::Policy,
 };
 
@@ -39,6 +41,27 @@ pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
                 .error(&access.pat, format_args!("`{ident}` is unguarded and has no access to the device's resources"))
                 .help("`#[fop(guarded)]`, or `#[fop(always)]` with an `Option`");
         }
+    }
+}
+
+/// An access that sleeps with a future is owned, and one of the calling thread is not.
+pub(super) fn access_fits_work(op: &Op, diagnostics: &mut Diagnostics) {
+    let Some(access) = op.method.access.first() else { return };
+    let (ident, ty) = (&op.method.signature.ident, &*access.ty);
+    let is_polled = op.method.options.polled.0.is_some();
+    let (wrong, right, why) = match is_polled {
+        true => ("Access", "OwnedAccess<..>", "sleeps with its section, which may move to another thread"),
+        false => ("OwnedAccess", "Access<'_, ..>", "is done when it returns: its section is this thread's"),
+    };
+    if mentions(ty.to_token_stream(), wrong) {
+        diagnostics.error(ty, format_args!("`{ident}` {why}")).help(format_args!("`#[access] hw: &{right}`"));
+    } else if op.method.generics_of_async_trait() {
+        diagnostics
+            .error(
+                &access.pat,
+                format_args!("`#[async_trait]` has rewritten `{ident}` already, and the access with it"),
+            )
+            .help("`#[guarded_fops(..)]` above `#[async_trait]`");
     }
 }
 

@@ -1,0 +1,207 @@
+//! What holds of every input. The fuzz target has this file too.
+
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+
+/// Expands, and checks: no panic; where the item parses, so does the outcome; each error is at a piece of the input.
+pub(crate) fn check(arguments: TokenStream, item: TokenStream) {
+    let places = [&arguments, &item].map(extent);
+    let parses = syn::parse2::<syn::Item>(item.clone()).is_ok();
+    let output = crate::expand::guarded_fops(arguments, item.clone());
+    if parses && let Err(error) = syn::parse2::<syn::File>(output.clone()) {
+        panic!("{error}: of\n{item}\nbecomes\n{output}");
+    }
+    if places.iter().all(Option::is_none) {
+        // proc-macro2 keeps no places while it is fuzzed.
+        return;
+    }
+    for (place, message) in errors(output) {
+        // These are of the attribute as a whole, or of what is not there.
+        let whole = ["`lifetime` is missing", "unexpected end of input", "expected `impl`"];
+        let of_all = whole.iter().any(|whole| message.contains(whole));
+        let inside = places.iter().flatten().any(|extent| extent.start <= place.start && place.end <= extent.end);
+        assert!(inside || of_all, "{message} is at {place:?} of {places:?}, {item}");
+    }
+}
+
+type Place = std::ops::Range<usize>;
+
+fn extent(tokens: &TokenStream) -> Option<Place> {
+    let places = tokens.clone().into_iter().flat_map(|tree| {
+        let inside = match &tree {
+            TokenTree::Group(group) => extent(&group.stream()),
+            _ => None,
+        };
+        [Some(tree.span().byte_range()), inside]
+    });
+    let places = places.flatten().filter(|place| !place.is_empty());
+    places.reduce(|all, place| all.start.min(place.start)..all.end.max(place.end))
+}
+
+/// The `compile_error!`s, each with the place of its first token.
+fn errors(output: TokenStream) -> Vec<(Place, String)> {
+    let trees: Vec<TokenTree> = output.into_iter().collect();
+    let mut found = Vec::new();
+    for (index, tree) in trees.iter().enumerate() {
+        if let (TokenTree::Ident(name), Some(TokenTree::Group(message))) = (tree, trees.get(index + 2))
+            && name == "compile_error"
+        {
+            found.push((name.span().byte_range(), message.to_string()));
+        }
+    }
+    found
+}
+
+/// Numbers that only look random: SplitMix64.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `limit`.
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit.max(1) as u64).expect("it is below a usize")
+    }
+
+    /// One of these.
+    pub(crate) fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+}
+
+/// The words of the macro's grammar, and some of Rust's.
+const WORDS: &[&str] = &[
+    "fn",
+    "impl",
+    "for",
+    "self",
+    "async",
+    "const",
+    "unsafe",
+    "extern",
+    "where",
+    "type",
+    "mut",
+    "pub",
+    "default",
+    "crate",
+    "access",
+    "device",
+    "fop",
+    "guarded",
+    "always",
+    "unguarded",
+    "polled",
+    "reason",
+    "via",
+    "unplugged",
+    "not_found",
+    "lifetime",
+    "unplug",
+    "stop",
+    "wake",
+    "resources",
+    "name",
+    "read",
+    "release",
+    "close",
+    "Option",
+    "Access",
+    "Result",
+    "OwnedAccess",
+    "Future",
+    "X",
+    "_",
+];
+
+/// Some tokens, in groups of some depth.
+pub(crate) fn tokens(random: &mut Random, depth: usize) -> TokenStream {
+    let some = random.below(8);
+    (0..some)
+        .map(|_| -> TokenTree {
+            match random.below(8) {
+                0..4 => Ident::new(random.of::<&str>(WORDS), Span::call_site()).into(),
+                4 | 5 => Punct::new(
+                    *random.of(&['#', '=', ',', '&', ':', ';', '<', '>', '!', '.', '?', '-']),
+                    Spacing::Alone,
+                )
+                .into(),
+                6 => proc_macro2::Literal::string("a").into(),
+                _ if depth == 0 => proc_macro2::Literal::u8_unsuffixed(1).into(),
+                _ => group(random, depth - 1).into(),
+            }
+        })
+        .collect()
+}
+
+fn group(random: &mut Random, depth: usize) -> Group {
+    let delimiter = *random.of(&[Delimiter::Brace, Delimiter::Bracket, Delimiter::Parenthesis, Delimiter::None]);
+    Group::new(delimiter, tokens(random, depth))
+}
+
+/// The tokens with some of them removed, repeated, swapped with others, or put into a group.
+pub(crate) fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
+    let mut trees: Vec<TokenTree> = tokens
+        .into_iter()
+        .map(|tree| match tree {
+            TokenTree::Group(group) if random.below(3) > 0 => {
+                let mut mutated = Group::new(group.delimiter(), mutate(group.stream(), random));
+                mutated.set_span(group.span());
+                mutated.into()
+            }
+            tree => tree,
+        })
+        .collect();
+    if trees.is_empty() || random.below(3) > 0 {
+        return trees.into_iter().collect();
+    }
+    let (here, there) = (random.below(trees.len()), random.below(trees.len()));
+    match random.below(6) {
+        0 => drop(trees.remove(here)),
+        1 => trees.insert(here, trees[there].clone()),
+        2 => trees.swap(here, there),
+        3 => {
+            let mut group = Group::new(Delimiter::None, trees[here].clone().into());
+            group.set_span(trees[here].span());
+            trees[here] = group.into();
+        }
+        4 => {
+            let word = Ident::new(random.of::<&str>(WORDS), trees[here].span());
+            trees[here] = word.into();
+        }
+        _ => {
+            let fop: TokenStream = random.of(FOPS).parse().expect("tokens");
+            let fop: Vec<TokenTree> = placed(fop, trees[here].span()).into_iter().collect();
+            trees.splice(here..here, fop);
+        }
+    }
+    trees.into_iter().collect()
+}
+
+/// The tokens, all at one place.
+fn placed(tokens: TokenStream, span: Span) -> TokenStream {
+    let placed = |mut tree: TokenTree| {
+        if let TokenTree::Group(group) = &tree {
+            tree = Group::new(group.delimiter(), placed(group.stream(), span)).into();
+        }
+        tree.set_span(span);
+        tree
+    };
+    tokens.into_iter().map(placed).collect()
+}
+
+/// Attributes to strew in.
+const FOPS: &[&str] = &[
+    "#[fop(always)]",
+    "#[fop(polled)]",
+    "#[fop(unguarded, reason = \"none\")]",
+    "#[fop(via = me.find(), not_found = ())]",
+    "#[access]",
+    "#[device]",
+    "#[cfg_attr(x, fop(always))]",
+];
