@@ -65,11 +65,11 @@ pub use fops::{
 pub use fops_macros::{fop, guarded_fops};
 #[cfg(any(feature = "std", loom))]
 pub use gate::{FenceKind, fence_kind};
-#[cfg(feature = "std")]
-pub use lifetime::OwnedAccess;
 pub use lifetime::{
     Access, Cause, DeviceLifetime, Draining, Group, Report, Straggler, Unplug, UnplugError, Unplugged, Work,
 };
+#[cfg(any(feature = "std", loom))]
+pub use lifetime::{OnUnplug, OwnedAccess, Pending};
 pub use op::{Guarded, Op, OpTable, Policy, key};
 #[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};

@@ -1,9 +1,13 @@
 //! The lifetime of a device: its resources, from probe to unplug.
 mod access;
+#[cfg(any(feature = "std", loom))]
+mod attached;
 mod cancel;
 mod group;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", loom))]
 mod owned;
+#[cfg(any(feature = "std", loom))]
+mod pending;
 mod report;
 mod unplug;
 
@@ -11,13 +15,17 @@ use crate::Op;
 use crate::gate::Gate;
 use crate::platform::{Instant, Lock};
 pub use access::Access;
+#[cfg(any(feature = "std", loom))]
+pub use attached::OnUnplug;
 use cancel::Cancellations;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::ManuallyDrop;
 pub use group::Group;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", loom))]
 pub use owned::OwnedAccess;
+#[cfg(any(feature = "std", loom))]
+pub use pending::Pending;
 pub use report::{Report, Straggler, Work};
 pub use unplug::{Cause, Draining, Unplug, UnplugError};
 

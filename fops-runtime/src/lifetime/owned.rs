@@ -47,6 +47,10 @@ impl<R> DeviceLifetime<R> {
 }
 
 impl<R> OwnedAccess<R> {
+    pub(super) const fn lifetime(&self) -> &Arc<DeviceLifetime<R>> {
+        &self.lifetime
+    }
+
     /// Whether unplug has begun and waits for this section among others.
     pub fn is_unplugging(&self) -> bool {
         self.lifetime.is_unplugged()
