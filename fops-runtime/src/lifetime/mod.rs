@@ -3,6 +3,8 @@ mod access;
 #[cfg(any(feature = "std", loom))]
 mod attached;
 mod cancel;
+#[cfg(all(feature = "std", target_os = "linux"))]
+mod fd;
 mod group;
 #[cfg(any(feature = "std", loom))]
 mod owned;
@@ -103,6 +105,9 @@ struct Cold {
     /// The driver's code that the remover is running, which an unplug may hang in.
     hook: Option<Work>,
     cancellations: Cancellations,
+    /// Readable once unplug has begun, where somebody asked for it.
+    #[cfg(all(feature = "std", target_os = "linux"))]
+    unplug_fd: Option<crate::wait::EventFd>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +139,8 @@ impl<R> DeviceLifetime<R> {
             stopped: false,
             hook: None,
             cancellations: Cancellations::new(),
+            #[cfg(all(feature = "std", target_os = "linux"))]
+            unplug_fd: None,
         };
         let core = Core {
             gate: Gate::new(),

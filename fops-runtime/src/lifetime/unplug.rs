@@ -194,6 +194,8 @@ impl<'a, R> Draining<'a, R> {
     /// The second step: wakes whoever sleeps.
     pub(super) fn cancel(&self) {
         let core = &self.lifetime.core;
+        #[cfg(all(feature = "std", target_os = "linux"))]
+        core.raise_unplug_fd();
         #[cfg(feature = "std")]
         crate::wait::wake_sections(&core.gate);
         core.cancel_all();

@@ -1,10 +1,16 @@
 //! Sleeping inside a section, and being woken: by an event, by unplug, by a signal.
 mod event;
+#[cfg(target_os = "linux")]
+mod eventfd;
+#[cfg(target_os = "linux")]
+mod fd;
 mod queue;
 mod request;
 mod sleepers;
 
 pub use event::WaitError;
+#[cfg(target_os = "linux")]
+pub(crate) use eventfd::EventFd;
 pub use queue::{Poller, WaitQueue};
 pub(crate) use request::client_of;
 pub use request::{Client, Request};
