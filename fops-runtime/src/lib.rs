@@ -39,6 +39,7 @@
 //! * `lock_api`: [`Access::wait_event_locked`], for parking_lot's mutexes and any other `lock_api` ones.
 //! * `host`: the in-process host, device nodes, and the `Bus` that binds drivers to devices.
 //! * `fuse`: the same nodes for other processes, through `/dev/fuse`.
+//! * `async`: unplug, sections and waiting for unplug as futures, for any executor.
 //! * `tracing`: log through the `tracing` crate instead of the standard error stream.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -68,6 +69,8 @@ pub use gate::{FenceKind, fence_kind};
 pub use lifetime::{
     Access, Cause, DeviceLifetime, Draining, Group, Report, Straggler, Unplug, UnplugError, Unplugged, Work,
 };
+#[cfg(feature = "async")]
+pub use lifetime::{DrainingAsync, Section, UntilUnplugged};
 #[cfg(any(feature = "std", loom))]
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
 pub use op::{Guarded, Op, OpTable, Policy, key};

@@ -162,6 +162,8 @@ impl Gate {
         // Release: what is waited for was changed before.
         self.event.fetch_add(1, Ordering::AcqRel);
         platform::wake_all(&self.event);
+        #[cfg(feature = "async")]
+        crate::wait::wake_tasks(self.number);
     }
 
     /// Waits until no section of the closed gate is left, or for `timeout`. Whether none is.

@@ -3,6 +3,9 @@ mod access;
 #[cfg(any(feature = "std", loom))]
 mod attached;
 mod cancel;
+mod cause;
+#[cfg(feature = "async")]
+mod drain_async;
 #[cfg(all(feature = "std", target_os = "linux"))]
 mod fd;
 mod group;
@@ -11,6 +14,8 @@ mod owned;
 #[cfg(any(feature = "std", loom))]
 mod pending;
 mod report;
+#[cfg(feature = "async")]
+mod section;
 mod unplug;
 
 use crate::Op;
@@ -20,16 +25,21 @@ pub use access::Access;
 #[cfg(any(feature = "std", loom))]
 pub use attached::OnUnplug;
 use cancel::Cancellations;
+pub use cause::{Cause, UnplugError};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::ManuallyDrop;
+#[cfg(feature = "async")]
+pub use drain_async::DrainingAsync;
 pub use group::Group;
 #[cfg(any(feature = "std", loom))]
 pub use owned::OwnedAccess;
 #[cfg(any(feature = "std", loom))]
 pub use pending::Pending;
 pub use report::{Report, Straggler, Work};
-pub use unplug::{Cause, Draining, Unplug, UnplugError};
+#[cfg(feature = "async")]
+pub use section::{Section, UntilUnplugged};
+pub use unplug::{Draining, Unplug};
 
 /// The device is gone.
 ///

@@ -7,6 +7,8 @@ mod fd;
 mod queue;
 mod request;
 mod sleepers;
+#[cfg(feature = "async")]
+mod tasks;
 
 pub use event::WaitError;
 #[cfg(target_os = "linux")]
@@ -15,3 +17,5 @@ pub use queue::{Poller, WaitQueue};
 pub(crate) use request::client_of;
 pub use request::{Client, Request};
 pub(crate) use sleepers::{begin_closing, end_closing, wake_sections};
+#[cfg(feature = "async")]
+pub(crate) use tasks::{Task, wake_tasks};
