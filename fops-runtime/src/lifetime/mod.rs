@@ -14,6 +14,8 @@ mod owned;
 #[cfg(any(feature = "std", loom))]
 mod pending;
 mod report;
+#[cfg(feature = "std")]
+mod schedule;
 #[cfg(feature = "async")]
 mod section;
 mod unplug;

@@ -56,6 +56,47 @@ pub trait Unplug {
         Ok(self.begin_unplug(cause)?.wait())
     }
 
+    /// Has the device unplugged from a thread of its own, and its resources given to `then` there: for an operation that
+    /// wants its own device gone, which cannot wait for itself.
+    ///
+    /// Returns at once. The unplug waits for the operation to return, as for every other one; what it does in the
+    /// meantime is refused and woken as always. `then` tears the resources down, or learns why there are none: another
+    /// unplug was faster. A panic in it is logged. A device on a bus is removed by the bus instead (`Bus::remove`),
+    /// which unregisters its nodes too. After `device_schedule_callback()`, `usb_queue_reset_device()` in linux/usb.h.
+    ///
+    /// ```
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+    /// use std::sync::{Arc, mpsc};
+    ///
+    /// struct Device { lifetime: DeviceLifetime<&'static str> }
+    /// impl Unplug for Device {
+    ///     type Resources = &'static str;
+    ///     fn lifetime(&self) -> &DeviceLifetime<&'static str> { &self.lifetime }
+    /// }
+    ///
+    /// let device = Arc::new(Device { lifetime: DeviceLifetime::new("registers") });
+    /// let (torn_down, wait) = mpsc::channel();
+    /// let access = device.lifetime.enter(op!("ioctl")).unwrap();
+    /// // The firmware has crashed:
+    /// let then = move |_device, registers| torn_down.send(registers).unwrap();
+    /// device.clone().schedule_unplug(Cause::SurpriseRemoval, then).unwrap();
+    /// assert_eq!(*access, "registers"); // until the operation returns
+    /// drop(access);
+    /// assert_eq!(wait.recv().unwrap(), Ok("registers"));
+    /// ```
+    ///
+    /// # Errors
+    /// `EAGAIN` when there cannot be one more thread. The device is as it was then, and `then` is not called.
+    #[cfg(feature = "std")]
+    fn schedule_unplug<F>(self: std::sync::Arc<Self>, cause: Cause, then: F) -> Result<(), crate::Errno>
+    where
+        Self: Sized + Send + Sync + 'static,
+        Self::Resources: Send,
+        F: FnOnce(std::sync::Arc<Self>, Result<Self::Resources, UnplugError>) + Send + 'static,
+    {
+        super::schedule::schedule(self, cause, then)
+    }
+
     /// As [`begin_unplug`](Self::begin_unplug), for tasks. The hooks run on the thread that polls.
     ///
     /// # Errors
