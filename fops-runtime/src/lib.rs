@@ -40,7 +40,8 @@
 //! * `host`: the in-process host, device nodes, and the `Bus` that binds drivers to devices.
 //! * `fuse`: the same nodes for other processes, through `/dev/fuse`.
 //! * `async`: unplug, sections and waiting for unplug as futures, for any executor.
-//! * `tracing`: log through the `tracing` crate instead of the standard error stream.
+//! * `tracing`: a span for each section (level `trace`), an event for each step of an unplug (`info` and `debug`), and
+//!   logging through the `tracing` crate instead of the standard error stream.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -56,6 +57,7 @@ mod lifetime;
 mod models;
 mod op;
 mod platform;
+mod trace;
 #[cfg(feature = "std")]
 mod wait;
 

@@ -173,7 +173,11 @@ impl<R> DeviceLifetime<R> {
     #[inline]
     pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {
         match self.core.gate.enter(op, false) {
-            Some(slot) => Ok(Access::new(self, slot)),
+            Some(slot) => {
+                #[cfg(feature = "tracing")]
+                crate::trace::opened(&slot, self.id(), op, false);
+                Ok(Access::new(self, slot))
+            }
             None => Err(Unplugged),
         }
     }

@@ -2,6 +2,7 @@
 use super::{Cause, Cold, Core, DeviceLifetime, Phase, Report, UnplugError, Work};
 use crate::gate;
 use crate::platform;
+use crate::trace::{self, Step};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -62,7 +63,7 @@ pub trait Unplug {
     /// Returns at once. The unplug waits for the operation to return, as for every other one; what it does in the
     /// meantime is refused and woken as always. `then` tears the resources down, or learns why there are none: another
     /// unplug was faster. A panic in it is logged. A device on a bus is removed by the bus instead (`Bus::remove`),
-    /// which unregisters its nodes too. After `device_schedule_callback()`, `usb_queue_reset_device()` in linux/usb.h.
+    /// which unregisters its nodes too. After `device_remove_file_self()` in linux/device.h, which a device's own attribute calls.
     ///
     /// ```
     /// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
@@ -198,6 +199,9 @@ impl<'a, R> Draining<'a, R> {
                 return Err(UnplugError::FenceRefused);
             }
             cold.phase = Phase::Unplugging;
+            let cause = cold.cause;
+            drop(cold);
+            trace::step(self.lifetime.id(), Step::Closed(cause));
         }
         Ok(())
     }
@@ -212,6 +216,7 @@ impl<'a, R> Draining<'a, R> {
         core.cancel_all();
         #[cfg(feature = "std")]
         core.pollers.wake_all();
+        trace::step(self.lifetime.id(), Step::Cancelled);
     }
 
     /// The third step: the driver's hooks.
@@ -229,6 +234,7 @@ impl<'a, R> Draining<'a, R> {
         let cause = cold.cause.unwrap_or(Cause::Unbind);
         drop(cold);
         self.run_hook(Work::StopHook, |resources| hooks.stop(resources, cause));
+        trace::step(self.lifetime.id(), Step::Stopped);
     }
 
     /// How long to pause before [`wake`](Self::wake); `None` where that is not asked for.
@@ -241,6 +247,7 @@ impl<'a, R> Draining<'a, R> {
         const LONGEST: Duration = Duration::from_millis(100);
         let (Some(hooks), Some(pause)) = (self.hooks, self.pause) else { return };
         let again = self.run_hook(Work::WakeHook, |resources| hooks.wake(resources));
+        trace::step(self.lifetime.id(), Step::Woken);
         // A wake hook that panicked is not called again.
         self.pause = (again == Some(true)).then(|| (pause * 2).clamp(FIRST, LONGEST));
     }
@@ -302,7 +309,10 @@ impl<'a, R> Draining<'a, R> {
 
     pub(super) fn hand_back(self) -> R {
         let core = &self.lifetime.core;
-        core.cold.lock().phase = Phase::Gone;
+        let mut cold = core.cold.lock();
+        cold.phase = Phase::Gone;
+        let since = cold.since;
+        drop(cold);
         #[cfg(feature = "std")]
         crate::wait::end_closing(core.gate.number());
         // SAFETY: the closed gate was seen without sections, so nobody has a reference; this thread has the
@@ -312,6 +322,7 @@ impl<'a, R> Draining<'a, R> {
         // A poll that was in flight may have registered after the first wake.
         #[cfg(feature = "std")]
         core.pollers.wake_all();
+        trace::step(self.lifetime.id(), Step::Drained(since.map(platform::elapsed)));
         resources
     }
 }
@@ -364,7 +375,13 @@ impl Core {
 
 impl<R> Drop for Draining<'_, R> {
     fn drop(&mut self) {
-        self.lifetime.core.cold.lock().remover = None;
+        let mut cold = self.lifetime.core.cold.lock();
+        cold.remover = None;
+        let given_up = cold.phase != Phase::Gone;
+        drop(cold);
+        if given_up {
+            trace::step(self.lifetime.id(), Step::GivenUp);
+        }
         // The next unplug goes on, or learns that the device is gone.
         self.lifetime.core.gate.signal();
     }
