@@ -39,7 +39,9 @@
 //! * `lock_api`: [`Access::wait_event_locked`], for parking_lot's mutexes and any other `lock_api` ones.
 //! * `host`: the in-process host, device nodes, and the `Bus` that binds drivers to devices.
 //! * `fuse`: the same nodes for other processes, through `/dev/fuse`.
-//! * `tracing`: log through the `tracing` crate instead of the standard error stream.
+//! * `async`: unplug, sections and waiting for unplug as futures, for any executor.
+//! * `tracing`: a span for each section (level `trace`), an event for each step of an unplug (`info` and `debug`), and
+//!   logging through the `tracing` crate instead of the standard error stream.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -55,6 +57,7 @@ mod lifetime;
 mod models;
 mod op;
 mod platform;
+mod trace;
 #[cfg(feature = "std")]
 mod subdev;
 #[cfg(feature = "std")]
@@ -67,11 +70,13 @@ pub use fops::{
 pub use fops_macros::{fop, guarded_fops};
 #[cfg(any(feature = "std", loom))]
 pub use gate::{FenceKind, fence_kind};
-#[cfg(feature = "std")]
-pub use lifetime::OwnedAccess;
 pub use lifetime::{
     Access, Cause, DeviceLifetime, Draining, Group, Report, Straggler, Unplug, UnplugError, Unplugged, Work,
 };
+#[cfg(feature = "async")]
+pub use lifetime::{DrainingAsync, Section, UntilUnplugged};
+#[cfg(any(feature = "std", loom))]
+pub use lifetime::{OnUnplug, OwnedAccess, Pending};
 pub use op::{Guarded, Op, OpTable, Policy, key};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};

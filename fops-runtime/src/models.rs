@@ -230,3 +230,29 @@ fn a_cancellation_against_unplug() {
         operation.join().unwrap();
     });
 }
+
+#[test]
+fn a_completion_against_unplug() {
+    use std::sync::Arc as Shared;
+    model(|| {
+        let device = Shared::new(DeviceLifetime::new(Registers(UnsafeCell::new(7))));
+        let ended = Arc::new(loom::sync::atomic::AtomicUsize::new(0));
+        let completion = {
+            let (device, ended) = (device.clone(), ended.clone());
+            thread::spawn(move || {
+                let Ok(access) = device.enter_owned(op!("transfer")) else { return 0 };
+                let pending = access.into_pending(ended, |access, ended| {
+                    assert_eq!(access.read(), 7);
+                    ended.fetch_add(1, Relaxed);
+                });
+                if let Ok((access, ended)) = pending.complete() {
+                    assert_eq!(access.read(), 7);
+                    ended.fetch_add(1, Relaxed);
+                }
+                1
+            })
+        };
+        unplug(&device);
+        assert_eq!(ended.load(Relaxed), completion.join().unwrap(), "completed or cancelled, once");
+    });
+}

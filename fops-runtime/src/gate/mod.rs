@@ -48,6 +48,14 @@ pub(crate) struct Gate {
 #[must_use = "the section stays open until the slot is cleared"]
 pub(crate) struct Slot(Option<&'static Entry>);
 
+#[cfg(feature = "tracing")]
+impl Slot {
+    /// Tells the section from all others that are open.
+    pub(crate) fn key(&self) -> usize {
+        self.0.map_or(0, |entry| core::ptr::from_ref(entry).addr())
+    }
+}
+
 /// A section in flight.
 #[derive(Clone, Copy)]
 pub(crate) struct Section {
@@ -162,6 +170,8 @@ impl Gate {
         // Release: what is waited for was changed before.
         self.event.fetch_add(1, Ordering::AcqRel);
         platform::wake_all(&self.event);
+        #[cfg(feature = "async")]
+        crate::wait::wake_tasks(self.number);
     }
 
     /// Waits until no section of the closed gate is left, or for `timeout`. Whether none is.

@@ -83,6 +83,8 @@ impl<R> Drop for Access<'_, R> {
     fn drop(&mut self) {
         // SAFETY: taken here alone, and the access is not used after its drop.
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
+        #[cfg(feature = "tracing")]
+        crate::trace::closing(&slot);
         self.lifetime.core.gate.exit(slot);
     }
 }

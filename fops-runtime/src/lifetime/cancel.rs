@@ -1,6 +1,7 @@
 //! Sleeps that the runtime cannot see, and how unplug ends them.
 //!
-//! A section that is about to sleep leaves a cancellation, a node on its own stack in the device's list.
+//! A section that is about to sleep leaves a cancellation, a node on its own stack in the device's list. Work that
+//! outlives its function leaves one on the heap, of which the list holds a share.
 //! Unplug takes them out one by one and calls each outside the list's lock: a callback that is slow, or waits for a
 //! lock, does not keep other sections from registering theirs. A section whose callback is running waits for it
 //! before it leaves.
@@ -10,7 +11,7 @@ use core::cell::Cell;
 use core::marker::PhantomData;
 use core::ptr;
 
-/// A callback, on the stack of the section that sleeps.
+/// A callback, on the stack of the section that sleeps, or on the heap.
 ///
 /// # Invariants
 /// All but `call` and `data` is touched under the lock of the `Core` it is registered with. While the state is
@@ -18,7 +19,10 @@ use core::ptr;
 pub(super) struct Cancellation<'a> {
     /// SAFETY contract: called with `data` only.
     call: unsafe fn(*const ()),
-    data: *const (),
+    data: Cell<*const ()>,
+    /// Gives the list's share in the node back, where the list has one. SAFETY contract: called with `data` only, once
+    /// for each time the node was listed, after it was taken out.
+    release: Option<unsafe fn(*const ())>,
     state: Cell<State>,
     next: Cell<*const Cancellation<'static>>,
     previous: Cell<*const Cancellation<'static>>,
@@ -46,12 +50,37 @@ impl<'a> Cancellation<'a> {
         }
         Self {
             call: call::<F>,
-            data: ptr::from_ref(callback).cast(),
+            data: Cell::new(ptr::from_ref(callback).cast()),
+            release: None,
             state: Cell::new(State::Idle),
             next: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             _callback: PhantomData,
         }
+    }
+
+    /// A node on the heap. It must be given its data before it is registered.
+    ///
+    /// # Safety
+    /// `call` and `release` may be called as the fields say, on any thread, with what [`set_data`](Self::set_data) is
+    /// given.
+    #[cfg(any(feature = "std", loom))]
+    pub(super) unsafe fn on_heap(call: unsafe fn(*const ()), release: unsafe fn(*const ())) -> Self {
+        Self {
+            call,
+            data: Cell::new(ptr::null()),
+            release: Some(release),
+            state: Cell::new(State::Idle),
+            next: Cell::new(ptr::null()),
+            previous: Cell::new(ptr::null()),
+            _callback: PhantomData,
+        }
+    }
+
+    /// For a node that nobody else knows yet.
+    #[cfg(any(feature = "std", loom))]
+    pub(super) fn set_data(&self, data: *const ()) {
+        self.data.set(data);
     }
 
     fn erased(&self) -> *const Cancellation<'static> {
@@ -60,7 +89,7 @@ impl<'a> Cancellation<'a> {
 
     fn run(&self) {
         // SAFETY: `data` is what `new` put beside `call`, and `'a` has not ended: `self` exists.
-        let ran = platform::catch(|| unsafe { (self.call)(self.data) });
+        let ran = platform::catch(|| unsafe { (self.call)(self.data.get()) });
         if ran.is_none() {
             platform::log_error(format_args!("a cancellation panicked; unplug goes on"));
         }
@@ -112,14 +141,32 @@ pub(super) struct Registered<'c> {
 impl Core {
     /// Has `cancellation` called when unplug begins; at once if it has begun.
     pub(super) fn register<'c>(&'c self, cancellation: &'c Cancellation<'c>) -> Registered<'c> {
-        let mut cold = self.cold.lock();
-        if cold.phase == Phase::Plugged {
-            cold.cancellations.push(cancellation);
-        } else {
-            drop(cold);
+        if !self.list(cancellation) {
             cancellation.run();
         }
         Registered { core: self, cancellation }
+    }
+
+    /// Puts the node into the list, unless unplug has begun.
+    pub(super) fn list(&self, cancellation: &Cancellation<'_>) -> bool {
+        let mut cold = self.cold.lock();
+        let plugged = cold.phase == Phase::Plugged;
+        if plugged {
+            cold.cancellations.push(cancellation);
+        }
+        plugged
+    }
+
+    /// Takes the node out of the list, unless unplug was faster. Does not wait for a callback that is running.
+    #[cfg(any(feature = "std", loom))]
+    pub(super) fn unlist(&self, cancellation: &Cancellation<'_>) -> bool {
+        let mut cold = self.cold.lock();
+        let listed = cancellation.state.get() == State::Listed;
+        if listed {
+            cold.cancellations.unlink(cancellation);
+            cancellation.state.set(State::Idle);
+        }
+        listed
     }
 
     /// Calls every cancellation once. None can be registered behind it: the phase has changed.
@@ -139,10 +186,19 @@ impl Core {
             // The node stays: its section waits in `Registered::drop` while it is `Running`.
             node.run();
             let cold = self.cold.lock();
+            let share = node.release.map(|release| (release, node.data.get()));
             node.state.set(State::Done);
             drop(cold);
-            // The node may be gone from here on.
+            // The node may be gone from here on, unless the list has a share in it.
             self.gate.signal();
+            if let Some((release, data)) = share {
+                // What the driver left in it may panic when it is dropped.
+                // SAFETY: the node was listed, and has been taken out.
+                let released = platform::catch(|| unsafe { release(data) });
+                if released.is_none() {
+                    platform::log_error(format_args!("a cancellation panicked when it was dropped; unplug goes on"));
+                }
+            }
         }
     }
 }

@@ -1,25 +1,47 @@
 //! The lifetime of a device: its resources, from probe to unplug.
 mod access;
+#[cfg(any(feature = "std", loom))]
+mod attached;
 mod cancel;
+mod cause;
+#[cfg(feature = "async")]
+mod drain_async;
+#[cfg(all(feature = "std", target_os = "linux"))]
+mod fd;
 mod group;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", loom))]
 mod owned;
+#[cfg(any(feature = "std", loom))]
+mod pending;
 mod report;
+#[cfg(feature = "std")]
+mod schedule;
+#[cfg(feature = "async")]
+mod section;
 mod unplug;
 
 use crate::Op;
 use crate::gate::Gate;
 use crate::platform::{Instant, Lock};
 pub use access::Access;
+#[cfg(any(feature = "std", loom))]
+pub use attached::OnUnplug;
 use cancel::Cancellations;
+pub use cause::{Cause, UnplugError};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::ManuallyDrop;
+#[cfg(feature = "async")]
+pub use drain_async::DrainingAsync;
 pub use group::Group;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", loom))]
 pub use owned::OwnedAccess;
+#[cfg(any(feature = "std", loom))]
+pub use pending::Pending;
 pub use report::{Report, Straggler, Work};
-pub use unplug::{Cause, Draining, Unplug, UnplugError};
+#[cfg(feature = "async")]
+pub use section::{Section, UntilUnplugged};
+pub use unplug::{Draining, Unplug};
 
 /// The device is gone.
 ///
@@ -95,6 +117,9 @@ struct Cold {
     /// The driver's code that the remover is running, which an unplug may hang in.
     hook: Option<Work>,
     cancellations: Cancellations,
+    /// Readable once unplug has begun, where somebody asked for it.
+    #[cfg(all(feature = "std", target_os = "linux"))]
+    unplug_fd: Option<crate::wait::EventFd>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +151,8 @@ impl<R> DeviceLifetime<R> {
             stopped: false,
             hook: None,
             cancellations: Cancellations::new(),
+            #[cfg(all(feature = "std", target_os = "linux"))]
+            unplug_fd: None,
         };
         let core = Core {
             gate: Gate::new(),
@@ -146,7 +173,11 @@ impl<R> DeviceLifetime<R> {
     #[inline]
     pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {
         match self.core.gate.enter(op, false) {
-            Some(slot) => Ok(Access::new(self, slot)),
+            Some(slot) => {
+                #[cfg(feature = "tracing")]
+                crate::trace::opened(&slot, self.id(), op, false);
+                Ok(Access::new(self, slot))
+            }
             None => Err(Unplugged),
         }
     }

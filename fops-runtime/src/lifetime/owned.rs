@@ -41,12 +41,18 @@ impl<R> DeviceLifetime<R> {
     /// [`Unplugged`] once unplug has begun.
     pub fn enter_owned(self: &Arc<Self>, op: &'static Op) -> Result<OwnedAccess<R>, Unplugged> {
         let slot = self.core.gate.enter(op, true).ok_or(Unplugged)?;
+        #[cfg(feature = "tracing")]
+        crate::trace::opened(&slot, self.id(), op, true);
         // INVARIANT: just opened.
         Ok(OwnedAccess { lifetime: self.clone(), slot: ManuallyDrop::new(slot) })
     }
 }
 
 impl<R> OwnedAccess<R> {
+    pub(super) const fn lifetime(&self) -> &Arc<DeviceLifetime<R>> {
+        &self.lifetime
+    }
+
     /// Whether unplug has begun and waits for this section among others.
     pub fn is_unplugging(&self) -> bool {
         self.lifetime.is_unplugged()
@@ -68,6 +74,8 @@ impl<R> Drop for OwnedAccess<R> {
     fn drop(&mut self) {
         // SAFETY: taken here alone, and the access is not used after its drop.
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
+        #[cfg(feature = "tracing")]
+        crate::trace::closing(&slot);
         // The lifetime lives until the gate is done with: this holds a reference.
         self.lifetime.core.gate.exit(slot);
     }

@@ -1,79 +1,12 @@
 //! The unplug sequence: flag, cancel, stop, drain, hand back.
-use super::{Cold, Core, DeviceLifetime, Phase, Report, Work};
+use super::{Cause, Cold, Core, DeviceLifetime, Phase, Report, UnplugError, Work};
 use crate::gate;
 use crate::platform;
+use crate::trace::{self, Step};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::time::Duration;
-
-/// Why a device is unplugged.
-///
-/// Ordered from the mildest to the worst: an unplug that is under way may turn into a worse one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
-    /// The driver lets go of it: somebody wrote to `unbind`, or the driver is unloaded.
-    Unbind,
-    /// It is removed by software: an overlay, a bus that is rescanned. The hardware still answers.
-    Removal,
-    /// The hardware is gone already: its registers read as ones.
-    SurpriseRemoval,
-}
-
-impl Cause {
-    /// Whether the hardware still answers, so that it can and must be stopped.
-    pub const fn hardware_present(self) -> bool {
-        !matches!(self, Self::SurpriseRemoval)
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unbind => "unbind",
-            Self::Removal => "removal",
-            Self::SurpriseRemoval => "surprise removal",
-        })
-    }
-}
-
-/// Why an unplug did not begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum UnplugError {
-    /// The calling thread is inside a section of this device, or is unplugging it: it would wait for itself.
-    /// The device stays as it was. Converts into `EDEADLK`.
-    Deadlock,
-    /// Another unplug has the resources. It was waited for. Converts into `ENODEV`.
-    AlreadyUnplugged,
-    /// The system refuses the fence that tells whether a section is open: `membarrier(2)` worked when the first
-    /// section was opened, and does not any more, as under a seccomp filter that was installed since. The device
-    /// is closed, the resources stay where they are, and nothing is freed; another unplug tries again. Converts
-    /// into `EPERM`.
-    FenceRefused,
-}
-
-impl fmt::Display for UnplugError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Deadlock => "unplug from inside a section of the same device would wait for itself",
-            Self::AlreadyUnplugged => "the device was unplugged by somebody else",
-            Self::FenceRefused => "membarrier(2) is refused: the device is closed, and its resources are kept",
-        })
-    }
-}
-
-impl core::error::Error for UnplugError {}
-
-impl From<UnplugError> for crate::Errno {
-    fn from(error: UnplugError) -> Self {
-        match error {
-            UnplugError::Deadlock => Self::EDEADLK,
-            UnplugError::AlreadyUnplugged => Self::ENODEV,
-            UnplugError::FenceRefused => Self::EPERM,
-        }
-    }
-}
 
 /// The unplug routine of a driver: its lifetime and its hooks. Implemented by `#[guarded_fops(.., unplug(..))]`.
 #[diagnostic::on_unimplemented(
@@ -122,6 +55,76 @@ pub trait Unplug {
         Self: Sized,
     {
         Ok(self.begin_unplug(cause)?.wait())
+    }
+
+    /// Has the device unplugged from a thread of its own, and its resources given to `then` there: for an operation that
+    /// wants its own device gone, which cannot wait for itself.
+    ///
+    /// Returns at once. The unplug waits for the operation to return, as for every other one; what it does in the
+    /// meantime is refused and woken as always. `then` tears the resources down, or learns why there are none: another
+    /// unplug was faster. A panic in it is logged. A device on a bus is removed by the bus instead (`Bus::remove`),
+    /// which unregisters its nodes too. After `device_remove_file_self()` in linux/device.h, which a device's own attribute calls.
+    ///
+    /// ```
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+    /// use std::sync::{Arc, mpsc};
+    ///
+    /// struct Device { lifetime: DeviceLifetime<&'static str> }
+    /// impl Unplug for Device {
+    ///     type Resources = &'static str;
+    ///     fn lifetime(&self) -> &DeviceLifetime<&'static str> { &self.lifetime }
+    /// }
+    ///
+    /// let device = Arc::new(Device { lifetime: DeviceLifetime::new("registers") });
+    /// let (torn_down, wait) = mpsc::channel();
+    /// let access = device.lifetime.enter(op!("ioctl")).unwrap();
+    /// // The firmware has crashed:
+    /// let then = move |_device, registers| torn_down.send(registers).unwrap();
+    /// device.clone().schedule_unplug(Cause::SurpriseRemoval, then).unwrap();
+    /// assert_eq!(*access, "registers"); // until the operation returns
+    /// drop(access);
+    /// assert_eq!(wait.recv().unwrap(), Ok("registers"));
+    /// ```
+    ///
+    /// # Errors
+    /// `EAGAIN` when there cannot be one more thread. The device is as it was then, and `then` is not called.
+    #[cfg(feature = "std")]
+    fn schedule_unplug<F>(self: std::sync::Arc<Self>, cause: Cause, then: F) -> Result<(), crate::Errno>
+    where
+        Self: Sized + Send + Sync + 'static,
+        Self::Resources: Send,
+        F: FnOnce(std::sync::Arc<Self>, Result<Self::Resources, UnplugError>) + Send + 'static,
+    {
+        super::schedule::schedule(self, cause, then)
+    }
+
+    /// As [`begin_unplug`](Self::begin_unplug), for tasks. The hooks run on the thread that polls.
+    ///
+    /// # Errors
+    /// As [`DeviceLifetime::begin_unplug_async`].
+    #[cfg(feature = "async")]
+    fn begin_unplug_async(
+        &self,
+        cause: Cause,
+    ) -> impl Future<Output = Result<super::DrainingAsync<'_, Self::Resources>, UnplugError>> + Send
+    where
+        Self: Sized + Sync,
+        Self::Resources: Send + Sync,
+    {
+        super::DrainingAsync::begin(self.lifetime(), Some(self), cause)
+    }
+
+    /// As [`unplug`](Self::unplug), for tasks: the drain blocks no thread.
+    ///
+    /// # Errors
+    /// As [`DeviceLifetime::begin_unplug_async`].
+    #[cfg(feature = "async")]
+    fn unplug_async(&self, cause: Cause) -> impl Future<Output = Result<Self::Resources, UnplugError>> + Send
+    where
+        Self: Sized + Sync,
+        Self::Resources: Send + Sync,
+    {
+        async move { Ok(self.begin_unplug_async(cause).await?.await) }
     }
 }
 
@@ -174,7 +177,16 @@ impl<'a, R> Draining<'a, R> {
         cause: Cause,
     ) -> Result<Self, UnplugError> {
         lifetime.core.take_role(cause)?;
-        Ok(Self { lifetime, hooks, pause: hooks.map(|_| Duration::ZERO), _not_send: PhantomData })
+        Ok(Self::with_role(lifetime, hooks, Some(Duration::ZERO)))
+    }
+
+    /// For a thread that has taken the role.
+    pub(super) fn with_role(
+        lifetime: &'a DeviceLifetime<R>,
+        hooks: Option<&'a dyn Unplug<Resources = R>>,
+        pause: Option<Duration>,
+    ) -> Self {
+        Self { lifetime, hooks, pause: pause.filter(|_| hooks.is_some()), _not_send: PhantomData }
     }
 
     /// Whether the heavy fence was passed. Without it the device stays closed, and nothing of it is freed.
@@ -187,6 +199,9 @@ impl<'a, R> Draining<'a, R> {
                 return Err(UnplugError::FenceRefused);
             }
             cold.phase = Phase::Unplugging;
+            let cause = cold.cause;
+            drop(cold);
+            trace::step(self.lifetime.id(), Step::Closed(cause));
         }
         Ok(())
     }
@@ -194,11 +209,14 @@ impl<'a, R> Draining<'a, R> {
     /// The second step: wakes whoever sleeps.
     pub(super) fn cancel(&self) {
         let core = &self.lifetime.core;
+        #[cfg(all(feature = "std", target_os = "linux"))]
+        core.raise_unplug_fd();
         #[cfg(feature = "std")]
         crate::wait::wake_sections(&core.gate);
         core.cancel_all();
         #[cfg(feature = "std")]
         core.pollers.wake_all();
+        trace::step(self.lifetime.id(), Step::Cancelled);
     }
 
     /// The third step: the driver's hooks.
@@ -216,6 +234,7 @@ impl<'a, R> Draining<'a, R> {
         let cause = cold.cause.unwrap_or(Cause::Unbind);
         drop(cold);
         self.run_hook(Work::StopHook, |resources| hooks.stop(resources, cause));
+        trace::step(self.lifetime.id(), Step::Stopped);
     }
 
     /// How long to pause before [`wake`](Self::wake); `None` where that is not asked for.
@@ -228,6 +247,7 @@ impl<'a, R> Draining<'a, R> {
         const LONGEST: Duration = Duration::from_millis(100);
         let (Some(hooks), Some(pause)) = (self.hooks, self.pause) else { return };
         let again = self.run_hook(Work::WakeHook, |resources| hooks.wake(resources));
+        trace::step(self.lifetime.id(), Step::Woken);
         // A wake hook that panicked is not called again.
         self.pause = (again == Some(true)).then(|| (pause * 2).clamp(FIRST, LONGEST));
     }
@@ -287,9 +307,12 @@ impl<'a, R> Draining<'a, R> {
         self.lifetime.report()
     }
 
-    fn hand_back(self) -> R {
+    pub(super) fn hand_back(self) -> R {
         let core = &self.lifetime.core;
-        core.cold.lock().phase = Phase::Gone;
+        let mut cold = core.cold.lock();
+        cold.phase = Phase::Gone;
+        let since = cold.since;
+        drop(cold);
         #[cfg(feature = "std")]
         crate::wait::end_closing(core.gate.number());
         // SAFETY: the closed gate was seen without sections, so nobody has a reference; this thread has the
@@ -299,6 +322,7 @@ impl<'a, R> Draining<'a, R> {
         // A poll that was in flight may have registered after the first wake.
         #[cfg(feature = "std")]
         core.pollers.wake_all();
+        trace::step(self.lifetime.id(), Step::Drained(since.map(platform::elapsed)));
         resources
     }
 }
@@ -306,40 +330,44 @@ impl<'a, R> Draining<'a, R> {
 impl Core {
     /// Makes the current thread the remover, and sets the flag.
     fn take_role(&self, cause: Cause) -> Result<(), UnplugError> {
+        while let Some(seen) = self.try_take_role(cause)? {
+            self.gate.wait_event(seen, None);
+        }
+        Ok(())
+    }
+
+    /// The same, without waiting for a remover that is at it: what to wait for, where there is one.
+    pub(super) fn try_take_role(&self, cause: Cause) -> Result<Option<u32>, UnplugError> {
         let here = platform::thread_id();
-        loop {
-            // Decided before the flag: a refused unplug leaves the device as it was.
-            if self.gate.is_entered_here() {
-                return Err(UnplugError::Deadlock);
+        // Decided before the flag: a refused unplug leaves the device as it was.
+        if self.gate.is_entered_here() {
+            return Err(UnplugError::Deadlock);
+        }
+        let mut cold = self.cold.lock();
+        if cold.phase != Phase::Plugged {
+            cold.cause = cold.cause.max(Some(cause));
+        }
+        match *cold {
+            Cold { phase: Phase::Gone, remover: None, .. } => Err(UnplugError::AlreadyUnplugged),
+            // Without threads to tell apart (0), a second unplug is another thread's.
+            Cold { remover: Some(remover), .. } if remover == here && here != 0 => Err(UnplugError::Deadlock),
+            Cold { remover: Some(_), .. } => {
+                let seen = self.gate.event();
+                drop(cold);
+                Ok(Some(seen))
             }
-            let mut cold = self.cold.lock();
-            if cold.phase != Phase::Plugged {
-                cold.cause = cold.cause.max(Some(cause));
-            }
-            match *cold {
-                Cold { phase: Phase::Gone, remover: None, .. } => return Err(UnplugError::AlreadyUnplugged),
-                // Without threads to tell apart (0), a second unplug is another thread's.
-                Cold { remover: Some(remover), .. } if remover == here && here != 0 => {
-                    return Err(UnplugError::Deadlock);
+            Cold { remover: None, .. } => {
+                if cold.phase == Phase::Plugged {
+                    // Under the lock: a cancellation is registered before, and called, or sees the phase.
+                    cold.phase = Phase::Unfenced;
+                    cold.cause = Some(cause);
+                    cold.since = platform::now();
+                    #[cfg(feature = "std")]
+                    crate::wait::begin_closing(self.gate.number());
+                    self.gate.close();
                 }
-                Cold { remover: Some(_), .. } => {
-                    let seen = self.gate.event();
-                    drop(cold);
-                    self.gate.wait_event(seen, None);
-                }
-                Cold { remover: None, .. } => {
-                    if cold.phase == Phase::Plugged {
-                        // Under the lock: a cancellation is registered before, and called, or sees the phase.
-                        cold.phase = Phase::Unfenced;
-                        cold.cause = Some(cause);
-                        cold.since = platform::now();
-                        #[cfg(feature = "std")]
-                        crate::wait::begin_closing(self.gate.number());
-                        self.gate.close();
-                    }
-                    cold.remover = Some(here);
-                    return Ok(());
-                }
+                cold.remover = Some(here);
+                Ok(None)
             }
         }
     }
@@ -347,7 +375,13 @@ impl Core {
 
 impl<R> Drop for Draining<'_, R> {
     fn drop(&mut self) {
-        self.lifetime.core.cold.lock().remover = None;
+        let mut cold = self.lifetime.core.cold.lock();
+        cold.remover = None;
+        let given_up = cold.phase != Phase::Gone;
+        drop(cold);
+        if given_up {
+            trace::step(self.lifetime.id(), Step::GivenUp);
+        }
         // The next unplug goes on, or learns that the device is gone.
         self.lifetime.core.gate.signal();
     }

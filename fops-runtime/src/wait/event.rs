@@ -14,12 +14,15 @@ pub enum WaitError {
     Unplugged,
     /// A signal has come for the caller. Converts into `EINTR`.
     Interrupted,
+    /// The system refused what the wait needs. Converts into that error.
+    System(Errno),
 }
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unplugged => Unplugged.fmt(f),
+            Self::System(errno) => write!(f, "cannot wait: {errno}"),
             Self::Interrupted => f.write_str("interrupted by a signal"),
         }
     }
@@ -32,6 +35,7 @@ impl From<WaitError> for Errno {
         match error {
             WaitError::Unplugged => Self::ENODEV,
             WaitError::Interrupted => Self::EINTR,
+            WaitError::System(errno) => errno,
         }
     }
 }

@@ -4,6 +4,8 @@ extern crate std;
 use crate::platform;
 use core::cell::RefCell;
 use core::fmt;
+#[cfg(target_os = "linux")]
+use core::sync::atomic::fence;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -61,6 +63,9 @@ pub struct Request {
     /// Changes whenever the thread that serves the request has something to look at.
     event: AtomicU32,
     interrupted: AtomicBool,
+    /// Raised at each change too, for a thread that sleeps in poll(2). Made when it first does.
+    #[cfg(target_os = "linux")]
+    alarm: std::sync::OnceLock<super::EventFd>,
 }
 
 thread_local! {
@@ -78,7 +83,13 @@ pub(crate) fn client_of(thread: u64) -> Option<Client> {
 impl Request {
     /// A request of `client`, where the host knows it.
     pub fn new(client: Option<Client>) -> Arc<Self> {
-        Arc::new(Self { client, event: AtomicU32::new(0), interrupted: AtomicBool::new(false) })
+        Arc::new(Self {
+            client,
+            event: AtomicU32::new(0),
+            interrupted: AtomicBool::new(false),
+            #[cfg(target_os = "linux")]
+            alarm: std::sync::OnceLock::new(),
+        })
     }
 
     /// Whose it is.
@@ -128,6 +139,24 @@ impl Request {
     pub(crate) fn wake(&self) {
         self.event.fetch_add(1, SeqCst);
         platform::wake_all(&self.event);
+        #[cfg(target_os = "linux")]
+        // Pairs with the fence in `alarm`: either the alarm is seen here, or its owner sees what has changed.
+        fence(SeqCst);
+        #[cfg(target_os = "linux")]
+        if let Some(alarm) = self.alarm.get() {
+            alarm.raise();
+        }
+    }
+
+    /// What is raised by every [`Request::wake`] from here on.
+    #[cfg(target_os = "linux")]
+    pub(super) fn alarm(&self) -> std::io::Result<&super::EventFd> {
+        if self.alarm.get().is_none() {
+            // Of two that are made at once, one is dropped.
+            let _ = self.alarm.set(super::EventFd::new()?);
+            fence(SeqCst);
+        }
+        Ok(self.alarm.get().expect("just made"))
     }
 
     /// What [`Request::sleep`] is to be given, read before looking at what one waits for.

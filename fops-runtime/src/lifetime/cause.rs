@@ -1,0 +1,70 @@
+//! Why a device goes, and why it does not.
+use core::fmt;
+
+/// Why a device is unplugged.
+///
+/// Ordered from the mildest to the worst: an unplug that is under way may turn into a worse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The driver lets go of it: somebody wrote to `unbind`, or the driver is unloaded.
+    Unbind,
+    /// It is removed by software: an overlay, a bus that is rescanned. The hardware still answers.
+    Removal,
+    /// The hardware is gone already: its registers read as ones.
+    SurpriseRemoval,
+}
+
+impl Cause {
+    /// Whether the hardware still answers, so that it can and must be stopped.
+    pub const fn hardware_present(self) -> bool {
+        !matches!(self, Self::SurpriseRemoval)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unbind => "unbind",
+            Self::Removal => "removal",
+            Self::SurpriseRemoval => "surprise removal",
+        })
+    }
+}
+
+/// Why an unplug did not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnplugError {
+    /// The calling thread is inside a section of this device, or is unplugging it: it would wait for itself.
+    /// The device stays as it was. Converts into `EDEADLK`.
+    Deadlock,
+    /// Another unplug has the resources. It was waited for. Converts into `ENODEV`.
+    AlreadyUnplugged,
+    /// The system refuses the fence that tells whether a section is open: `membarrier(2)` worked when the first
+    /// section was opened, and does not any more, as under a seccomp filter that was installed since. The device
+    /// is closed, the resources stay where they are, and nothing is freed; another unplug tries again. Converts
+    /// into `EPERM`.
+    FenceRefused,
+}
+
+impl fmt::Display for UnplugError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deadlock => "unplug from inside a section of the same device would wait for itself",
+            Self::AlreadyUnplugged => "the device was unplugged by somebody else",
+            Self::FenceRefused => "membarrier(2) is refused: the device is closed, and its resources are kept",
+        })
+    }
+}
+
+impl core::error::Error for UnplugError {}
+
+impl From<UnplugError> for crate::Errno {
+    fn from(error: UnplugError) -> Self {
+        match error {
+            UnplugError::Deadlock => Self::EDEADLK,
+            UnplugError::AlreadyUnplugged => Self::ENODEV,
+            UnplugError::FenceRefused => Self::EPERM,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What the `tracing` feature tells: a span for each section, an event for each step of an unplug.
+//!
+//! Without the feature all of this is nothing. With it, and nobody who listens at the level `trace`, a section pays for
+//! a look at one static when it opens, and at another when it ends.
+use crate::Cause;
+use core::time::Duration;
+#[cfg(feature = "tracing")]
+pub(crate) use sections::{closing, opened};
+
+/// A step of an unplug.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody is told"))]
+pub(crate) enum Step {
+    /// New sections are refused.
+    Closed(Option<Cause>),
+    /// Whoever slept has been woken.
+    Cancelled,
+    /// The stop hook has been called.
+    Stopped,
+    /// The wake hook has been called.
+    Woken,
+    /// Nobody is inside any more. How long that took.
+    Drained(Option<Duration>),
+    /// The remover has given up; the device stays closed.
+    GivenUp,
+}
+
+#[cfg(not(feature = "tracing"))]
+#[inline(always)]
+pub(crate) fn step(_device: u64, _step: Step) {}
+
+/// Tells of the step. No lock may be held: listeners are other people's code.
+#[cfg(feature = "tracing")]
+pub(crate) fn step(device: u64, step: Step) {
+    use tracing::{debug, field, info};
+    // A listener that panics does not stop an unplug.
+    let _ = crate::platform::catch(|| match step {
+        Step::Closed(cause) => {
+            info!(device, cause = cause.map(field::display), "unplug has begun: new sections are refused");
+        }
+        Step::Cancelled => debug!(device, "sleepers are woken"),
+        Step::Stopped => debug!(device, "the stop hook has run"),
+        Step::Woken => debug!(device, "the wake hook has run"),
+        Step::Drained(took) => {
+            info!(
+                device,
+                took = took.map(field::debug),
+                "unplugged: no section is left, the resources are handed back"
+            );
+        }
+        Step::GivenUp => debug!(device, "the remover has given up; the device stays closed"),
+    });
+}
+
+#[cfg(feature = "tracing")]
+mod sections {
+    use crate::gate::Slot;
+    use crate::{Op, platform};
+    use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::collections::BTreeMap;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use tracing::{Level, Span};
+
+    /// The spans of the sections in flight, by slot: an access has no room for its own.
+    static SPANS: Mutex<BTreeMap<usize, Open>> = Mutex::new(BTreeMap::new());
+    /// Whether there ever was one. Whoever ends a section that has one sees this: it got the section after that.
+    static ANY: AtomicBool = AtomicBool::new(false);
+
+    struct Open {
+        span: Span,
+        /// Whether the thread is inside the span: a section that may end elsewhere is not entered.
+        entered: bool,
+    }
+
+    /// A section of `op` stands in the slot.
+    #[inline(always)]
+    pub(crate) fn opened(slot: &Slot, device: u64, op: &'static Op, owned: bool) {
+        if tracing::level_enabled!(Level::TRACE) {
+            open(slot.key(), device, op, owned);
+        }
+    }
+
+    /// The section in the slot is about to end.
+    #[inline(always)]
+    pub(crate) fn closing(slot: &Slot) {
+        if ANY.load(Relaxed) {
+            close(slot.key());
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn open(slot: usize, device: u64, op: &'static Op, owned: bool) {
+        // A listener that panics must not leave the section open.
+        let _ = platform::catch(|| {
+            let (of, name) = (op.type_name(), op.name());
+            let span = tracing::trace_span!("section", op = name, "type" = of, device, owned);
+            if span.is_disabled() {
+                return;
+            }
+            if !owned {
+                span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+            }
+            ANY.store(true, Relaxed);
+            lock().insert(slot, Open { span, entered: !owned });
+        });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn close(slot: usize) {
+        let open = lock().remove(&slot);
+        let Some(Open { span, entered }) = open else { return };
+        let _ = platform::catch(|| {
+            if entered {
+                span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+            }
+            drop(span);
+        });
+    }
+
+    fn lock() -> MutexGuard<'static, BTreeMap<usize, Open>> {
+        // Nothing panics under it.
+        SPANS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,81 @@
+//! Tasks that wait for what a device's sections do: woken where a thread would be woken through the gate's word.
+extern crate std;
+
+use crate::platform;
+use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use core::task::Waker;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::vec::Vec;
+
+/// Who is to be woken, by device and task. In no device's own memory: few are ever waited for in this way.
+static WAITING: Mutex<BTreeMap<(u64, u64), Waker>> = Mutex::new(BTreeMap::new());
+/// How many: mostly none, and then a section that ends has nothing to look up.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// One task's place among those that wait for a device. Given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Task {
+    device: u64,
+    number: u64,
+}
+
+impl Task {
+    pub(crate) fn new(device: u64) -> Self {
+        Self { device, number: platform::next_number() }
+    }
+
+    /// Has `waker` woken at the next change of the device. What is looked at after this is not missed.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let mut waiting = lock();
+        let before = waiting.insert((self.device, self.number), waker);
+        count(&waiting);
+        drop(waiting);
+        // A stranger's code: not under the lock.
+        drop(before);
+        // Pairs with the fence in `wake_tasks`: either that sees the count, or what the caller looks at next is as the
+        // section that ended left it.
+        fence(Ordering::SeqCst);
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        let mut waiting = lock();
+        let waker = waiting.remove(&(self.device, self.number));
+        count(&waiting);
+        drop(waiting);
+        drop(waker);
+    }
+}
+
+/// Something about the device has changed: a section has ended, or the remover's role is free.
+pub(crate) fn wake_tasks(device: u64) {
+    // See `Task::wait`.
+    fence(Ordering::SeqCst);
+    if COUNT.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    let mut waiting = lock();
+    let numbers: Vec<_> = waiting.range((device, 0)..=(device, u64::MAX)).map(|(&key, _)| key).collect();
+    let wakers: Vec<_> = numbers.iter().filter_map(|key| waiting.remove(key)).collect();
+    count(&waiting);
+    drop(waiting);
+    for waker in wakers {
+        // An executor that panics must not keep the other tasks asleep, nor take the section's thread down.
+        if platform::catch(|| waker.wake()).is_none() {
+            platform::log_error(format_args!("a task's waker panicked"));
+        }
+    }
+}
+
+fn count(waiting: &BTreeMap<(u64, u64), Waker>) {
+    // Relaxed: the fences have the order.
+    COUNT.store(waiting.len(), Ordering::Relaxed);
+}
+
+fn lock() -> MutexGuard<'static, BTreeMap<(u64, u64), Waker>> {
+    // Nothing panics under it.
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}

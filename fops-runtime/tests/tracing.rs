@@ -1,0 +1,150 @@
+//! What a listener is told of sections and of unplug.
+#![cfg(feature = "tracing")]
+mod common;
+
+use common::Device;
+use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+use std::fmt::{Debug, Write};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Notes what it is told, a line each.
+struct Listener {
+    level: Level,
+    lines: Arc<Mutex<Vec<String>>>,
+    next: AtomicU64,
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if !["device", "type", "took"].contains(&field.name()) {
+            write!(self.0, " {}={value:?}", field.name()).unwrap();
+        }
+    }
+}
+
+impl Listener {
+    fn note(&self, line: String) {
+        self.lines.lock().unwrap().push(line);
+    }
+}
+
+impl Subscriber for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("fops_runtime") && *metadata.level() <= self.level
+    }
+
+    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
+        Some(self.level.into())
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let id = self.next.fetch_add(1, SeqCst);
+        let mut line = Line(format!("new {} {id}", span.metadata().name()));
+        span.record(&mut line);
+        self.note(line.0);
+        Id::from_u64(id)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.note(line.0);
+    }
+
+    fn enter(&self, id: &Id) {
+        self.note(format!("enter {}", id.into_u64()));
+    }
+
+    fn exit(&self, id: &Id) {
+        self.note(format!("exit {}", id.into_u64()));
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        self.note(format!("close {}", id.into_u64()));
+        true
+    }
+}
+
+/// What a listener of this level is told while `f` runs.
+fn listen(level: Level, f: impl FnOnce()) -> Vec<String> {
+    // The level is the process's: one test at a time.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let lines = Arc::<Mutex<Vec<String>>>::default();
+    let listener = Listener { level, lines: lines.clone(), next: AtomicU64::new(1) };
+    tracing::subscriber::with_default(listener, f);
+    std::mem::take(&mut *lines.lock().unwrap())
+}
+
+#[test]
+fn a_section_is_a_span() {
+    let lines = listen(Level::TRACE, || {
+        let (outer, inner) = (DeviceLifetime::new(()), DeviceLifetime::new(()));
+        let _outer = outer.enter(op!("ioctl")).unwrap();
+        drop(inner.enter(op!("notify")).unwrap());
+    });
+    let expected = [
+        "new section 1 op=\"ioctl\" owned=false",
+        "enter 1",
+        "new section 2 op=\"notify\" owned=false",
+        "enter 2",
+        "exit 2",
+        "close 2",
+        "exit 1",
+        "close 1",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn one_that_may_end_elsewhere_is_not_entered() {
+    let lines = listen(Level::TRACE, || {
+        let lifetime = Arc::new(DeviceLifetime::new(()));
+        let access = lifetime.enter_owned(op!("transfer")).unwrap();
+        std::thread::spawn(move || drop(access)).join().unwrap();
+    });
+    assert_eq!(lines, ["new section 1 op=\"transfer\" owned=true", "close 1"]);
+}
+
+#[test]
+fn a_span_ends_though_the_level_has_changed() {
+    let lifetime = DeviceLifetime::new(());
+    let mut access = None;
+    let begin = listen(Level::TRACE, || access = Some(lifetime.enter(op!("ioctl")).unwrap()));
+    assert_eq!(begin.len(), 2, "{begin:?}");
+    // The span knows its listener, which is not the current one any more.
+    assert_eq!(listen(Level::INFO, || drop(access)), [] as [&str; 0]);
+    assert_eq!(listen(Level::TRACE, || drop(lifetime.enter(op!("ioctl")).unwrap())).len(), 4);
+}
+
+#[test]
+fn unplug_tells_of_each_step() {
+    let steps = |level| {
+        listen(level, || {
+            let device = Device::new();
+            drop(device.begin_unplug(Cause::Removal).unwrap());
+            drop(device.unplug(Cause::SurpriseRemoval).unwrap());
+        })
+    };
+    let expected = [
+        "INFO message=unplug has begun: new sections are refused cause=removal",
+        "DEBUG message=sleepers are woken",
+        "DEBUG message=the stop hook has run",
+        "DEBUG message=the wake hook has run",
+        "DEBUG message=the remover has given up; the device stays closed",
+        "DEBUG message=sleepers are woken",
+        "DEBUG message=the wake hook has run",
+        "INFO message=unplugged: no section is left, the resources are handed back",
+    ];
+    assert_eq!(steps(Level::DEBUG), expected);
+    assert_eq!(steps(Level::INFO), [expected[0], expected[7]]);
+}
