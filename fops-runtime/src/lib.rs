@@ -57,9 +57,9 @@ mod lifetime;
 mod models;
 mod op;
 mod platform;
-mod trace;
 #[cfg(feature = "std")]
 mod subdev;
+mod trace;
 #[cfg(feature = "std")]
 mod wait;
 
