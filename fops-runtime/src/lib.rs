@@ -36,7 +36,7 @@
 //! # Features
 //! * `std` (default): threads with names, clocks, [`WaitQueue`]s. Without it the crate is `no_std` and needs
 //!   no allocator: lifetimes, accesses, the unplug sequence and the operations' answers remain.
-//! * `lock_api`: [`Access::wait_event_locked`], for parking_lot's mutexes and any other `lock_api` ones.
+//! * `lock_api`: `Access::wait_event_locked`, for parking_lot's mutexes and any other `lock_api` ones.
 //! * `host`: the in-process host, device nodes, and the `Bus` that binds drivers to devices.
 //! * `fuse`: the same nodes for other processes, through `/dev/fuse`.
 //! * `async`: unplug, sections and waiting for unplug as futures, for any executor.
