@@ -112,7 +112,7 @@ pub(super) struct Registered<'c> {
 impl Core {
     /// Has `cancellation` called when unplug begins; at once if it has begun.
     pub(super) fn register<'c>(&'c self, cancellation: &'c Cancellation<'c>) -> Registered<'c> {
-        let mut cold = self.cold.lock();
+        let mut cold = self.cold().lock();
         if cold.phase == Phase::Plugged {
             cold.cancellations.push(cancellation);
         } else {
@@ -125,7 +125,7 @@ impl Core {
     /// Calls every cancellation once. None can be registered behind it: the phase has changed.
     pub(super) fn cancel_all(&self) {
         loop {
-            let mut cold = self.cold.lock();
+            let mut cold = self.cold().lock();
             debug_assert!(cold.phase != Phase::Plugged);
             // SAFETY: null, or a listed node, which is valid by the invariant.
             let Some(node) = (unsafe { cold.cancellations.0.as_ref() }) else {
@@ -138,7 +138,7 @@ impl Core {
             drop(cold);
             // The node stays: its section waits in `Registered::drop` while it is `Running`.
             node.run();
-            let cold = self.cold.lock();
+            let cold = self.cold().lock();
             node.state.set(State::Done);
             drop(cold);
             // The node may be gone from here on.
@@ -150,7 +150,7 @@ impl Core {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         loop {
-            let mut cold = self.core.cold.lock();
+            let mut cold = self.core.cold().lock();
             match self.cancellation.state.get() {
                 State::Idle | State::Done => return,
                 State::Listed => {

@@ -179,7 +179,7 @@ impl<'a, R> Draining<'a, R> {
 
     /// Whether the heavy fence was passed. Without it the device stays closed, and nothing of it is freed.
     pub(super) fn confirm(&self, fenced: bool) -> Result<(), UnplugError> {
-        let mut cold = self.lifetime.core.cold.lock();
+        let mut cold = self.lifetime.core.cold().lock();
         if cold.phase == Phase::Unfenced {
             if !fenced {
                 drop(cold);
@@ -198,7 +198,7 @@ impl<'a, R> Draining<'a, R> {
         crate::wait::wake_sections(&core.gate);
         core.cancel_all();
         #[cfg(feature = "std")]
-        core.pollers.wake_all();
+        core.pollers().wake_all();
     }
 
     /// The third step: the driver's hooks.
@@ -209,7 +209,7 @@ impl<'a, R> Draining<'a, R> {
 
     fn stop_once(&self) {
         let Some(hooks) = self.hooks else { return };
-        let mut cold = self.lifetime.core.cold.lock();
+        let mut cold = self.lifetime.core.cold().lock();
         if core::mem::replace(&mut cold.stopped, true) {
             return;
         }
@@ -235,11 +235,11 @@ impl<'a, R> Draining<'a, R> {
     /// Runs the driver's code, named in reports meanwhile.
     fn run_hook<T>(&self, work: Work, hook: impl FnOnce(&R) -> T) -> Option<T> {
         let core = &self.lifetime.core;
-        core.cold.lock().hook = Some(work);
+        core.cold().lock().hook = Some(work);
         // SAFETY: this thread has the remover's role and has not moved the resources out, nor can anybody else.
         let resources = unsafe { &*self.lifetime.resources.get().cast::<R>() };
         let result = platform::catch(|| hook(resources));
-        core.cold.lock().hook = None;
+        core.cold().lock().hook = None;
         if result.is_none() {
             platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
         }
@@ -289,7 +289,7 @@ impl<'a, R> Draining<'a, R> {
 
     fn hand_back(self) -> R {
         let core = &self.lifetime.core;
-        core.cold.lock().phase = Phase::Gone;
+        core.cold().lock().phase = Phase::Gone;
         #[cfg(feature = "std")]
         crate::wait::end_closing(core.gate.number());
         // SAFETY: the closed gate was seen without sections, so nobody has a reference; this thread has the
@@ -298,7 +298,7 @@ impl<'a, R> Draining<'a, R> {
         let resources = unsafe { ManuallyDrop::take(&mut *self.lifetime.resources.get()) };
         // A poll that was in flight may have registered after the first wake.
         #[cfg(feature = "std")]
-        core.pollers.wake_all();
+        core.pollers().wake_all();
         resources
     }
 }
@@ -312,7 +312,7 @@ impl Core {
             if self.gate.is_entered_here() {
                 return Err(UnplugError::Deadlock);
             }
-            let mut cold = self.cold.lock();
+            let mut cold = self.cold().lock();
             if cold.phase != Phase::Plugged {
                 cold.cause = cold.cause.max(Some(cause));
             }
@@ -347,7 +347,7 @@ impl Core {
 
 impl<R> Drop for Draining<'_, R> {
     fn drop(&mut self) {
-        self.lifetime.core.cold.lock().remover = None;
+        self.lifetime.core.cold().lock().remover = None;
         // The next unplug goes on, or learns that the device is gone.
         self.lifetime.core.gate.signal();
     }
