@@ -47,7 +47,12 @@ impl NotFound {
     }
 
     /// Runs where there is no camera, too.
-    fn release(&self, #[device] camera: Option<&Camera>, #[access] hw: Option<&Access<'_, u8>>, minor: u8) -> [bool; 2] {
+    fn release(
+        &self,
+        #[device] camera: Option<&Camera>,
+        #[access] hw: Option<&Access<'_, u8>>,
+        minor: u8,
+    ) -> [bool; 2] {
         [camera.is_some(), hw.is_some()]
     }
 

@@ -50,7 +50,7 @@ impl Device {
 
 #[guarded_fops(lifetime = lifetime, name = misspelt)]
 impl Device {
-    #[fop(guarded,)]
+    #[fop(guarded)]
     fn first(&self) -> Result {
         Ok(())
     }
