@@ -79,10 +79,15 @@ fn without_the_heavy_fence_it_goes_wrong() {
         eprintln!("SKIPPED without_the_heavy_fence_it_goes_wrong: no membarrier(2), or one processor");
         return;
     }
+    // This program is in `debug/deps` of the target folder.
+    let program = env::current_exe().expect("a program has a path");
+    let target = program.ancestors().nth(3).expect("in the target folder");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let output = process::Command::new(cargo)
         .args(["test", "--release", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "--lib"])
-        .args(["--target-dir", concat!(env!("CARGO_MANIFEST_DIR"), "/../target/weak"), "closed_and_drained"])
+        .arg("--target-dir")
+        .arg(target.join("weak"))
+        .arg("closed_and_drained")
         .env("RUSTFLAGS", "--cfg fops_weak_heavy_fence")
         .env_remove("FOPS_QUICK")
         .output()
