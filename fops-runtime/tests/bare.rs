@@ -37,8 +37,10 @@ fn unplug_waits_for_more_sections_than_there_are_slots() {
         wait_inside.recv().unwrap();
         let remover = s.spawn(|| drop(device.unplug(Cause::Unbind).unwrap()));
         eventually("the flag", || device.lifetime.is_unplugged());
-        eventually("the report", || device.lifetime.report().stragglers().count() == 64);
-        assert_eq!(device.lifetime.report().unnamed(), 36);
+        // Without the hook that may be running; the other tests of this program may have had a slot at the time.
+        let named = || device.lifetime.report().stragglers().filter(|one| one.op().is_some()).count();
+        eventually("the report", || (60..=64).contains(&named()));
+        assert_eq!(named() + device.lifetime.report().unnamed(), 100);
         assert_eq!((device.drops(), device.lifetime.enter(op!("late")).err()), (0, Some(Unplugged)));
         leave.send(()).unwrap();
         remover.join().unwrap();

@@ -66,6 +66,18 @@ fn it_keeps_its_device_alive() {
     assert!(weak.upgrade().is_none());
 }
 
+#[test]
+fn it_takes_a_reference_over_and_gives_it_back() {
+    let lifetime = OwnedAccess::enter(lifetime(), op!("lent")).unwrap().exit();
+    assert_eq!(Arc::strong_count(&lifetime), 1);
+    let access = OwnedAccess::enter(lifetime.clone(), op!("lent")).unwrap();
+    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
+    drop(access.exit());
+    assert_eq!(draining.wait(), 5);
+    assert_eq!(OwnedAccess::enter(lifetime.clone(), op!("late")).err(), Some(Unplugged));
+    assert_eq!(Arc::strong_count(&lifetime), 1);
+}
+
 /// Resident memory, in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -142,7 +154,8 @@ fn a_section_in_the_last_moments_of_a_thread_is_waited_for() {
 }
 
 #[test]
-fn an_owned_access_is_no_bigger_than_it_has_to_be() {
+fn accesses_and_lifetimes_are_no_bigger_than_they_have_to_be() {
     assert_eq!(size_of::<OwnedAccess<u32>>(), 2 * size_of::<usize>());
     assert_eq!(size_of::<fops_runtime::Access<'_, u32>>(), 2 * size_of::<usize>());
+    assert!(size_of::<fops_runtime::DeviceLifetime<[u64; 4]>>() <= size_of::<[u64; 4]>() + 64);
 }

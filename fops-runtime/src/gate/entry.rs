@@ -11,15 +11,20 @@ pub(super) const FREE: u64 = 0;
 /// # Invariants
 /// `op` is null or comes from an `&'static Op`.
 pub(super) struct Entry {
+    pub(super) op: AtomicPtr<Op>,
     /// The device's number and the kind of the section ([`tag`]), or [`FREE`].
     pub(super) device: AtomicU64,
-    pub(super) op: AtomicPtr<Op>,
 }
 
 /// What a slot says of a section: the device's number, and whether the section may live on another thread than
 /// the one that opened it.
 pub(super) const fn tag(device: u64, owned: bool) -> u64 {
     device << 1 | owned as u64
+}
+
+/// The device's number of a [`tag`].
+pub(super) const fn number(tag: u64) -> u64 {
+    tag >> 1
 }
 
 impl Entry {
@@ -33,8 +38,17 @@ impl Entry {
         Self { device: AtomicU64::new(FREE), op: AtomicPtr::new(ptr::null_mut()) }
     }
 
+    /// Whether a section can be put here, by the thread whose slot it is.
+    #[cfg(any(feature = "std", loom))]
+    #[inline(always)]
+    pub(super) fn is_free(&self) -> bool {
+        // Acquire: where another thread ended the section, what that did comes before what happens here, and so
+        // before what unplug reads of this slot next.
+        self.device.load(Ordering::Acquire) == FREE
+    }
+
     /// Puts a section into the slot, which is free and this thread's to use.
-    #[inline]
+    #[inline(always)]
     pub(super) fn open(&self, tag: u64, op: &'static Op) {
         self.op.store(ptr::from_ref(op).cast_mut(), Ordering::Relaxed);
         // Release: who reads the device reads its operation, or a later one.
@@ -42,7 +56,7 @@ impl Entry {
     }
 
     /// Ends the section. What it did comes before what unplug does when it sees this.
-    #[inline]
+    #[inline(always)]
     pub(super) fn clear(&self) {
         self.device.store(FREE, Ordering::Release);
     }
@@ -50,7 +64,7 @@ impl Entry {
     /// The operation, if a section of this device stands here, and whether it is an owned one.
     pub(super) fn section_of(&self, device: u64) -> Option<(&'static Op, bool)> {
         let seen = self.device.load(Ordering::Acquire);
-        if seen >> 1 != device || seen == FREE {
+        if number(seen) != device || seen == FREE {
             return None;
         }
         // SAFETY: null, or from an `&'static Op`, by the invariant.

@@ -46,33 +46,20 @@ pub fn kind() -> FenceKind {
     FenceKind::Asymmetric
 }
 
-pub(super) fn is_asymmetric() -> bool {
-    kind() == FenceKind::Asymmetric
+pub(super) fn is_symmetric() -> bool {
+    kind() == FenceKind::Symmetric
 }
 
-/// Between the write to a slot and the look at a flag, where the pair is asymmetric.
+/// Where the pair is asymmetric, this is all there is to the light fence: between the write to a slot and the look at
+/// a flag, and between the clearing of a slot and the look at a flag.
 #[inline(always)]
-pub(super) fn light_asymmetric() {
-    platform::edge_fence(Edge::Enter);
+pub(super) fn light(edge: Edge) {
+    platform::edge_fence(edge);
 }
 
-/// Between the clearing of a slot and the look at a flag, whatever the pair.
-#[inline(always)]
-pub(super) fn light_at_exit() {
-    // Relaxed: it was decided before the section opened.
-    #[cfg(not(loom))]
-    if KIND.load(Ordering::Relaxed) == SYMMETRIC {
-        return fence(Ordering::SeqCst);
-    }
-    platform::edge_fence(Edge::Exit);
-}
-
-/// Between the write to a slot and the look at a flag, whatever the pair.
-pub(super) fn light() {
-    match kind() {
-        FenceKind::Asymmetric => light_asymmetric(),
-        FenceKind::Symmetric => fence(Ordering::SeqCst),
-    }
+/// The light fence where the pair is symmetric.
+pub(super) fn light_symmetric() {
+    fence(Ordering::SeqCst);
 }
 
 /// Between the write to a flag and the look at the slots. `false` when the system refuses it: then nothing is known

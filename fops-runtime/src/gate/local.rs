@@ -11,17 +11,20 @@
 //! the same with the slot cleared: either the section sees the flag and wakes the waiter, or unplug sees the slot
 //! clear. `SeqCst` fences on both sides are such; so are nothing but a compiler's fence here and a
 //! `membarrier(2)` there, which makes every thread of the process pass a full fence at once.
-use super::entry::{Entry, FREE};
-use super::{Section, fence};
+use super::Section;
+use super::entry::Entry;
 use crate::Op;
 use crate::platform;
 use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
 use core::ptr;
 
-/// Slots of one thread, and a cache line or more for no other.
+/// Two slots: one for a section, and one for a section inside of that.
+type Pair = [Entry; 2];
+
+/// Slots of one thread, and two cache lines for no other.
 #[repr(align(128))]
 struct Block {
-    entries: [Entry; BLOCK_LEN],
+    pairs: [Pair; PAIRS],
     /// Whose it is, or was while sections are left in it.
     thread: AtomicU64,
     /// The next block of all; fixed once the block is public.
@@ -30,13 +33,13 @@ struct Block {
     ring: AtomicPtr<Block>,
 }
 
-/// How many slots a block has. Models make do with few.
-const BLOCK_LEN: usize = if cfg!(loom) { 2 } else { 14 };
+/// How many slots a block has, by two. Models make do with few.
+const PAIRS: usize = if cfg!(loom) { 1 } else { 3 };
 
 impl Block {
     fn new() -> Self {
         Self {
-            entries: core::array::from_fn(|_| Entry::new()),
+            pairs: core::array::from_fn(|_| [Entry::new(), Entry::new()]),
             thread: AtomicU64::new(0),
             next: None,
             ring: AtomicPtr::new(ptr::null_mut()),
@@ -65,62 +68,71 @@ fn blocks() -> impl Iterator<Item = &'static Block> {
     core::iter::successors(first, |block| block.next)
 }
 
-/// A free slot in the block that the thread used last, to be used with the asymmetric fence. `None` in threads that
-/// are new or about to end, where that block is full, and in all threads where light fences are real ones.
-#[inline]
-pub(super) fn fast() -> Option<&'static Entry> {
-    let block = platform::fast_block().cast::<Block>();
-    // SAFETY: null, or a block that this thread owns. Blocks are never freed.
-    let block: &'static Block = unsafe { block.as_ref()? };
-    let first = &block.entries[0];
-    // Acquire: see `Block::free`.
-    if first.device.load(Ordering::Acquire) == FREE { Some(first) } else { nested(block) }
+/// Where a section stands.
+pub(super) type Place = &'static Entry;
+
+/// Puts a section into a free slot of this thread.
+///
+/// The thread keeps a pointer to a pair of slots of its own. One or the other is free, but where sections nest deeper.
+#[inline(always)]
+pub(super) fn open(tag: u64, op: &'static Op) -> Place {
+    let spot = platform::spot().cast::<Pair>();
+    // SAFETY: null, or of a block that this thread owns. Blocks are never freed.
+    let Some([first, second]) = (unsafe { spot.as_ref() }) else { return claim(tag, op) };
+    let mut entry = first;
+    if !entry.is_free() {
+        nested();
+        entry = second;
+        if !entry.is_free() {
+            return claim(tag, op);
+        }
+    }
+    entry.open(tag, op);
+    entry
 }
 
-#[inline(never)]
-fn nested(block: &'static Block) -> Option<&'static Entry> {
-    block.free()
-}
+/// Tells the compiler which way to lay out straight: nested sections jump.
+#[cold]
+#[inline(always)]
+fn nested() {}
 
-/// Takes a free slot of this thread; there always is one, if need be in a new block.
+/// Puts a section into a free slot of this thread; there always is one, if need be in a new block.
 #[cold]
 #[inline(never)]
-pub(super) fn claim(tag: u64, op: &'static Op) -> Option<&'static Entry> {
+fn claim(tag: u64, op: &'static Op) -> Place {
     let current = platform::own_block().cast::<Block>();
     // SAFETY: null, or a block that this thread owns. Blocks are never freed.
     let Some(current) = (unsafe { current.as_ref() }) else { return adopt(tag, op) };
-    if let Some(entry) = current.claim(tag, op) {
-        return Some(entry);
-    }
-    // The ring of this thread's blocks, from the current one on: what was filled last is likely to be full.
-    let mut last = current;
+    // The ring of this thread's blocks, from the current one on.
+    let mut block = current;
     loop {
-        // SAFETY: a ring of blocks that this thread owns.
-        let block = unsafe { &*last.ring.load(Ordering::Relaxed) };
-        if ptr::eq(block, current) {
+        if let Some(free) = block.free() {
+            use_from_now_on(block, free);
             break;
         }
-        if let Some(entry) = block.claim(tag, op) {
-            make_current(block);
-            return Some(entry);
+        // SAFETY: a ring of blocks that this thread owns.
+        block = unsafe { &*block.ring.load(Ordering::Relaxed) };
+        if ptr::eq(block, current) {
+            block = obtain();
+            // Into the ring, behind the current one.
+            block.ring.store(current.ring.load(Ordering::Relaxed), Ordering::Relaxed);
+            current.ring.store(ptr::from_ref(block).cast_mut(), Ordering::Relaxed);
+            use_from_now_on(block, &block.pairs[0]);
+            break;
         }
-        last = block;
     }
-    let block = obtain();
-    // Into the ring, behind the current one.
-    block.ring.store(current.ring.load(Ordering::Relaxed), Ordering::Relaxed);
-    current.ring.store(ptr::from_ref(block).cast_mut(), Ordering::Relaxed);
-    make_current(block);
-    block.claim(tag, op)
+    // It finds a free slot now.
+    open(tag, op)
 }
 
 /// Gives a new thread its first block, and takes a slot of it.
-fn adopt(tag: u64, op: &'static Op) -> Option<&'static Entry> {
+fn adopt(tag: u64, op: &'static Op) -> Place {
     let block = obtain();
-    let entry = block.claim(tag, op);
     block.ring.store(ptr::from_ref(block).cast_mut(), Ordering::Relaxed);
+    let entry = &block.pairs[0][0];
+    entry.open(tag, op);
     if platform::at_thread_exit(retire) {
-        make_current(block);
+        use_from_now_on(block, &block.pairs[0]);
     } else {
         // The last moments of a thread: the block is left at once, and is for others when this section has ended.
         RETIRED.lock().push(block);
@@ -128,8 +140,26 @@ fn adopt(tag: u64, op: &'static Op) -> Option<&'static Entry> {
     entry
 }
 
-fn make_current(block: &'static Block) {
-    platform::set_blocks(ptr::from_ref(block).cast(), fence::is_asymmetric());
+fn use_from_now_on(block: &'static Block, pair: &'static Pair) {
+    platform::set_slots(ptr::from_ref(block).cast(), ptr::from_ref(pair).cast());
+}
+
+/// The thread ends: its blocks are for others, as soon as their sections have ended.
+fn retire() {
+    let first = platform::own_block().cast::<Block>();
+    platform::set_slots(ptr::null(), ptr::null());
+    // SAFETY: null, or a block that this thread owns.
+    let Some(first) = (unsafe { first.as_ref() }) else { return };
+    let mut retired = RETIRED.lock();
+    let mut block = first;
+    loop {
+        retired.push(block);
+        // SAFETY: a ring of blocks that this thread owns.
+        block = unsafe { &*block.ring.load(Ordering::Relaxed) };
+        if ptr::eq(block, first) {
+            return;
+        }
+    }
 }
 
 /// A block for this thread: one that another has left, or a new one.
@@ -161,51 +191,29 @@ fn publish() -> &'static Block {
     }
 }
 
-/// The thread ends: its blocks are for others, as soon as their sections have ended.
-fn retire() {
-    let first = platform::own_block().cast::<Block>();
-    platform::set_blocks(ptr::null(), false);
-    // SAFETY: null, or a block that this thread owns.
-    let Some(first) = (unsafe { first.as_ref() }) else { return };
-    let mut retired = RETIRED.lock();
-    let mut block = first;
-    loop {
-        retired.push(block);
-        // SAFETY: a ring of blocks that this thread owns.
-        block = unsafe { &*block.ring.load(Ordering::Relaxed) };
-        if ptr::eq(block, first) {
-            return;
-        }
-    }
-}
-
 impl Block {
-    /// A free slot of the block, which belongs to the current thread.
-    fn free(&'static self) -> Option<&'static Entry> {
-        // Acquire: where another thread ended the section, what that did comes before what happens here, and so
-        // before what unplug reads of this slot next.
-        self.entries.iter().find(|entry| entry.device.load(Ordering::Acquire) == FREE)
+    fn entries(&self) -> &[Entry] {
+        self.pairs.as_flattened()
     }
 
-    fn claim(&'static self, tag: u64, op: &'static Op) -> Option<&'static Entry> {
-        let entry = self.free()?;
-        entry.open(tag, op);
-        Some(entry)
+    /// A pair with a free slot, in a block that belongs to the current thread.
+    fn free(&self) -> Option<&Pair> {
+        self.pairs.iter().find(|pair| pair.iter().any(Entry::is_free))
     }
 
     fn is_clear(&self) -> bool {
-        self.entries.iter().all(|entry| entry.device.load(Ordering::Acquire) == FREE)
+        self.entries().iter().all(Entry::is_free)
     }
 }
 
 /// All slots of all threads.
 pub(super) fn entries() -> impl Iterator<Item = &'static Entry> {
-    blocks().flat_map(|block| &block.entries)
+    blocks().flat_map(Block::entries)
 }
 
 /// The sections of `device`, in one walk.
 pub(super) fn sections(device: u64) -> impl Iterator<Item = Section> {
-    blocks().flat_map(|block| block.entries.iter().map(move |entry| (block, entry))).filter_map(
+    blocks().flat_map(|block| block.entries().iter().map(move |entry| (block, entry))).filter_map(
         move |(block, entry)| {
             let (op, owned) = entry.section_of(device)?;
             Some(Section { op, thread: block.thread.load(Ordering::Relaxed), owned })
@@ -221,9 +229,9 @@ fn forget_other_threads() {
     let here = unsafe { own.as_ref() }.map(|own| own.thread.load(Ordering::Relaxed));
     // Nothing but loads and stores: other threads may have been in the middle of anything.
     for block in blocks().filter(|block| Some(block.thread.load(Ordering::Relaxed)) != here) {
-        block.entries.iter().for_each(Entry::clear);
+        block.entries().iter().for_each(Entry::clear);
     }
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Block>() <= 256, "a thread costs at most 256 bytes");
+const _: () = assert!(size_of::<Block>() == 128, "no more than what its neighbours must not touch");

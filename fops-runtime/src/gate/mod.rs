@@ -9,12 +9,16 @@ mod fence;
 mod local;
 #[cfg(not(any(feature = "std", loom)))]
 mod shared;
+#[cfg(all(test, feature = "std", target_os = "linux", not(loom)))]
+mod stress;
 
 use crate::Op;
-use crate::platform;
-use crate::platform::atomic::{AtomicU32, AtomicUsize, Ordering};
+#[cfg(not(any(feature = "std", loom)))]
+use crate::platform::atomic::AtomicUsize;
+use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::{self, Edge};
 use core::time::Duration;
-use entry::{Entry, tag};
+use entry::{number, tag};
 #[cfg(any(feature = "std", loom))]
 use local as slots;
 #[cfg(not(any(feature = "std", loom)))]
@@ -32,27 +36,34 @@ pub(crate) fn heavy_fence() -> bool {
     fence::heavy()
 }
 
+/// Sections are refused.
+const CLOSED: u32 = 1;
+/// The light fence has to be a real one.
+const SYMMETRIC: u32 = 2;
+
 /// # Invariants
-/// `number` is unique among all gates of the process, less than 2^63, and never 0.
+/// The device's number in `tag` is unique among all gates of the process, less than 2^63, and never 0.
 pub(crate) struct Gate {
-    number: u64,
-    /// 0 until unplug begins, 1 from then on.
-    closed: AtomicU32,
+    /// What a section that is not an owned one writes into its slot.
+    tag: u64,
+    /// 0 means that sections go ahead. Else [`CLOSED`], from when unplug begins, or [`SYMMETRIC`], from the start.
+    state: AtomicU32,
     /// Changes whenever a section of a closed gate ends, and on [`Gate::signal`].
     event: AtomicU32,
-    /// Sections that found no free slot: counted, without a name. Only where slots are few.
+    /// Sections that found no free slot: counted, without a name.
+    #[cfg(not(any(feature = "std", loom)))]
     unnamed: AtomicUsize,
 }
 
-/// Where a section stands: a slot; or only counted, where there was none.
+/// Where a section stands.
 #[must_use = "the section stays open until the slot is cleared"]
-pub(crate) struct Slot(Option<&'static Entry>);
+pub(crate) struct Slot(slots::Place);
 
 #[cfg(feature = "tracing")]
 impl Slot {
     /// Tells the section from all others that are open.
     pub(crate) fn key(&self) -> usize {
-        self.0.map_or(0, |entry| core::ptr::from_ref(entry).addr())
+        core::ptr::from_ref(self.0).addr()
     }
 }
 
@@ -70,86 +81,110 @@ impl Gate {
     pub(crate) fn new() -> Self {
         Self {
             // INVARIANT: 2^63 gates are not made in the life of a process.
-            number: platform::next_number(),
-            closed: AtomicU32::new(0),
+            tag: tag(platform::next_number(), false),
+            state: AtomicU32::new(if fence::is_symmetric() { SYMMETRIC } else { 0 }),
             event: AtomicU32::new(0),
+            #[cfg(not(any(feature = "std", loom)))]
             unnamed: AtomicUsize::new(0),
         }
     }
 
     /// Tells this device from every other, past and to come.
     pub(crate) const fn number(&self) -> u64 {
-        self.number
+        number(self.tag)
     }
 
     /// Opens a section, or `None` once the gate is closed. With `owned`, it may end on another thread.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&self, op: &'static Op, owned: bool) -> Option<Slot> {
-        #[cfg(any(feature = "std", loom))]
-        if let Some(entry) = local::fast() {
-            entry.open(tag(self.number, owned), op);
-            fence::light_asymmetric();
-            // Acquire: what the remover did before it set the flag is seen by who is refused.
-            if self.closed.load(Ordering::Acquire) == 0 {
-                return Some(Slot(Some(entry)));
-            }
-            return self.refuse(Slot(Some(entry)));
-        }
-        self.enter_slowly(op, owned)
+        let slot = self.open(op, owned);
+        fence::light(Edge::Enter);
+        // Acquire: what the remover did before it set the flag is seen by who is refused.
+        if self.state.load(Ordering::Acquire) == 0 { Some(slot) } else { self.enter_late(slot) }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn enter_slowly(&self, op: &'static Op, owned: bool) -> Option<Slot> {
-        if self.is_closed() {
-            return None;
-        }
-        let slot = Slot(slots::claim(tag(self.number, owned), op));
-        if slot.0.is_none() {
+    #[cfg(any(feature = "std", loom))]
+    #[inline(always)]
+    fn open(&self, op: &'static Op, owned: bool) -> Slot {
+        Slot(slots::open(self.tag | owned as u64, op))
+    }
+
+    #[cfg(not(any(feature = "std", loom)))]
+    fn open(&self, op: &'static Op, owned: bool) -> Slot {
+        let place = slots::open(self.tag | owned as u64, op);
+        if place.is_none() {
             // SeqCst, as everything about this counter: it needs no fence.
             self.unnamed.fetch_add(1, Ordering::SeqCst);
         }
-        fence::light();
-        if self.closed.load(Ordering::SeqCst) == 0 { Some(slot) } else { self.refuse(slot) }
+        Slot(place)
     }
 
-    /// The gate turned out to be closed. The drain may have seen the slot and be asleep: leave as a section that
-    /// ends does.
+    /// Something is the matter: the light fence has to be a real one, or the gate is closed. In that case the drain may
+    /// have seen the slot and be asleep: leave as a section that ends does.
     #[cold]
     #[inline(never)]
-    fn refuse(&self, slot: Slot) -> Option<Slot> {
-        self.exit(slot);
-        None
+    fn enter_late(&self, slot: Slot) -> Option<Slot> {
+        self.light_if_symmetric();
+        if self.is_closed() {
+            self.exit(slot);
+            return None;
+        }
+        Some(slot)
     }
 
     /// Ends the section.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn exit(&self, slot: Slot) {
-        let Some(entry) = slot.0 else { return self.exit_unnamed() };
-        entry.clear();
-        fence::light_at_exit();
+        self.clear(slot);
+        fence::light(Edge::Exit);
         // Relaxed: nothing is read on the strength of it; the event word has its own order.
-        if self.closed.load(Ordering::Relaxed) != 0 {
-            self.signal();
+        if self.state.load(Ordering::Relaxed) != 0 {
+            self.exit_late();
+        }
+    }
+
+    #[cfg(any(feature = "std", loom))]
+    #[inline(always)]
+    fn clear(&self, slot: Slot) {
+        slot.0.clear();
+    }
+
+    #[cfg(not(any(feature = "std", loom)))]
+    fn clear(&self, slot: Slot) {
+        match slot.0 {
+            Some(entry) => entry.clear(),
+            None => drop(self.unnamed.fetch_sub(1, Ordering::SeqCst)),
         }
     }
 
     #[cold]
-    fn exit_unnamed(&self) {
-        self.unnamed.fetch_sub(1, Ordering::SeqCst);
-        if self.closed.load(Ordering::SeqCst) != 0 {
+    #[inline(never)]
+    fn exit_late(&self) {
+        self.light_if_symmetric();
+        // Relaxed: as in `exit`.
+        if self.state.load(Ordering::Relaxed) & CLOSED != 0 {
             self.signal();
+        }
+    }
+
+    /// The fence between the write to the slot and the look at the flag that follows, where it has to be a real one.
+    fn light_if_symmetric(&self) {
+        // Relaxed: that bit never changes.
+        if self.state.load(Ordering::Relaxed) & SYMMETRIC != 0 {
+            fence::light_symmetric();
         }
     }
 
     /// Refuses new sections from here on; some that do not know it yet are seen after the [`heavy_fence`].
     pub(crate) fn close(&self) {
-        self.closed.store(1, Ordering::SeqCst);
+        // Relaxed: nobody else writes to it, since who closes holds the device's lock. Release: who is refused sees what
+        // was done before. The heavy fence puts the rest in order.
+        self.state.store(self.state.load(Ordering::Relaxed) | CLOSED, Ordering::Release);
     }
 
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst) != 0
+        self.state.load(Ordering::SeqCst) & CLOSED != 0
     }
 
     /// What [`Gate::wait_event`] is to be given, read before looking at what one waits for.
@@ -171,7 +206,7 @@ impl Gate {
         self.event.fetch_add(1, Ordering::AcqRel);
         platform::wake_all(&self.event);
         #[cfg(feature = "async")]
-        crate::wait::wake_tasks(self.number);
+        crate::wait::wake_tasks(self.number());
     }
 
     /// Waits until no section of the closed gate is left, or for `timeout`. Whether none is.
@@ -179,7 +214,7 @@ impl Gate {
     /// One walk is enough: a slot that was seen without the device after the gate was closed is done with, since
     /// whoever comes later is refused.
     pub(crate) fn drain(&self, timeout: Option<Duration>) -> bool {
-        let began = platform::now();
+        let began = timeout.and_then(|_| platform::now());
         let mut left = timeout;
         let mut wait_while = |busy: &dyn Fn() -> bool| {
             loop {
@@ -197,18 +232,25 @@ impl Gate {
                 left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
             }
         };
-        slots::entries().all(|entry| wait_while(&|| entry.section_of(self.number).is_some()))
-            && wait_while(&|| self.unnamed.load(Ordering::SeqCst) != 0)
+        slots::entries().all(|entry| wait_while(&|| entry.section_of(self.number()).is_some()))
+            && wait_while(&|| self.unnamed() != 0)
     }
 
     /// The sections in flight, one after the other; those that come and go meanwhile may be missed.
     pub(crate) fn sections(&self) -> impl Iterator<Item = Section> + use<> {
-        slots::sections(self.number)
+        slots::sections(self.number())
     }
 
     /// How many more are in flight than [`Gate::sections`] can name.
+    #[cfg(not(any(feature = "std", loom)))]
     pub(crate) fn unnamed(&self) -> usize {
         self.unnamed.load(Ordering::SeqCst)
+    }
+
+    /// All can be named: slots are without limit.
+    #[cfg(any(feature = "std", loom))]
+    pub(crate) fn unnamed(&self) -> usize {
+        0
     }
 
     /// Whether the current thread is inside a section of this device that it cannot have given away.

@@ -11,8 +11,11 @@ const CLAIMED: u64 = u64::MAX;
 /// There are no more: what finds none free is counted by its gate.
 static SLOTS: [Entry; 64] = [const { Entry::new() }; 64];
 
-/// Takes a free slot, if there is one.
-pub(super) fn claim(tag: u64, op: &'static Op) -> Option<&'static Entry> {
+/// Where a section stands: a slot; or it is only counted, where there was none.
+pub(super) type Place = Option<&'static Entry>;
+
+/// Puts a section into a free slot, if there is one.
+pub(super) fn open(tag: u64, op: &'static Op) -> Place {
     let free = |entry: &&Entry| entry.device.compare_exchange(FREE, CLAIMED, AcqRel, Acquire).is_ok();
     let entry = SLOTS.iter().find(free)?;
     entry.open(tag, op);
@@ -35,14 +38,18 @@ pub(super) fn sections(device: u64) -> impl Iterator<Item = Section> {
 /// Both sides pass a sequentially consistent fence.
 pub(super) mod fence {
     use super::{SeqCst, atomic};
+    use crate::platform::Edge;
 
-    pub(in crate::gate) fn light() {
+    /// [`light`] is a real fence: there is no other kind.
+    pub(in crate::gate) const fn is_symmetric() -> bool {
+        false
+    }
+
+    pub(in crate::gate) fn light(_: Edge) {
         atomic::fence(SeqCst);
     }
 
-    pub(in crate::gate) fn light_at_exit() {
-        atomic::fence(SeqCst);
-    }
+    pub(in crate::gate) fn light_symmetric() {}
 
     pub(in crate::gate) fn heavy() -> bool {
         atomic::fence(SeqCst);

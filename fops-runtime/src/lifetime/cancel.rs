@@ -149,7 +149,7 @@ impl Core {
 
     /// Puts the node into the list, unless unplug has begun.
     pub(super) fn list(&self, cancellation: &Cancellation<'_>) -> bool {
-        let mut cold = self.cold.lock();
+        let mut cold = self.cold().lock();
         let plugged = cold.phase == Phase::Plugged;
         if plugged {
             cold.cancellations.push(cancellation);
@@ -160,7 +160,7 @@ impl Core {
     /// Takes the node out of the list, unless unplug was faster. Does not wait for a callback that is running.
     #[cfg(any(feature = "std", loom))]
     pub(super) fn unlist(&self, cancellation: &Cancellation<'_>) -> bool {
-        let mut cold = self.cold.lock();
+        let mut cold = self.cold().lock();
         let listed = cancellation.state.get() == State::Listed;
         if listed {
             cold.cancellations.unlink(cancellation);
@@ -172,7 +172,7 @@ impl Core {
     /// Calls every cancellation once. None can be registered behind it: the phase has changed.
     pub(super) fn cancel_all(&self) {
         loop {
-            let mut cold = self.cold.lock();
+            let mut cold = self.cold().lock();
             debug_assert!(cold.phase != Phase::Plugged);
             // SAFETY: null, or a listed node, which is valid by the invariant.
             let Some(node) = (unsafe { cold.cancellations.0.as_ref() }) else {
@@ -185,7 +185,7 @@ impl Core {
             drop(cold);
             // The node stays: its section waits in `Registered::drop` while it is `Running`.
             node.run();
-            let cold = self.cold.lock();
+            let cold = self.cold().lock();
             let share = node.release.map(|release| (release, node.data.get()));
             node.state.set(State::Done);
             drop(cold);
@@ -206,7 +206,7 @@ impl Core {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         loop {
-            let mut cold = self.core.cold.lock();
+            let mut cold = self.core.cold().lock();
             match self.cancellation.state.get() {
                 State::Idle | State::Done => return,
                 State::Listed => {

@@ -101,7 +101,7 @@ impl<'a, R> DrainingAsync<'a, R> {
     /// The role goes from the task to this thread, so that an unplug from inside a hook is told.
     fn resume(&mut self) -> Draining<'a, R> {
         assert!(self.token.take().is_some(), "polled after the resources were handed back");
-        self.lifetime.core.cold.lock().remover = Some(platform::thread_id());
+        self.lifetime.core.cold().lock().remover = Some(platform::thread_id());
         Draining::with_role(self.lifetime, self.hooks.map(|hooks| hooks as _), self.pause)
     }
 
@@ -110,7 +110,7 @@ impl<'a, R> DrainingAsync<'a, R> {
         let token = TOKEN | platform::next_number();
         self.pause = draining.pause();
         self.token = Some(token);
-        self.lifetime.core.cold.lock().remover = Some(token);
+        self.lifetime.core.cold().lock().remover = Some(token);
         // The role is not given up.
         core::mem::forget(draining);
     }

@@ -43,7 +43,7 @@ impl<R> OwnedAccess<R> {
 
 impl Core {
     fn unplug_fd(&self) -> io::Result<BorrowedFd<'_>> {
-        let mut cold = self.cold.lock();
+        let mut cold = self.cold().lock();
         if cold.unplug_fd.is_none() {
             let event = EventFd::new()?;
             // Under the lock: who begins to unplug later sees the descriptor.
@@ -59,7 +59,7 @@ impl Core {
 
     /// Makes the descriptor readable, if there is one.
     pub(super) fn raise_unplug_fd(&self) {
-        if let Some(event) = &self.cold.lock().unplug_fd {
+        if let Some(event) = &self.cold().lock().unplug_fd {
             event.raise();
         }
     }

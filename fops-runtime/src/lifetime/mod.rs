@@ -22,7 +22,7 @@ mod unplug;
 
 use crate::Op;
 use crate::gate::Gate;
-use crate::platform::{Instant, Lock};
+use crate::platform::{Instant, Lazy, Lock};
 pub use access::Access;
 #[cfg(any(feature = "std", loom))]
 pub use attached::OnUnplug;
@@ -97,10 +97,47 @@ pub struct DeviceLifetime<R> {
 /// The part of a lifetime that does not depend on the resources.
 struct Core {
     gate: Gate,
+    rare: Lazy<Rare>,
+}
+
+/// What operations do not touch.
+struct Rare {
     cold: Lock<Cold>,
     /// Who sleeps in poll on one of the device's files.
     #[cfg(feature = "std")]
     pollers: crate::WaitQueue,
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        let cold = Cold {
+            phase: Phase::Plugged,
+            remover: None,
+            since: None,
+            cause: None,
+            stopped: false,
+            hook: None,
+            cancellations: Cancellations::new(),
+            #[cfg(all(feature = "std", target_os = "linux"))]
+            unplug_fd: None,
+        };
+        Self {
+            cold: Lock::new(cold),
+            #[cfg(feature = "std")]
+            pollers: crate::WaitQueue::new(),
+        }
+    }
+}
+
+impl Core {
+    fn cold(&self) -> &Lock<Cold> {
+        &self.rare.get().cold
+    }
+
+    #[cfg(feature = "std")]
+    fn pollers(&self) -> &crate::WaitQueue {
+        &self.rare.get().pollers
+    }
 }
 
 /// What only unplug and sleepers look at.
@@ -143,23 +180,7 @@ unsafe impl<R: Send> Send for DeviceLifetime<R> {}
 impl<R> DeviceLifetime<R> {
     /// The device is there, with these resources.
     pub fn new(resources: R) -> Self {
-        let cold = Cold {
-            phase: Phase::Plugged,
-            remover: None,
-            since: None,
-            cause: None,
-            stopped: false,
-            hook: None,
-            cancellations: Cancellations::new(),
-            #[cfg(all(feature = "std", target_os = "linux"))]
-            unplug_fd: None,
-        };
-        let core = Core {
-            gate: Gate::new(),
-            cold: Lock::new(cold),
-            #[cfg(feature = "std")]
-            pollers: crate::WaitQueue::new(),
-        };
+        let core = Core { gate: Gate::new(), rare: Lazy::new() };
         // INVARIANT: plugged, with a value.
         Self { core, resources: UnsafeCell::new(ManuallyDrop::new(resources)) }
     }
@@ -189,13 +210,13 @@ impl<R> DeviceLifetime<R> {
 
     /// Why it is unplugged, once unplug has begun: the worst cause that anybody gave.
     pub fn cause(&self) -> Option<Cause> {
-        self.core.cold.lock().cause
+        self.core.cold().lock().cause
     }
 
     /// An unplug that is under way has become worse: the device that was being unbound is gone now. Without effect on
     /// one that is plugged.
     pub fn worsen(&self, cause: Cause) {
-        let mut cold = self.core.cold.lock();
+        let mut cold = self.core.cold().lock();
         if cold.phase != Phase::Plugged {
             cold.cause = cold.cause.max(Some(cause));
         }
@@ -214,20 +235,20 @@ impl<R> DeviceLifetime<R> {
     /// When unplug began: the moment from which a sleeper's answer is late.
     #[cfg(feature = "std")]
     pub fn unplug_began(&self) -> Option<std::time::Instant> {
-        self.core.cold.lock().since
+        self.core.cold().lock().since
     }
 
     /// Woken when unplug begins and again when the last section has ended, for hosts: whoever sleeps in poll
     /// on a file of the device waits here too.
     #[cfg(feature = "std")]
-    pub const fn pollers(&self) -> &crate::WaitQueue {
-        &self.core.pollers
+    pub fn pollers(&self) -> &crate::WaitQueue {
+        self.core.pollers()
     }
 }
 
 impl<R> Drop for DeviceLifetime<R> {
     fn drop(&mut self) {
-        let phase = self.core.cold.get_mut().phase;
+        let phase = self.core.rare.get_mut().map_or(Phase::Plugged, |rare| rare.cold.get_mut().phase);
         #[cfg(feature = "std")]
         if matches!(phase, Phase::Unplugging | Phase::Unfenced) {
             crate::wait::end_closing(self.core.gate.number());
@@ -241,7 +262,7 @@ impl<R> Drop for DeviceLifetime<R> {
 
 impl<R> fmt::Debug for DeviceLifetime<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = self.core.cold.lock().phase;
+        let phase = self.core.cold().lock().phase;
         f.debug_struct("DeviceLifetime").field("id", &self.id()).field("phase", &phase).finish_non_exhaustive()
     }
 }

@@ -37,20 +37,63 @@ pub struct OwnedAccess<R> {
 impl<R> DeviceLifetime<R> {
     /// Opens a device access section that is not bound to this thread.
     ///
+    /// The access counts as a reference to the lifetime; [`OwnedAccess::enter`] takes one over instead.
+    ///
     /// # Errors
     /// [`Unplugged`] once unplug has begun.
+    #[inline(always)]
     pub fn enter_owned(self: &Arc<Self>, op: &'static Op) -> Result<OwnedAccess<R>, Unplugged> {
-        let slot = self.core.gate.enter(op, true).ok_or(Unplugged)?;
-        #[cfg(feature = "tracing")]
-        crate::trace::opened(&slot, self.id(), op, true);
-        // INVARIANT: just opened.
-        Ok(OwnedAccess { lifetime: self.clone(), slot: ManuallyDrop::new(slot) })
+        OwnedAccess::enter(self.clone(), op)
     }
 }
 
 impl<R> OwnedAccess<R> {
     pub(super) const fn lifetime(&self) -> &Arc<DeviceLifetime<R>> {
         &self.lifetime
+    }
+
+    /// Opens a section with a reference that the caller has to spare: nothing is counted.
+    ///
+    /// ```
+    /// use fops_runtime::{DeviceLifetime, OwnedAccess, op};
+    /// use std::sync::Arc;
+    ///
+    /// let mut lifetime = Arc::new(DeviceLifetime::new(5));
+    /// for _ in 0..3 {
+    ///     let access = OwnedAccess::enter(lifetime, op!("transfer"))?;
+    ///     assert_eq!(*access, 5);
+    ///     lifetime = access.exit();
+    /// }
+    /// # Ok::<(), fops_runtime::Unplugged>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Unplugged`] once unplug has begun; the reference is dropped then.
+    #[inline(always)]
+    pub fn enter(lifetime: Arc<DeviceLifetime<R>>, op: &'static Op) -> Result<Self, Unplugged> {
+        match lifetime.core.gate.enter(op, true) {
+            Some(slot) => {
+                #[cfg(feature = "tracing")]
+                crate::trace::opened(&slot, lifetime.id(), op, true);
+                // INVARIANT: just opened.
+                Ok(Self { lifetime, slot: ManuallyDrop::new(slot) })
+            }
+            None => Err(Unplugged),
+        }
+    }
+
+    /// Ends the section, and returns the reference that it held.
+    #[inline]
+    pub fn exit(self) -> Arc<DeviceLifetime<R>> {
+        let mut access = ManuallyDrop::new(self);
+        // SAFETY: the access is not used after this, nor dropped.
+        let slot = unsafe { ManuallyDrop::take(&mut access.slot) };
+        #[cfg(feature = "tracing")]
+        crate::trace::closing(&slot);
+        // SAFETY: as above: the reference is moved out once.
+        let lifetime = unsafe { core::ptr::read(&access.lifetime) };
+        lifetime.core.gate.exit(slot);
+        lifetime
     }
 
     /// Whether unplug has begun and waits for this section among others.
@@ -71,6 +114,7 @@ impl<R> Deref for OwnedAccess<R> {
 }
 
 impl<R> Drop for OwnedAccess<R> {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: taken here alone, and the access is not used after its drop.
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };

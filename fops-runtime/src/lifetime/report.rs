@@ -90,7 +90,7 @@ impl<'a> Report<'a> {
 
     /// The stragglers, the remover's own hook first.
     pub fn stragglers(&self) -> impl Iterator<Item = Straggler> + use<'a> {
-        let cold = self.core.cold.lock();
+        let cold = self.core.cold().lock();
         let waited = cold.since.map(platform::elapsed);
         let hook = cold.hook.zip(cold.remover).map(|(work, thread)| Straggler { work, thread, waited });
         let unplugging = cold.phase != Phase::Plugged;

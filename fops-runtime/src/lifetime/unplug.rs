@@ -191,7 +191,7 @@ impl<'a, R> Draining<'a, R> {
 
     /// Whether the heavy fence was passed. Without it the device stays closed, and nothing of it is freed.
     pub(super) fn confirm(&self, fenced: bool) -> Result<(), UnplugError> {
-        let mut cold = self.lifetime.core.cold.lock();
+        let mut cold = self.lifetime.core.cold().lock();
         if cold.phase == Phase::Unfenced {
             if !fenced {
                 drop(cold);
@@ -215,7 +215,7 @@ impl<'a, R> Draining<'a, R> {
         crate::wait::wake_sections(&core.gate);
         core.cancel_all();
         #[cfg(feature = "std")]
-        core.pollers.wake_all();
+        core.pollers().wake_all();
         trace::step(self.lifetime.id(), Step::Cancelled);
     }
 
@@ -227,7 +227,7 @@ impl<'a, R> Draining<'a, R> {
 
     fn stop_once(&self) {
         let Some(hooks) = self.hooks else { return };
-        let mut cold = self.lifetime.core.cold.lock();
+        let mut cold = self.lifetime.core.cold().lock();
         if core::mem::replace(&mut cold.stopped, true) {
             return;
         }
@@ -255,11 +255,11 @@ impl<'a, R> Draining<'a, R> {
     /// Runs the driver's code, named in reports meanwhile.
     fn run_hook<T>(&self, work: Work, hook: impl FnOnce(&R) -> T) -> Option<T> {
         let core = &self.lifetime.core;
-        core.cold.lock().hook = Some(work);
+        core.cold().lock().hook = Some(work);
         // SAFETY: this thread has the remover's role and has not moved the resources out, nor can anybody else.
         let resources = unsafe { &*self.lifetime.resources.get().cast::<R>() };
         let result = platform::catch(|| hook(resources));
-        core.cold.lock().hook = None;
+        core.cold().lock().hook = None;
         if result.is_none() {
             platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
         }
@@ -309,7 +309,7 @@ impl<'a, R> Draining<'a, R> {
 
     pub(super) fn hand_back(self) -> R {
         let core = &self.lifetime.core;
-        let mut cold = core.cold.lock();
+        let mut cold = core.cold().lock();
         cold.phase = Phase::Gone;
         let since = cold.since;
         drop(cold);
@@ -321,7 +321,7 @@ impl<'a, R> Draining<'a, R> {
         let resources = unsafe { ManuallyDrop::take(&mut *self.lifetime.resources.get()) };
         // A poll that was in flight may have registered after the first wake.
         #[cfg(feature = "std")]
-        core.pollers.wake_all();
+        core.pollers().wake_all();
         trace::step(self.lifetime.id(), Step::Drained(since.map(platform::elapsed)));
         resources
     }
@@ -343,7 +343,7 @@ impl Core {
         if self.gate.is_entered_here() {
             return Err(UnplugError::Deadlock);
         }
-        let mut cold = self.cold.lock();
+        let mut cold = self.cold().lock();
         if cold.phase != Phase::Plugged {
             cold.cause = cold.cause.max(Some(cause));
         }
@@ -375,7 +375,7 @@ impl Core {
 
 impl<R> Drop for Draining<'_, R> {
     fn drop(&mut self) {
-        let mut cold = self.lifetime.core.cold.lock();
+        let mut cold = self.lifetime.core.cold().lock();
         cold.remover = None;
         let given_up = cold.phase != Phase::Gone;
         drop(cold);

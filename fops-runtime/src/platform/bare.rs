@@ -72,6 +72,23 @@ impl<T> Drop for LockGuard<'_, T> {
     }
 }
 
+/// A value that most devices never need: here there is nowhere else to put it.
+pub(crate) struct Lazy<T>(T);
+
+impl<T: Default> Lazy<T> {
+    pub(crate) fn new() -> Self {
+        Self(T::default())
+    }
+
+    pub(crate) const fn get(&self) -> &T {
+        &self.0
+    }
+
+    pub(crate) const fn get_mut(&mut self) -> Option<&mut T> {
+        Some(&mut self.0)
+    }
+}
+
 /// Spins while `word` is `expected`; with a timeout, for some time in proportion to it.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
     let mut rounds = timeout.map(|timeout| timeout.as_micros());

@@ -70,6 +70,23 @@ impl<T> Lock<T> {
     }
 }
 
+/// A value that most devices never need: here there is nowhere else to put it.
+pub(crate) struct Lazy<T>(T);
+
+impl<T: Default> Lazy<T> {
+    pub(crate) fn new() -> Self {
+        Self(T::default())
+    }
+
+    pub(crate) const fn get(&self) -> &T {
+        &self.0
+    }
+
+    pub(crate) const fn get_mut(&mut self) -> Option<&mut T> {
+        Some(&mut self.0)
+    }
+}
+
 /// All sleepers of a model sleep here: futexes in the clothes of a lock.
 struct Bed {
     lock: Mutex<()>,
@@ -107,20 +124,22 @@ pub(crate) fn heavy_fence() -> bool {
 
 ::loom::thread_local! {
     static BLOCK: Cell<*const ()> = Cell::new(ptr::null());
+    static SPOT: Cell<*const ()> = Cell::new(ptr::null());
     static RETIRE: Cell<Option<fn()>> = Cell::new(None);
     static THREAD: u64 = super::next_number();
 }
 
-pub(crate) fn fast_block() -> *const () {
-    BLOCK.with(|block| block.get())
+pub(crate) fn spot() -> *const () {
+    SPOT.with(|spot| spot.get())
 }
 
 pub(crate) fn own_block() -> *const () {
-    fast_block()
+    BLOCK.with(|block| block.get())
 }
 
-pub(crate) fn set_blocks(block: *const (), _fast: bool) {
+pub(crate) fn set_slots(block: *const (), spot: *const ()) {
     BLOCK.with(|own| own.set(block));
+    SPOT.with(|own| own.set(spot));
 }
 
 pub(crate) fn at_thread_exit(retire: fn()) -> bool {

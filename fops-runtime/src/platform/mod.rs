@@ -17,7 +17,6 @@ pub(crate) use loom::*;
 pub(crate) use std::*;
 
 /// Where a section passes a light fence.
-#[cfg(any(feature = "std", loom))]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edge {
     Enter,

@@ -13,12 +13,13 @@ pub(crate) use core::sync::atomic;
 pub(crate) use fence::{heavy_fence, register_heavy_fence};
 pub(crate) use sleep::{wait, wake_all};
 pub(crate) use std::time::Instant;
-pub(crate) use threads::{at_fork_in_child, at_thread_exit, fast_block, fmt_thread, own_block, set_blocks, thread_id};
+pub(crate) use threads::{at_fork_in_child, at_thread_exit, fmt_thread, own_block, set_slots, spot, thread_id};
 
 use core::fmt;
 use core::time::Duration;
+use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The light fence of the asymmetric pair: the compiler keeps the order, and the heavy fence has the hardware keep it.
 #[inline(always)]
@@ -58,6 +59,23 @@ impl<T> Lock<T> {
 
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value that most devices never need: made, and room for it taken, when somebody asks for it.
+pub(crate) struct Lazy<T>(OnceLock<Box<T>>);
+
+impl<T: Default> Lazy<T> {
+    pub(crate) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        self.0.get_or_init(Box::default)
+    }
+
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.get_mut().map(Box::as_mut)
     }
 }
 

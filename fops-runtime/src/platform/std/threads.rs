@@ -12,25 +12,25 @@ use std::thread_local;
 
 thread_local! {
     // Without destructors: usable in the last moments of a thread too.
-    static FAST_BLOCK: Cell<*const ()> = const { Cell::new(ptr::null()) };
+    static SPOT: Cell<*const ()> = const { Cell::new(ptr::null()) };
     static OWN_BLOCK: Cell<*const ()> = const { Cell::new(ptr::null()) };
     static AT_EXIT: AtExit = const { AtExit(Cell::new(None)) };
 }
 
-/// The thread's block that the fast path may use, or null.
+/// The thread's slots that are used next, or null.
 #[inline(always)]
-pub(crate) fn fast_block() -> *const () {
-    FAST_BLOCK.get()
+pub(crate) fn spot() -> *const () {
+    SPOT.get()
 }
 
-/// The thread's block, or null.
+/// The block that they are in, or null.
 pub(crate) fn own_block() -> *const () {
     OWN_BLOCK.get()
 }
 
-pub(crate) fn set_blocks(block: *const (), fast: bool) {
+pub(crate) fn set_slots(block: *const (), spot: *const ()) {
     OWN_BLOCK.set(block);
-    FAST_BLOCK.set(if fast { block } else { ptr::null() });
+    SPOT.set(spot);
 }
 
 /// Has `retire` called when the thread ends. `false` when it is ending already.
