@@ -43,7 +43,7 @@ fn refused_after_its_first_use_nothing_is_freed() {
         return assert_eq!(fence_kind(), FenceKind::Symmetric);
     }
     if fence_kind() != FenceKind::Asymmetric {
-        return skip(NAME, "membarrier(2) is not used here");
+        return skip("membarrier(2) is not used here");
     }
     if std::env::var_os(CHILD).is_none() {
         return again(NAME);

@@ -30,7 +30,7 @@ fn a_pair_takes_no_more_than_is_written_down() {
         return;
     }
     if Command::new("valgrind").arg("--version").output().is_err() {
-        return common::skip("a_pair_takes_no_more", "there is no valgrind: run `apt-get install valgrind`");
+        return common::skip("there is no valgrind: run `apt-get install valgrind`");
     }
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let into = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pairs");

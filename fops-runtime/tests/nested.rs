@@ -2,13 +2,14 @@
 #![cfg(feature = "std")]
 mod common;
 
-use common::{DEADLINE, eventually};
+use common::{DEADLINE, eventually, watchdog};
 use fops_runtime::{Cause, DeviceLifetime, UnplugError, WaitError, WaitQueue, op};
 use std::sync::mpsc;
 use std::thread;
 
 #[test]
 fn the_outer_device_goes_while_its_section_sleeps_for_the_inner_one() {
+    let _watchdog = watchdog("the_outer_device_goes_while_its_section_sleeps_for_the_inner_one");
     let (outer, inner, queue) = (DeviceLifetime::new(()), DeviceLifetime::new(()), WaitQueue::new());
     thread::scope(|s| {
         let sleeper = s.spawn(|| {

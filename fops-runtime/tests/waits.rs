@@ -2,7 +2,7 @@
 #![cfg(feature = "lock_api")]
 mod common;
 
-use common::{DEADLINE, eventually};
+use common::{DEADLINE, eventually, watchdog};
 use fops_runtime::{Cause, DeviceLifetime, Errno, Request, WaitError, WaitQueue, op};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -25,6 +25,7 @@ fn a_value_is_returned_at_once() {
 
 #[test]
 fn unplug_wakes_a_sleeper() {
+    let _watchdog = watchdog("unplug_wakes_a_sleeper");
     let (lifetime, queue, asked) = (DeviceLifetime::new(()), WaitQueue::new(), AtomicUsize::new(0));
     thread::scope(|s| {
         let sleeper = s.spawn(|| {

@@ -1,5 +1,9 @@
 //! What the tests of the runtime share: a device whose hooks note what happens, and waits that fail loudly.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses its part")]
+mod skip;
+
+pub use skip::skip;
+
 use fops_runtime::{Cause, DeviceLifetime, Unplug};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -80,14 +84,20 @@ impl Unplug for Device {
     }
 }
 
-/// The test cannot run here: says so, and leaves a line in the file that the environment names. A failure where
-/// nothing may be skipped.
-pub fn skip(test: &str, why: &str) {
-    assert!(std::env::var_os("FOPS_REQUIRE").is_none(), "{test} was skipped: {why}");
-    eprintln!("SKIPPED {test}: {why}");
-    if let Some(path) = std::env::var_os("FOPS_SKIPPED") {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        let line = format!("SKIPPED {test}: {why}\n");
-        let _ = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
+/// Ends the whole run, loudly, when the test has not ended by the deadline: a thread that nobody wakes cannot be joined.
+pub fn watchdog(test: &'static str) -> impl Drop {
+    struct Ended(std::sync::mpsc::Sender<()>);
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
     }
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        if has_ended.recv_timeout(DEADLINE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("{test} hangs: somebody was not woken");
+            std::process::abort();
+        }
+    });
+    Ended(ended)
 }

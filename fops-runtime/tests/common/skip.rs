@@ -1,4 +1,5 @@
 //! Tests that cannot run here say so.
+#![allow(unreachable_pub, reason = "each test file uses its part")]
 use std::fs::File;
 use std::io::{Write, stderr};
 
@@ -6,7 +7,7 @@ use std::io::{Write, stderr};
 ///
 /// On standard error, past the capture of tests that pass, and in the file that `FOPS_SKIPPED` names. With
 /// `FOPS_REQUIRE=1` that is a failure.
-pub(crate) fn skip(why: &str) {
+pub fn skip(why: &str) {
     let line = format!("SKIPPED {}: {why}", std::thread::current().name().unwrap_or("a test"));
     assert!(std::env::var_os("FOPS_REQUIRE").is_none_or(|value| value != "1"), "{line}");
     let _ = writeln!(stderr(), "{line}");
