@@ -71,7 +71,7 @@ pub use fops_macros::{fop, guarded_fops};
 #[cfg(any(feature = "std", loom))]
 pub use gate::{FenceKind, fence_kind};
 pub use lifetime::{
-    Access, Cause, DeviceLifetime, Draining, Group, Report, Straggler, Unplug, UnplugError, Unplugged, Work,
+    Access, Cause, DeviceLifetime, Draining, Group, Present, Report, Straggler, Unplug, UnplugError, Unplugged, Work,
 };
 #[cfg(feature = "async")]
 pub use lifetime::{DrainingAsync, Section, UntilUnplugged};

@@ -1,16 +1,19 @@
-//! Probe and remove: what the device consists of, and which part of it dies when.
+//! Probe and remove of a VIN: what the device consists of, and which part of it dies when.
 //!
-//! [`VinHw`] is what unplug takes away: interrupt, DMA mappings, registers. Everything else in [`RcarVin`] is
-//! state that lives until the last file is closed. After `rcar-core.c`.
+//! A VIN has its registers and its interrupt from probe to remove ([`VinPort`]). Its node, and with it the rest of
+//! [`VinHw`], is there only while the CSI-2 receiver is, too: see [`group`](crate::group). Everything else in
+//! [`RcarVin`] is state, which lives until the last file is closed. After `rcar-core.c`.
+use crate::csi2::Csi2;
 use crate::dma::Capture;
+use crate::group::{Group, Routes};
 use crate::sim::{Board, DmaMapping, DmaMemory, IrqGuard, IrqReturn, Mmio, Vin};
 use crate::v4l2::Settings;
-use fops_runtime::host::{BufferMemory, Driver, Probe};
-use fops_runtime::{Cause, DeviceLifetime, Errno, Result, WaitQueue};
+use fops_runtime::host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
+use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, UnplugError, WaitQueue};
 use parking_lot::Mutex;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 
-/// The device that is on every board here, as the device tree names it.
+/// The first VIN of every board here, as the device tree names it.
 pub const DEVICE: &str = "e6ef0000.video";
 /// The driver's name on the platform bus.
 pub const DRIVER: &str = "rcar-vin";
@@ -18,22 +21,36 @@ pub const DRIVER: &str = "rcar-vin";
 /// Memory for the buffers of one node, in bytes: eight of the largest pictures. Only what is written takes room.
 const BUFFER_MEMORY: usize = 128 << 20;
 
-/// The resources: what the device has from probe to unplug.
+/// What a VIN has from probe to remove, whether it has a node or not.
+pub struct VinPort {
+    /// Dropped first: no interrupt comes any more, then the registers go.
+    irq: IrqGuard,
+    mmio: Mmio,
+    board: Vin,
+}
+
+/// The resources: what the node's operations need and unplug takes away.
 ///
-/// Dropped in this order: no interrupt comes any more, then no DMA, then the registers go.
+/// Dropped in this order: the receiver is let go of, then there is no interrupt, then no DMA, then no registers.
 pub struct VinHw {
-    _irq: IrqGuard,
+    /// Where the pictures come from.
+    pub(crate) csi2: Subdev<Csi2>,
+    irq: IrqGuard,
     /// The node's memory, as the device addresses it.
     pub(crate) buffers: DmaMapping,
     /// Where frames go that nobody has queued a buffer for.
     pub(crate) scratch: DmaMapping,
     pub(crate) mmio: Mmio,
+    board: Vin,
 }
 
-/// The driver's structure for one VIN.
+/// The driver's structure for the node of one VIN.
 pub struct RcarVin {
     pub(crate) lifetime: DeviceLifetime<VinHw>,
-    pub(crate) name: String,
+    pub(crate) device: BusDevice,
+    /// Its number in the group.
+    pub(crate) channel: usize,
+    pub(crate) routes: Arc<Routes>,
     /// Serializes the ioctls that change something, except while they sleep (`vdev->lock`). Taken before `capture`.
     pub(crate) settings: Mutex<Settings>,
     /// Buffers and hardware slots; the interrupt handler takes it too (`qlock`).
@@ -46,71 +63,128 @@ pub struct RcarVin {
 /// The driver, for all VINs of a board.
 pub struct RcarVinDriver {
     board: Arc<Board>,
+    group: Arc<Group>,
+}
+
+/// A VIN that the driver is bound to.
+pub struct VinDevice {
+    channel: usize,
+    group: Arc<Group>,
 }
 
 impl RcarVinDriver {
-    /// A driver for the VINs of `board`.
-    pub fn new(board: Arc<Board>) -> Self {
-        Self { board }
+    /// A driver for the VINs of `board`, which are one group.
+    pub fn new(board: Arc<Board>, group: Arc<Group>) -> Self {
+        Self { board, group }
     }
 }
 
 impl Driver for RcarVinDriver {
-    type Device = RcarVin;
+    type Device = VinDevice;
 
     fn name(&self) -> &str {
         DRIVER
     }
 
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<RcarVin>> {
-        let board = self.board.vin(probe.device()).ok_or(Errno::ENODEV)?;
-        let memory = BufferMemory::new(BUFFER_MEMORY)?;
-        // The handler may run before the device exists: it is not ours then.
-        let device = Arc::new(OnceLock::<Weak<RcarVin>>::new());
-        let hw = take_resources(board, &memory, device.clone())?;
-        let vin = Arc::new(RcarVin {
-            lifetime: DeviceLifetime::new(hw),
-            name: probe.device().to_owned(),
-            settings: Mutex::default(),
-            capture: Mutex::new(Capture::new(memory.len())),
-            done: WaitQueue::new(),
-            memory: memory.clone(),
-        });
-        device.get_or_init(|| Arc::downgrade(&vin));
-        probe.register_node("video", &vin, Some(memory));
-        Ok(vin)
+    fn probe(&self, probe: &mut Probe) -> Result<Arc<VinDevice>> {
+        let channel = self.board.names().position(|name| name == probe.device()).ok_or(Errno::ENODEV)?;
+        let board = self.board.vin(probe.device()).ok_or(Errno::ENODEV)?.clone();
+        let mmio = board.ioremap().map_err(|_| Errno::EBUSY)?;
+        // It comes whether there is a node or not.
+        let group = Arc::downgrade(&self.group);
+        let handler =
+            move || group.upgrade().and_then(|group| group.vin(channel)).map_or(IrqReturn::None, |vin| vin.irq());
+        let irq = board.request_irq(handler).map_err(|_| Errno::EBUSY)?;
+        self.group.join(channel, probe, VinPort { irq, mmio, board })?;
+        Ok(Arc::new(VinDevice { channel, group: self.group.clone() }))
     }
 
-    fn remove(&self, vin: &Arc<RcarVin>, hw: VinHw, cause: Cause) {
-        // Nobody has a reference any more: interrupt, mappings and registers go. Files may still be open.
-        drop(hw);
-        tracing::info!("{}: removed ({cause}), its registers are unmapped", vin.name);
+    fn remove(&self, vin: &Arc<VinDevice>, port: VinPort, cause: Cause) {
+        let name = port.board.name();
+        // Nobody has a reference any more: interrupt and registers go. Files may still be open.
+        drop(port);
+        tracing::info!("{name}: VIN {} removed ({cause}), its registers are unmapped", vin.channel);
     }
 }
 
-fn take_resources(board: &Vin, memory: &Arc<BufferMemory>, device: Arc<OnceLock<Weak<RcarVin>>>) -> Result<VinHw> {
-    /// The node's buffers.
-    struct Buffers(Arc<BufferMemory>);
+/// A VIN goes by itself: the others of its group stay.
+impl Removable for VinDevice {
+    type Resources = VinPort;
 
-    impl DmaMemory for Buffers {
-        fn write(&self, address: u64, data: &[u8]) {
-            if let Err(errno) = self.0.write_at(address, data) {
-                tracing::error!("DMA of {} bytes to {address:#x}: {errno}", data.len());
-            }
+    fn take_down(&self, cause: Cause) -> Result<VinPort, UnplugError> {
+        self.group.leave(self.channel, cause)
+    }
+
+    fn worsen(&self, cause: Cause) {
+        self.group.worsen(self.channel, cause);
+    }
+
+    fn stragglers(&self) -> String {
+        self.group.vin(self.channel).map_or_else(String::new, |vin| vin.lifetime.report().to_string())
+    }
+}
+
+impl VinPort {
+    /// What the node `device` needs: the port is taken, unless there is no room for the rest.
+    pub(crate) fn connect(port: &mut Option<Self>, csi2: &Subdev<Csi2>, memory: &Arc<BufferMemory>) -> Result<VinHw> {
+        let Some(Self { board, .. }) = port else { return Err(Errno::EBUSY) };
+        let buffers = board.dma_map(Arc::new(Buffers(memory.clone())), 0, memory.len()).ok_or(Errno::ENOMEM)?;
+        let scratch = board.dma_map(Arc::new(Scratch), 0, memory.len()).ok_or(Errno::ENOMEM)?;
+        let Self { irq, mmio, board } = port.take().ok_or(Errno::EBUSY)?;
+        Ok(VinHw { csi2: csi2.clone(), irq, buffers, scratch, mmio, board })
+    }
+}
+
+impl VinHw {
+    /// The node is gone: what is left of its resources.
+    pub(crate) fn disconnect(self) -> VinPort {
+        VinPort { irq: self.irq, mmio: self.mmio, board: self.board }
+    }
+}
+
+impl RcarVin {
+    /// A node's device, with memory of its own: what old files have mapped shows nothing of the new one's pictures.
+    pub(crate) fn new(
+        device: &BusDevice,
+        channel: usize,
+        routes: &Arc<Routes>,
+        port: &mut Option<VinPort>,
+        csi2: &Subdev<Csi2>,
+    ) -> Result<Arc<Self>> {
+        let memory = BufferMemory::new(BUFFER_MEMORY)?;
+        let hw = VinPort::connect(port, csi2, &memory)?;
+        Ok(Arc::new(Self {
+            lifetime: DeviceLifetime::new(hw),
+            device: device.clone(),
+            channel,
+            routes: routes.clone(),
+            settings: Mutex::default(),
+            capture: Mutex::new(Capture::new(memory.len())),
+            done: WaitQueue::new(),
+            memory,
+        }))
+    }
+
+    /// Puts the node among those of the VIN.
+    pub(crate) fn register(self: &Arc<Self>, nodes: &Nodes) {
+        nodes.register("video", self, Some(self.memory.clone()));
+    }
+}
+
+/// The node's buffers, for the device to write to.
+struct Buffers(Arc<BufferMemory>);
+
+impl DmaMemory for Buffers {
+    fn write(&self, address: u64, data: &[u8]) {
+        if let Err(errno) = self.0.write_at(address, data) {
+            tracing::error!("DMA of {} bytes to {address:#x}: {errno}", data.len());
         }
     }
+}
 
-    /// Nobody reads what is written here.
-    struct Scratch;
+/// Nobody reads what is written here.
+struct Scratch;
 
-    impl DmaMemory for Scratch {
-        fn write(&self, _address: u64, _data: &[u8]) {}
-    }
-
-    let mmio = board.ioremap().map_err(|_| Errno::EBUSY)?;
-    let buffers = board.dma_map(Arc::new(Buffers(memory.clone())), 0, memory.len()).ok_or(Errno::ENOMEM)?;
-    let scratch = board.dma_map(Arc::new(Scratch), 0, memory.len()).ok_or(Errno::ENOMEM)?;
-    let handler = move || device.get().and_then(Weak::upgrade).map_or(IrqReturn::None, |vin| vin.irq());
-    let irq = board.request_irq(handler).map_err(|_| Errno::EBUSY)?;
-    Ok(VinHw { _irq: irq, buffers, scratch, mmio })
+impl DmaMemory for Scratch {
+    fn write(&self, _address: u64, _data: &[u8]) {}
 }

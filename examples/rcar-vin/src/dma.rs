@@ -6,7 +6,7 @@ use crate::regs::*;
 use crate::sim::IrqReturn;
 use crate::uapi::Timestamp;
 use crate::v4l2::Settings;
-use fops_runtime::{Access, Cause, Errno, Result, op};
+use fops_runtime::{Access, Cause, Errno, Result, SubdevOperations as _, op};
 use std::thread;
 use std::time::Duration;
 
@@ -46,11 +46,11 @@ impl Capture {
 }
 
 impl Dma {
-    /// `rvin_start_streaming`. The queue says when; `queue` has at least a buffer for each slot.
+    /// Starts the hardware. The queue says when; `queue` has at least a buffer for each slot.
     ///
     /// `settings` are locked. So either `quiesce` comes later and stops what is started here, or it has been, the
     /// flag is set, and nothing is started behind its back.
-    pub(crate) fn start(&mut self, hw: &Access<'_, VinHw>, queue: &mut Queue, settings: &Settings) -> Result {
+    fn start(&mut self, hw: &Access<'_, VinHw>, queue: &mut Queue, settings: &Settings) -> Result {
         if hw.is_unplugging() {
             return Err(Errno::ENODEV);
         }
@@ -58,6 +58,7 @@ impl Dma {
         for slot in 0..HW_BUFFER_NUM {
             self.fill_slot(hw, queue, slot)?;
         }
+        hw.csi2.s_stream(true)?;
         setup(hw, settings);
         hw.mmio.write(VNFC_REG, VNFC_C_FRAME);
         self.running = true;
@@ -129,6 +130,22 @@ impl RcarVin {
         IrqReturn::Handled
     }
 
+    /// `rvin_start_streaming`: captures what is linked to this VIN.
+    ///
+    /// # Errors
+    /// `EPIPE` where nothing is.
+    pub(crate) fn start_streaming(
+        &self,
+        hw: &Access<'_, VinHw>,
+        dma: &mut Dma,
+        queue: &mut Queue,
+        settings: &Settings,
+    ) -> Result {
+        let channel = self.routes.get(self.channel).ok_or(Errno::EPIPE)?;
+        select_channel(hw, channel);
+        dma.start(hw, queue, settings)
+    }
+
     /// `rvin_stop_streaming`: returns when the hardware writes no more. Sleeps for up to a frame.
     ///
     /// Call with `settings` locked and `capture` not: the interrupts that come meanwhile need it.
@@ -146,12 +163,17 @@ impl RcarVin {
             thread::sleep(STOP_PAUSE);
         }
         if !stopped {
-            tracing::error!("{}: the hardware does not stop", self.name);
+            tracing::error!("{}: the hardware does not stop", self.device.name());
         }
         let mut capture = self.capture.lock();
         capture.dma.running = false;
         capture.dma.slots = Default::default();
         hw.mmio.write(VNIE_REG, 0);
+        drop(capture);
+        if let Err(errno) = hw.csi2.s_stream(false) {
+            // It is on its way out as well.
+            tracing::debug!("{}: the receiver: {errno}", self.device.name());
+        }
     }
 
     /// The stop hook of unplug: the hardware stops, if it is there, and nothing is waited for in vain.
@@ -168,6 +190,12 @@ impl RcarVin {
         drop((capture, settings));
         self.done.wake_all();
     }
+}
+
+/// Selects the virtual channel of the receiver that is captured.
+pub(crate) fn select_channel(hw: &VinHw, channel: u32) {
+    let channel = channel & VNCSI_IFMD_CSI_CHSEL_MASK;
+    hw.mmio.write(VNCSI_IFMD_REG, VNCSI_IFMD_DES1 | VNCSI_IFMD_DES0 | channel);
 }
 
 /// `rvin_setup`: what the picture is, and where in the sensor's frame.

@@ -4,10 +4,15 @@
 //! under `#[guarded_fops]`), [`dma`] (the hardware and its interrupt). The hardware itself is in [`sim`].
 pub mod client;
 pub mod core;
+pub mod csi2;
+pub mod csi2_regs;
 pub mod dma;
 pub mod format;
+pub mod group;
 pub mod ioctls;
 pub mod machine;
+pub mod media;
+pub mod media_uapi;
 pub mod picture;
 pub mod queue;
 pub mod regs;

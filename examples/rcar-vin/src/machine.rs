@@ -1,9 +1,12 @@
-//! A computer with some VINs: the board, the platform bus, and the nodes.
+//! A computer with some VINs behind a CSI-2 receiver: the board, the platform bus, and the nodes.
 use crate::core::{DRIVER, RcarVinDriver};
+use crate::csi2::{CSI2_DEVICE, CSI2_DRIVER, RcarCsi2Driver};
+use crate::group::Group;
 use crate::sim::Board;
 use fops_runtime::Result;
 use fops_runtime::host::{Bus, Devices};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// Everything that a host serves.
 pub struct Machine {
@@ -11,25 +14,36 @@ pub struct Machine {
     pub board: Arc<Board>,
     /// The nodes.
     pub devices: Arc<Devices>,
-    /// The platform bus, with the driver registered.
+    /// The platform bus, with the drivers registered.
     pub bus: Arc<Bus>,
+    released: Arc<AtomicU64>,
 }
 
 impl Machine {
-    /// Switches a machine on that has these VINs, such as `e6ef0000.video`, and binds the driver to each.
+    /// Switches a machine on that has these VINs, such as `e6ef0000.video`, and a receiver that feeds them all, and binds
+    /// each to its driver. The nodes are `video0` for the first VIN and so on, `v4l-subdev0` and `media0`.
     ///
     /// # Errors
     /// What probe says.
     pub fn new(vins: &[&'static str]) -> Result<Self> {
-        let board = Arc::new(Board::with_vins(vins));
+        let board = Arc::new(Board::with_group(vins, CSI2_DEVICE));
+        let (group, released) = (Group::new(), Arc::new(AtomicU64::new(0)));
         let devices = Devices::new();
         let bus = Bus::new("platform", devices.clone());
-        bus.register_driver(RcarVinDriver::new(board.clone()))?;
+        bus.register_driver(RcarVinDriver::new(board.clone(), group.clone()))?;
+        bus.register_driver(RcarCsi2Driver::new(board.clone(), group, released.clone()))?;
         for vin in vins {
             bus.add_device(vin)?;
             bus.bind(DRIVER, vin)?;
         }
-        Ok(Self { board, devices, bus })
+        bus.add_device(CSI2_DEVICE)?;
+        bus.bind(CSI2_DRIVER, CSI2_DEVICE)?;
+        Ok(Self { board, devices, bus, released })
+    }
+
+    /// How many subdevs have run their release op.
+    pub fn released(&self) -> u64 {
+        self.released.load(SeqCst)
     }
 
     /// Takes the driver from every device, and waits until it is done.
@@ -49,12 +63,13 @@ impl Machine {
 
     /// What the hardware has seen that it must not see: one line each, none if all is well.
     pub fn faults(&self) -> Vec<String> {
-        let vins = self.board.names().filter_map(|name| Some((name, self.board.vin(name)?)));
-        vins.flat_map(|(name, vin)| {
-            let late = (vin.late_accesses(), "accesses to registers that were unmapped");
-            let dma = (vin.dma_faults(), "writes to memory that was unmapped");
-            [late, dma].into_iter().filter(|(n, _)| *n > 0).map(move |(n, what)| format!("{name}: {n} {what}"))
-        })
-        .collect()
+        let late = |name, count| (name, count, "accesses to registers that were unmapped");
+        let vins = self.board.names().filter_map(|name| self.board.vin(name)).flat_map(|vin| {
+            let dma = (vin.name(), vin.dma_faults(), "writes to memory that was unmapped");
+            [late(vin.name(), vin.late_accesses()), dma]
+        });
+        let csi2 = self.board.csi2().map(|csi2| late(csi2.name(), csi2.late_accesses()));
+        let faults = vins.chain(csi2).filter(|(_, count, _)| *count > 0);
+        faults.map(|(name, count, what)| format!("{name}: {count} {what}")).collect()
     }
 }

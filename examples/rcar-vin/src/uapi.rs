@@ -92,7 +92,7 @@ macro_rules! numbers {
     };
 }
 
-numbers!(u8, u32, i32, u64, i64);
+numbers!(u8, u16, u32, i32, u64, i64);
 
 impl<T: Uapi, const N: usize> Uapi for [T; N] {
     const SIZE: usize = N * T::SIZE;

@@ -101,7 +101,7 @@ impl FileOperations for RcarVin {
     ) -> Result<i32> {
         let result = self.video_ioctl2(hw, file, command, &mut arg);
         if let Err(errno) = result {
-            tracing::debug!("{}: {}: {errno:?}", self.name, command_name(command).unwrap_or("unknown ioctl"));
+            tracing::debug!("{}: {}: {errno:?}", self.device.name(), command_name(command).unwrap_or("unknown ioctl"));
         }
         result.map(|()| 0)
     }
@@ -147,14 +147,16 @@ impl RcarVin {
             VIDIOC_QBUF => update(arg, |buffer: &mut Buffer| {
                 let settings = self.settings.lock();
                 let Capture { queue, dma } = &mut *self.capture.lock();
-                queue.qbuf(file.id(), buffer, settings.sizeimage(), |queue| dma.start(hw, queue, &settings))
+                queue.qbuf(file.id(), buffer, settings.sizeimage(), |queue| {
+                    self.start_streaming(hw, dma, queue, &settings)
+                })
             }),
             VIDIOC_DQBUF => update(arg, |buffer: &mut Buffer| self.dqbuf(hw, file, buffer)),
             VIDIOC_STREAMON => update(arg, |type_: &mut u32| {
                 let settings = self.settings.lock();
                 settings.check_priority(file)?;
                 let Capture { queue, dma } = &mut *self.capture.lock();
-                queue.streamon(file.id(), *type_, |queue| dma.start(hw, queue, &settings))
+                queue.streamon(file.id(), *type_, |queue| self.start_streaming(hw, dma, queue, &settings))
             }),
             VIDIOC_STREAMOFF => update(arg, |type_: &mut u32| self.streamoff(hw, file, *type_)),
             _ => Err(Errno::ENOTTY),
@@ -166,7 +168,7 @@ impl RcarVin {
         let cap = v4l2_capability {
             driver: text("rcar_vin"),
             card: text("R_Car_VIN"),
-            bus_info: text(&format!("platform:{}", self.name)),
+            bus_info: text(&format!("platform:{}", self.device.name())),
             version: kernel_version(6, 12, 0),
             capabilities: caps | V4L2_CAP_DEVICE_CAPS,
             device_caps: caps,
@@ -229,16 +231,16 @@ impl RcarVin {
     fn start_reading(&self, hw: &Access<'_, VinHw>, file: u64) -> Result {
         let settings = self.settings.lock();
         let Capture { queue, dma } = &mut *self.capture.lock();
-        queue.start_reading(file, settings.sizeimage(), |queue| dma.start(hw, queue, &settings))
+        queue.start_reading(file, settings.sizeimage(), |queue| self.start_streaming(hw, dma, queue, &settings))
     }
 
     /// Writes the registers to the log.
     fn log_status(&self, hw: &VinHw) -> Result {
-        tracing::info!("{}: =================  START STATUS  =================", self.name);
+        tracing::info!("{}: =================  START STATUS  =================", self.device.name());
         for &(offset, name) in REGISTERS {
-            tracing::info!("{}: {name} = {:#010x}", self.name, hw.mmio.read(offset));
+            tracing::info!("{}: {name} = {:#010x}", self.device.name(), hw.mmio.read(offset));
         }
-        tracing::info!("{}: ==================  END STATUS  ==================", self.name);
+        tracing::info!("{}: ==================  END STATUS  ==================", self.device.name());
         Ok(())
     }
 }

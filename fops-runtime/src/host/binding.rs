@@ -1,7 +1,7 @@
 //! Drivers and devices of any type, as the bus keeps them.
-use super::driver::{Driver, Probe};
+use super::driver::{Driver, Probe, Removable};
 use super::removal::{Removal, Watched};
-use crate::{Cause, Result, Unplug};
+use crate::{Cause, Result};
 use std::sync::Arc;
 
 /// A driver of any type.
@@ -36,9 +36,9 @@ struct BoundTo<D: Driver> {
 
 impl<D: Driver> Binding for BoundTo<D> {
     fn remove(&self, removal: &Removal) -> Result {
-        let resources = self.device.unplug(removal.cause())?;
+        let resources = self.device.take_down(removal.cause())?;
         // It may have become worse on the way.
-        let cause = self.device.lifetime().cause().max(Some(removal.cause())).unwrap_or(Cause::Unbind);
+        let cause = self.device.cause().max(Some(removal.cause())).unwrap_or(Cause::Unbind);
         self.driver.remove(&self.device, resources, cause);
         Ok(())
     }
@@ -46,10 +46,10 @@ impl<D: Driver> Binding for BoundTo<D> {
 
 impl<D: Driver> Watched for BoundTo<D> {
     fn stragglers(&self) -> String {
-        self.device.lifetime().report().to_string()
+        self.device.stragglers()
     }
 
     fn worsen(&self, cause: Cause) {
-        self.device.lifetime().worsen(cause);
+        self.device.worsen(cause);
     }
 }

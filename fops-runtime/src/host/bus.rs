@@ -2,7 +2,7 @@
 use super::binding::{self, AnyDriver, Binding};
 use super::devices::Devices;
 use super::driver::{Driver, Probe};
-use super::{Node, Removal};
+use super::{Node, Nodes, Removal};
 use crate::platform;
 use crate::{Cause, Errno, Result};
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ enum Slot {
 struct Bound {
     driver: String,
     binding: Arc<dyn Binding>,
-    nodes: Vec<Arc<Node>>,
+    nodes: Arc<Nodes>,
 }
 
 impl Bus {
@@ -106,7 +106,7 @@ impl Bus {
     /// unloaded; `EIO` when probe panicked; else probe's.
     pub fn bind(self: &Arc<Self>, driver: &str, device: &str) -> Result {
         let any = self.begin_binding(driver, device)?;
-        let mut probe = Probe::new(device);
+        let mut probe = Probe::new(self, device);
         let probed = platform::catch(|| any.probe(&mut probe)).unwrap_or_else(|| {
             tracing::error!("{device}: probe of {driver} panicked");
             Err(Errno::EIO)
@@ -114,10 +114,11 @@ impl Bus {
         let bound = match probed {
             // The nodes appear before the bus says that the device is bound, and go after.
             Ok(binding) => {
-                let nodes = probe.into_nodes(&self.devices);
-                Bound { driver: driver.into(), binding, nodes }
+                probe.nodes().bound();
+                Bound { driver: driver.into(), binding, nodes: probe.nodes().clone() }
             }
             Err(errno) => {
+                probe.nodes().unbound();
                 let failed = self.lock().slots.insert(device.into(), Slot::Unbound);
                 if let Some(Slot::Binding { removal: Some(removal), .. }) = failed {
                     removal.finish(Ok(()));
@@ -125,8 +126,7 @@ impl Bus {
                 return Err(errno);
             }
         };
-        let names: Vec<_> = bound.nodes.iter().map(|node| node.name()).collect();
-        tracing::info!("{device}: bound to {driver}, nodes {names:?}");
+        tracing::info!("{device}: bound to {driver}, nodes {:?}", bound.nodes);
         let mut state = self.lock();
         match state.slots.insert(device.into(), Slot::Bound(bound.clone())) {
             Some(Slot::Binding { removal: Some(removal), driver }) => {
@@ -193,7 +193,7 @@ impl Bus {
             if let Some(loaded) = state.drivers.get_mut(driver) {
                 loaded.unloading = false;
             }
-            devices.iter().flat_map(|(_, nodes)| nodes).for_each(|node| node.registration().accept_opens());
+            devices.iter().for_each(|(_, nodes)| nodes.accept_opens());
             return Err(errno);
         }
         let gone = state.drivers.remove(driver);
@@ -204,7 +204,7 @@ impl Bus {
     }
 
     /// From here on nothing is bound to the driver, and no file of its devices is opened.
-    fn begin_unloading(&self, driver: &str) -> Result<Vec<(String, Vec<Arc<Node>>)>> {
+    fn begin_unloading(&self, driver: &str) -> Result<Vec<(String, Arc<Nodes>)>> {
         let mut state = self.lock();
         let of_driver = state.slots.iter().filter(|(_, slot)| slot.driver() == Some(driver));
         let devices: Vec<_> = of_driver
@@ -217,9 +217,8 @@ impl Bus {
         if loaded.unloading {
             return Err(Errno::EBUSY);
         }
-        let nodes = || devices.iter().flat_map(|(_, nodes)| nodes);
-        if !nodes().all(|node| node.registration().refuse_opens()) {
-            nodes().for_each(|node| node.registration().accept_opens());
+        if !devices.iter().all(|(_, nodes)| nodes.refuse_opens()) {
+            devices.iter().for_each(|(_, nodes)| nodes.accept_opens());
             return Err(Errno::EBUSY);
         }
         loaded.unloading = true;
@@ -245,7 +244,7 @@ impl Bus {
     /// The nodes of a bound device.
     pub fn nodes(&self, device: &str) -> Vec<Arc<Node>> {
         match self.lock().slots.get(device) {
-            Some(Slot::Bound(bound)) => bound.nodes.clone(),
+            Some(Slot::Bound(bound)) => bound.nodes.list(),
             _ => Vec::new(),
         }
     }
@@ -309,9 +308,7 @@ impl Bus {
             // Refused: the device is as it was.
             Slot::Bound(bound)
         } else {
-            for node in &bound.nodes {
-                self.devices.unregister(node);
-            }
+            bound.nodes.unbound();
             // Before anybody is told: whoever waited finds the device's state gone, but for open files.
             drop(bound);
             Slot::Unbound

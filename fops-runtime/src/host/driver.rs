@@ -1,8 +1,7 @@
 //! What a driver is to the bus.
-use super::devices::Devices;
-use super::{BufferMemory, Node};
-use crate::{Cause, FileOperations, Result, Unplug};
-use std::sync::Arc;
+use super::{BufferMemory, Bus, Nodes, Removal};
+use crate::{Cause, Errno, FileOperations, Result, Unplug, UnplugError};
+use std::sync::{Arc, Weak};
 
 /// A driver: finds its device at probe, and takes it down at remove.
 ///
@@ -10,7 +9,7 @@ use std::sync::Arc;
 /// them any more, however the device goes.
 pub trait Driver: Send + Sync + 'static {
     /// What probe makes of a device.
-    type Device: Unplug<Resources: Send> + Send + Sync + 'static;
+    type Device: Removable;
 
     /// Its name on the bus, such as `rcar-vin`.
     fn name(&self) -> &str;
@@ -23,29 +22,109 @@ pub trait Driver: Send + Sync + 'static {
 
     /// Tears the device down: `.remove()`. Runs once; files may still be open and are answered `ENODEV`. `cause` is the
     /// worst that anybody gave by now.
-    fn remove(&self, device: &Arc<Self::Device>, resources: <Self::Device as Unplug>::Resources, cause: Cause) {
+    fn remove(&self, device: &Arc<Self::Device>, resources: <Self::Device as Removable>::Resources, cause: Cause) {
         let _ = (device, cause);
         drop(resources);
     }
 }
 
-/// A device that a driver is being bound to.
-pub struct Probe {
-    device: String,
-    nodes: Vec<NewNode>,
+/// What the bus can take down: a device with an unplug routine, or one of several that go together.
+///
+/// Implemented for whatever implements [`Unplug`]. A driver whose devices go together implements it by hand, and unplugs
+/// them as a [`Group`](crate::Group).
+pub trait Removable: Send + Sync + 'static {
+    /// What is handed back to [`Driver::remove`].
+    type Resources: Send;
+
+    /// Unplugs it, and whatever goes with it; returns when nobody uses its resources any more, and hands them back.
+    ///
+    /// On a thread of the bus's, which is inside no section. May take as long as the sections in flight do.
+    ///
+    /// # Errors
+    /// As [`Unplug::unplug`].
+    fn take_down(&self, cause: Cause) -> Result<Self::Resources, UnplugError>;
+
+    /// The device has gone in a worse way while it was being taken down, or is about to be. Does not wait.
+    fn worsen(&self, cause: Cause);
+
+    /// The worst cause that it was given, by others than the bus too.
+    fn cause(&self) -> Option<Cause> {
+        None
+    }
+
+    /// What [`take_down`](Self::take_down) waits for, one a line. Does not wait itself.
+    fn stragglers(&self) -> String;
 }
 
-/// A node to be registered once probe has succeeded.
-type NewNode = Box<dyn FnOnce(&Arc<Devices>) -> Arc<Node> + Send>;
+impl<D: Unplug<Resources: Send> + Send + Sync + 'static> Removable for D {
+    type Resources = D::Resources;
+
+    fn take_down(&self, cause: Cause) -> Result<D::Resources, UnplugError> {
+        self.unplug(cause)
+    }
+
+    fn worsen(&self, cause: Cause) {
+        self.lifetime().worsen(cause);
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        self.lifetime().cause()
+    }
+
+    fn stragglers(&self) -> String {
+        self.lifetime().report().to_string()
+    }
+}
+
+/// A device on its bus, for the driver that is bound to it.
+#[derive(Debug, Clone)]
+pub struct BusDevice {
+    bus: Weak<Bus>,
+    name: String,
+}
+
+impl BusDevice {
+    /// Its name, such as `e6ef0000.video`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Has the device removed, as [`Bus::remove`] does: for an operation that finds the hardware gone, or that was asked
+    /// to disconnect it. Does not wait: the removal waits for the operation.
+    ///
+    /// # Errors
+    /// `ENODEV` where it is not bound.
+    pub fn remove(&self, cause: Cause) -> Result<Arc<Removal>> {
+        self.bus.upgrade().ok_or(Errno::ENODEV)?.remove(&self.name, cause)
+    }
+}
+
+/// A device that a driver is being bound to.
+#[derive(Debug)]
+pub struct Probe {
+    device: BusDevice,
+    nodes: Arc<Nodes>,
+}
 
 impl Probe {
-    pub(super) fn new(device: &str) -> Self {
-        Self { device: device.into(), nodes: Vec::new() }
+    pub(super) fn new(bus: &Arc<Bus>, name: &str) -> Self {
+        let device = BusDevice { bus: Arc::downgrade(bus), name: name.into() };
+        Self { device, nodes: Nodes::new(bus.devices()) }
     }
 
     /// The device's name on the bus, such as `e6ef0000.video`.
     pub fn device(&self) -> &str {
+        &self.device.name
+    }
+
+    /// The device on its bus, for a driver whose operations may ask for its removal.
+    pub const fn bus_device(&self) -> &BusDevice {
         &self.device
+    }
+
+    /// Its nodes, for a driver that registers some later.
+    pub const fn nodes(&self) -> &Arc<Nodes> {
+        &self.nodes
     }
 
     /// Gives the device a node `prefix` and a number, with the memory that its files map. It appears when probe
@@ -54,11 +133,6 @@ impl Probe {
     where
         D: FileOperations + Unplug,
     {
-        let (prefix, device) = (prefix.to_owned(), device.clone());
-        self.nodes.push(Box::new(move |devices| devices.register(&prefix, device, memory)));
-    }
-
-    pub(super) fn into_nodes(self, devices: &Arc<Devices>) -> Vec<Arc<Node>> {
-        self.nodes.into_iter().map(|node| node(devices)).collect()
+        self.nodes.register(prefix, device, memory);
     }
 }

@@ -13,14 +13,16 @@ mod erased;
 pub mod fuse;
 mod memory;
 mod node;
+mod nodes;
 mod open_file;
 mod removal;
 
 pub use buffer::{BufferMemory, Published};
 pub use bus::Bus;
 pub use devices::Devices;
-pub use driver::{Driver, Probe};
+pub use driver::{BusDevice, Driver, Probe, Removable};
 pub use memory::{Descriptor, Mapping};
 pub use node::{Answer, Node};
+pub use nodes::Nodes;
 pub use open_file::OpenFile;
 pub use removal::Removal;

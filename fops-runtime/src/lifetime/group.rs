@@ -6,7 +6,7 @@ use core::time::Duration;
 
 /// Devices that are unplugged as one: a device and its subdevs, or several nodes of one piece of hardware.
 ///
-/// Implemented for a reference to anything that implements [`Unplug`], and for tuples of such, parents before
+/// Implemented for a reference to anything that implements [`Unplug`], and for tuples and vectors of such, parents before
 /// children. An operation of one device that waits for another one of the group cannot deadlock the unplug: all are
 /// flagged, then all sleepers are woken, then all are stopped, and only then the first is waited for. The resources come
 /// back in the order of the tuple; whoever tears them down takes children first.
@@ -114,6 +114,110 @@ impl<'a, D: Unplug> Group for &'a D {
 
     fn wait(draining: Self::Drainings) -> Self::Resources {
         draining.wait()
+    }
+}
+
+/// Members of a group whose own hardware is there, whatever has become of the others': a surprise removal of the group is
+/// a mere [removal](Cause::Removal) to their stop hooks.
+///
+/// ```
+/// use fops_runtime::{Cause, DeviceLifetime, Group, Present, Unplug};
+///
+/// struct Part(DeviceLifetime<()>);
+/// impl Unplug for Part {
+///     type Resources = ();
+///     fn lifetime(&self) -> &DeviceLifetime<()> { &self.0 }
+/// }
+///
+/// let (pulled, other) = (Part(DeviceLifetime::new(())), Part(DeviceLifetime::new(())));
+/// (&pulled, Present(&other)).unplug_group(Cause::SurpriseRemoval).unwrap();
+/// assert_eq!(pulled.lifetime().cause(), Some(Cause::SurpriseRemoval));
+/// assert_eq!(other.lifetime().cause(), Some(Cause::Removal));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Present<G>(pub G);
+
+impl<G: Group> Group for Present<G> {
+    type Resources = G::Resources;
+    type Drainings = G::Drainings;
+
+    fn is_entered_here(&self) -> bool {
+        self.0.is_entered_here()
+    }
+
+    fn flag(self, cause: Cause) -> Result<Self::Drainings, UnplugError> {
+        self.0.flag(cause.min(Cause::Removal))
+    }
+
+    fn confirm(drainings: &Self::Drainings, fenced: bool) -> Result<(), UnplugError> {
+        G::confirm(drainings, fenced)
+    }
+
+    fn cancel(drainings: &Self::Drainings) {
+        G::cancel(drainings);
+    }
+
+    fn stop(drainings: &mut Self::Drainings) {
+        G::stop(drainings);
+    }
+
+    fn pause(drainings: &Self::Drainings) -> Option<Duration> {
+        G::pause(drainings)
+    }
+
+    fn drain(drainings: &Self::Drainings, limit: Duration) -> bool {
+        G::drain(drainings, limit)
+    }
+
+    fn wake(drainings: &mut Self::Drainings) {
+        G::wake(drainings);
+    }
+
+    fn wait(drainings: Self::Drainings) -> Self::Resources {
+        G::wait(drainings)
+    }
+}
+
+/// As many as there are.
+#[cfg(feature = "std")]
+impl<G: Group> Group for std::vec::Vec<G> {
+    type Resources = std::vec::Vec<G::Resources>;
+    type Drainings = std::vec::Vec<G::Drainings>;
+
+    fn is_entered_here(&self) -> bool {
+        self.iter().any(G::is_entered_here)
+    }
+
+    fn flag(self, cause: Cause) -> Result<Self::Drainings, UnplugError> {
+        self.into_iter().map(|member| member.flag(cause)).collect()
+    }
+
+    fn confirm(drainings: &Self::Drainings, fenced: bool) -> Result<(), UnplugError> {
+        drainings.iter().try_for_each(|draining| G::confirm(draining, fenced))
+    }
+
+    fn cancel(drainings: &Self::Drainings) {
+        drainings.iter().for_each(G::cancel);
+    }
+
+    fn stop(drainings: &mut Self::Drainings) {
+        drainings.iter_mut().for_each(G::stop);
+    }
+
+    fn pause(drainings: &Self::Drainings) -> Option<Duration> {
+        drainings.iter().filter_map(G::pause).min()
+    }
+
+    fn drain(drainings: &Self::Drainings, limit: Duration) -> bool {
+        drainings.iter().all(|draining| G::drain(draining, limit))
+    }
+
+    fn wake(drainings: &mut Self::Drainings) {
+        drainings.iter_mut().for_each(G::wake);
+    }
+
+    fn wait(drainings: Self::Drainings) -> Self::Resources {
+        drainings.into_iter().map(G::wait).collect()
     }
 }
 

@@ -33,7 +33,7 @@ use core::fmt;
 use core::mem::ManuallyDrop;
 #[cfg(feature = "async")]
 pub use drain_async::DrainingAsync;
-pub use group::Group;
+pub use group::{Group, Present};
 #[cfg(any(feature = "std", loom))]
 pub use owned::OwnedAccess;
 #[cfg(any(feature = "std", loom))]

@@ -7,7 +7,9 @@
 //! still uses it: an access to unmapped registers, a transfer to unmapped memory, an interrupt
 //! without a handler are counted and logged instead of corrupting memory, as they do in a kernel.
 
+mod csi2;
 mod dma;
+mod io;
 mod irq;
 mod registers;
 mod vin;
@@ -15,9 +17,10 @@ mod vin;
 #[cfg(test)]
 mod tests;
 
+pub use self::csi2::Csi2Receiver;
 pub use self::dma::{DmaMapping, DmaMemory, HeapMemory};
+pub use self::io::{IoPtr, Mmio};
 pub use self::irq::{IrqGuard, IrqReturn};
-pub use self::registers::{IoPtr, Mmio};
 pub use self::vin::Vin;
 
 use std::fmt;
@@ -46,6 +49,7 @@ impl std::error::Error for Busy {}
 /// dropped by an interrupt handler that one of them is running.
 pub struct Board {
     vins: Vec<(&'static str, Vin, Option<JoinHandle<()>>)>,
+    csi2: Option<Csi2Receiver>,
 }
 
 impl Board {
@@ -60,7 +64,20 @@ impl Board {
             let (vin, thread) = Vin::power_on(name);
             (*name, vin, Some(thread))
         };
-        Board { vins: names.iter().map(power_on).collect() }
+        Board { vins: names.iter().map(power_on).collect(), csi2: None }
+    }
+
+    /// A board with a VIN of each name, all behind one CSI-2 receiver.
+    pub fn with_group(vins: &[&'static str], csi2: &'static str) -> Board {
+        let mut board = Board::with_vins(vins);
+        let blocks = board.vins.iter().map(|(_, vin, _)| vin.block()).collect();
+        board.csi2 = Some(Csi2Receiver::power_on(csi2, blocks));
+        board
+    }
+
+    /// The CSI-2 receiver, where there is one.
+    pub fn csi2(&self) -> Option<&Csi2Receiver> {
+        self.csi2.as_ref()
     }
 
     /// The VIN called `name`. It is there whether a driver is bound to it or not.
@@ -68,7 +85,7 @@ impl Board {
         self.vins.iter().find(|(known, ..)| *known == name).map(|(_, vin, _)| vin)
     }
 
-    /// The names of all devices.
+    /// The names of the VINs.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.vins.iter().map(|(name, ..)| *name)
     }

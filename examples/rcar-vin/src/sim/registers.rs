@@ -1,16 +1,11 @@
-//! The register block, shared by the driver's mapping and the hardware behind it.
+//! The registers of the VIN, shared by the driver's mapping and the hardware behind it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::Busy;
+use super::io::Chip;
 use crate::regs::*;
-
-/// What a bus answers where no device does.
-const ALL_ONES: u32 = u32::MAX;
 
 /// The hardware's side of the register block. Every field is protected by the block's lock.
 pub(super) struct State {
@@ -27,7 +22,8 @@ pub(super) struct State {
     pub(super) life: u64,
     /// Whether a frame is on its way to memory.
     in_frame: bool,
-    mapped: bool,
+    /// The virtual channels that the CSI-2 receiver delivers, a bit each; all of them where there is no receiver.
+    pub(super) channels: u32,
 }
 
 impl State {
@@ -44,6 +40,11 @@ impl State {
     /// Whether the driver has enabled capturing.
     pub(super) fn capturing(&self) -> bool {
         self.present && self.get(VNMC_REG) & VNMC_ME != 0 && self.get(VNFC_REG) & (VNFC_C_FRAME | VNFC_S_FRAME) != 0
+    }
+
+    /// Whether there is something to capture: the receiver delivers the channel that is selected.
+    pub(super) fn fed(&self) -> bool {
+        !self.stalled && self.channels & 1 << (self.get(VNCSI_IFMD_REG) & VNCSI_IFMD_CSI_CHSEL_MASK) != 0
     }
 
     /// Enters or leaves a frame; capture active follows.
@@ -99,8 +100,6 @@ impl State {
 pub(super) struct Block {
     state: Mutex<State>,
     changed: Condvar,
-    late: AtomicU64,
-    absent: AtomicU64,
 }
 
 impl Block {
@@ -113,19 +112,9 @@ impl Block {
             frame_interval,
             life: 0,
             in_frame: false,
-            mapped: false,
+            channels: u32::MAX,
         };
-        Block { state: Mutex::new(state), changed: Condvar::new(), late: AtomicU64::new(0), absent: AtomicU64::new(0) }
-    }
-
-    pub(super) fn ioremap(self: &Arc<Self>) -> Result<Mmio, Busy> {
-        let mut state = self.state.lock();
-        if state.mapped {
-            return Err(Busy);
-        }
-        state.mapped = true;
-        let mapping = Mapping { block: Arc::clone(self), live: AtomicBool::new(true) };
-        Ok(Mmio { pointer: IoPtr { mapping: Arc::new(mapping) } })
+        Block { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,117 +136,30 @@ impl Block {
     pub(super) fn wait_until(&self, state: &mut MutexGuard<'_, State>, time: Instant) -> bool {
         self.changed.wait_until(state, time).timed_out()
     }
-
-    pub(super) fn late_accesses(&self) -> u64 {
-        self.late.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn absent_accesses(&self) -> u64 {
-        self.absent.load(Ordering::Relaxed)
-    }
 }
 
-/// One life of the mapping, from `ioremap` to `iounmap`.
-struct Mapping {
-    block: Arc<Block>,
-    /// Changed and read under the block's lock: an access either comes before `iounmap` or is late.
-    live: AtomicBool,
-}
-
-/// A pointer into the mapped registers (`void __iomem *`): copied freely, and as easily kept too long.
-///
-/// After the [`Mmio`] it came from is gone, every access through it is a *late access*: it touches
-/// no register, reads all ones, is logged, and is counted by
-/// [`Vin::late_accesses`](super::Vin::late_accesses).
-#[derive(Clone)]
-pub struct IoPtr {
-    mapping: Arc<Mapping>,
-}
-
-impl IoPtr {
-    /// Reads the register at `offset` (`ioread32`). All ones if the device is gone.
-    ///
-    /// # Panics
-    ///
-    /// If `offset` is not that of a 32 bit register within the block.
-    pub fn read(&self, offset: u32) -> u32 {
-        match self.access(offset, "read") {
-            Some(state) => state.get(offset),
-            None => ALL_ONES,
-        }
+impl Chip for Block {
+    fn size(&self) -> u32 {
+        REGISTER_BLOCK_SIZE
     }
 
-    /// Writes the register at `offset` (`iowrite32`). Without effect if the device is gone.
-    ///
-    /// # Panics
-    ///
-    /// If `offset` is not that of a 32 bit register within the block.
-    pub fn write(&self, offset: u32, value: u32) {
-        if let Some(mut state) = self.access(offset, "write") {
-            state.write(offset, value);
-            drop(state);
-            self.mapping.block.changed.notify_all();
-        }
+    fn register_name(&self, offset: u32) -> &'static str {
+        register_name(offset)
     }
 
-    /// Whether the mapping is still there; a driver cannot ask this of a real pointer.
-    pub fn is_live(&self) -> bool {
-        let _state = self.mapping.block.lock();
-        self.mapping.live.load(Ordering::Relaxed)
+    fn read(&self, offset: u32) -> Option<u32> {
+        let state = self.lock();
+        state.present.then(|| state.get(offset))
     }
 
-    fn access(&self, offset: u32, what: &str) -> Option<MutexGuard<'_, State>> {
-        assert!(
-            offset < REGISTER_BLOCK_SIZE && offset.is_multiple_of(4),
-            "{what} of a register at {offset:#x}, where there cannot be one"
-        );
-        let block = &self.mapping.block;
-        let state = block.lock();
-        if !self.mapping.live.load(Ordering::Relaxed) {
-            drop(state);
-            block.late.fetch_add(1, Ordering::Relaxed);
-            tracing::error!("late access: {what} of {} after iounmap", register_name(offset));
-            return None;
-        }
+    fn write(&self, offset: u32, value: u32) -> Option<()> {
+        let mut state = self.lock();
         if !state.present {
-            block.absent.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(state)
-    }
-}
-
-/// The mapped registers, as `ioremap` gives them to a driver; dropping it is `iounmap`.
-///
-/// There is one of it at a time. It belongs to the driver's resources, which unplug hands back to
-/// the remover: the drop poisons whatever [`IoPtr`] has been left behind.
-#[must_use = "dropping it unmaps the registers"]
-pub struct Mmio {
-    pointer: IoPtr,
-}
-
-impl Mmio {
-    /// A raw pointer to the registers, which nothing keeps from being used too late.
-    pub fn as_ptr(&self) -> IoPtr {
-        self.pointer.clone()
-    }
-
-    /// Reads the register at `offset`; see [`IoPtr::read`].
-    pub fn read(&self, offset: u32) -> u32 {
-        self.pointer.read(offset)
-    }
-
-    /// Writes the register at `offset`; see [`IoPtr::write`].
-    pub fn write(&self, offset: u32, value: u32) {
-        self.pointer.write(offset, value);
-    }
-}
-
-impl Drop for Mmio {
-    fn drop(&mut self) {
-        let mapping = &self.pointer.mapping;
-        let mut state = mapping.block.lock();
-        mapping.live.store(false, Ordering::Relaxed);
-        state.mapped = false;
+        state.write(offset, value);
+        drop(state);
+        self.changed.notify_all();
+        Some(())
     }
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::Busy;
 use super::dma::{DmaMapping, DmaMemory, Iommu};
+use super::io::{Mmio, Window};
 use super::irq::{IrqGuard, IrqLine, IrqReturn};
-use super::registers::{Block, Mmio, State};
+use super::registers::{Block, State};
 use crate::format::PixelFormat;
 use crate::picture::{Layout, Picture};
 use crate::regs::*;
@@ -20,6 +21,7 @@ const WINDOW_MAX: u32 = 4096;
 struct Hardware {
     name: &'static str,
     block: Arc<Block>,
+    window: Arc<Window>,
     irq: Arc<IrqLine>,
     iommu: Arc<Iommu>,
     frames: AtomicU64,
@@ -40,7 +42,7 @@ pub struct Vin {
 impl Vin {
     /// Maps the registers (`devm_platform_ioremap_resource`). [`Busy`] while another mapping lives.
     pub fn ioremap(&self) -> Result<Mmio, Busy> {
-        self.hardware.block.ioremap()
+        self.hardware.window.ioremap()
     }
 
     /// Requests the interrupt (`request_irq`). [`Busy`] while it is requested.
@@ -117,13 +119,13 @@ impl Vin {
 
     /// Register accesses through a pointer that outlived `iounmap`. Always a bug of the driver.
     pub fn late_accesses(&self) -> u64 {
-        self.hardware.block.late_accesses()
+        self.hardware.window.late_accesses()
     }
 
     /// Register accesses that found the device gone. Some are bound to happen, between the removal
     /// and the moment the driver learns of it.
     pub fn absent_accesses(&self) -> u64 {
-        self.hardware.block.absent_accesses()
+        self.hardware.window.absent_accesses()
     }
 
     /// Transfers to addresses that were not, or no longer, mapped. Always a bug of the driver.
@@ -153,9 +155,11 @@ impl Vin {
 
     pub(super) fn power_on(name: &'static str) -> (Vin, JoinHandle<()>) {
         let interval = Duration::from_secs_f64(1.0 / DEFAULT_FRAME_RATE);
+        let block = Arc::new(Block::new(interval));
         let hardware = Arc::new(Hardware {
             name,
-            block: Arc::new(Block::new(interval)),
+            window: Window::new(block.clone()),
+            block,
             irq: Arc::default(),
             iommu: Arc::default(),
             frames: AtomicU64::new(0),
@@ -169,6 +173,10 @@ impl Vin {
             .spawn(move || engine.run())
             .expect("the board needs one thread for each device");
         (Vin { hardware }, thread)
+    }
+
+    pub(super) fn block(&self) -> Arc<Block> {
+        Arc::clone(&self.hardware.block)
     }
 
     pub(super) fn power_off(&self) {
@@ -230,7 +238,7 @@ impl Hardware {
             if state.power_off {
                 return None;
             }
-            if !state.capturing() || state.stalled {
+            if !state.capturing() || !state.fed() {
                 self.block.wait(&mut state);
                 continue;
             }
