@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::time::Duration;
-use system_tests::{Client, Served, Sleeper, check, echo, eventually, machine, unbind, vin, wait_for_exit};
+use system_tests::{
+    Client, Served, Sleeper, check, echo, eventually, machine, unbind, video_nodes, vin, wait_for_exit,
+};
 
 const CYCLES: usize = 50;
 
@@ -83,7 +85,7 @@ fn fifty_cycles_on_nodes() {
         pair.meets_its_fate();
         holder.release();
         holder.meets_its_fate();
-        eventually("the node goes", || machine.devices.all().is_empty());
+        eventually("the node goes", || video_nodes(&machine).is_empty());
         assert_eq!(vin(&machine, DEVICE).dma_mappings(), 0);
     }
     check(&machine);
@@ -111,7 +113,7 @@ fn fifty_cycles_in_process() {
         let held = Fate { frames: 0, last: Last::Error("G_FMT", hammer(&holder, &AtomicU64::new(0))) };
         assert!(Role::Hold.is_promised(&held), "{held}");
         drop(holder);
-        assert!(machine.devices.all().is_empty(), "a node is left");
+        assert!(video_nodes(&machine).is_empty(), "a node is left");
         assert_eq!(vin(&machine, DEVICE).dma_mappings(), 0);
     }
     check(&machine);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use system_tests::{
-    Client, Served, bus_with, check, echo, eventually, machine, node, torn_down, unbind, wait_for_exit,
+    Client, Served, bus_with, check, echo, eventually, machine, node, torn_down, unbind, video_nodes, wait_for_exit,
 };
 
 /// What happened to the files of a device.
@@ -154,7 +154,7 @@ fn a_device_that_is_bound_again_gets_another_node() {
     eventually("the old node goes", || machine.devices.get("video0").is_none());
     shell("unbind");
     streamer.meets_its_fate();
-    eventually("the new node goes", || machine.devices.all().is_empty());
+    eventually("the new node goes", || video_nodes(&machine).is_empty());
 
     // The number is free again.
     shell("bind");

@@ -10,7 +10,7 @@ use rcar_vin::core::DRIVER;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
-use system_tests::{Machine, Sleeper, check, eventually, machine_with, node, torn_down, vin};
+use system_tests::{Machine, Sleeper, check, eventually, machine_with, node, torn_down, video_nodes, vin};
 
 const VINS: [&str; 3] = ["e6ef0000.video", "e6ef1000.video", "e6ef2000.video"];
 /// At once is some microseconds; a test machine may have something else to do.
@@ -48,7 +48,7 @@ fn fall_asleep(machine: &Machine) -> Sleepers {
 
 fn all_are_told(machine: &Machine, unplug: impl Fn(&str)) {
     let sleepers = fall_asleep(machine);
-    let nodes = machine.devices.all();
+    let nodes = video_nodes(&machine);
     for name in VINS {
         unplug(name);
     }

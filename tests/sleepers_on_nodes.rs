@@ -3,7 +3,7 @@ use fops_runtime::Errno;
 use rcar_vin::client::Role;
 use rcar_vin::core::DRIVER;
 use std::time::Duration;
-use system_tests::{Client, Served, check, echo, eventually, machine_with, node, vin, wait_for_exit};
+use system_tests::{Client, Served, check, echo, eventually, machine_with, node, video_nodes, vin, wait_for_exit};
 
 const VINS: [&str; 3] = ["e6ef0000.video", "e6ef1000.video", "e6ef2000.video"];
 /// At once is some microseconds; a test machine may have something else to do.
@@ -26,7 +26,7 @@ fn all_are_told_at_unbind() {
     for (name, running) in [("video0", 1), ("video1", 1), ("video2", 0)] {
         eventually(&format!("{running} operations sleep in {name}"), || node(&machine.bus, name).running() == running);
     }
-    let nodes = machine.devices.all();
+    let nodes = video_nodes(&machine);
     for name in VINS {
         let mut shell = echo(name, &served.attribute(DRIVER, "unbind"));
         assert!(wait_for_exit("echo > unbind", &mut shell).success());
@@ -42,6 +42,6 @@ fn all_are_told_at_unbind() {
         client.meets_its_fate();
     }
     // Their files are closed with them, and the nodes gone.
-    eventually("the nodes go", || machine.devices.all().is_empty());
+    eventually("the nodes go", || video_nodes(&machine).is_empty());
     check(&machine);
 }

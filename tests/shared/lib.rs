@@ -41,6 +41,12 @@ pub fn bus_with(driver: impl Driver, device: &str) -> Arc<Bus> {
     bus
 }
 
+/// The video nodes there are, those included that are gone but for open files.
+pub fn video_nodes(machine: &Machine) -> Vec<Arc<Node>> {
+    let nodes = machine.devices.all();
+    nodes.into_iter().filter(|node| node.name().starts_with("video")).collect()
+}
+
 /// The hardware of this name.
 pub fn vin<'a>(machine: &'a Machine, name: &str) -> &'a Vin {
     machine.board.vin(name).unwrap()

@@ -5,7 +5,7 @@
 //! unplug by waiting for another. The VINs themselves stay bound, and get new nodes when a receiver is bound again.
 //! After `struct rvin_group` and its notifier in `rcar-core.c`.
 use crate::core::{RcarVin, VinPort};
-use crate::csi2::{Csi2, Csi2Hw};
+use crate::csi2::{CHANNELS, Csi2, Csi2Hw};
 use crate::media::MediaDevice;
 use fops_runtime::host::{BusDevice, Nodes, Probe};
 use fops_runtime::{Cause, Errno, Group as _, Present, Result, Subdev, Unplug as _, UnplugError};
@@ -179,9 +179,9 @@ impl Group {
 }
 
 impl Routes {
-    /// The virtual channel that VIN `vin` captures: the one of its own number, until somebody has set a link.
+    /// The virtual channel that VIN `vin` captures: they take turns, until somebody has set a link.
     pub(crate) fn get(&self, vin: usize) -> Option<u32> {
-        self.0.lock().get(&vin).copied().unwrap_or(Some(vin as u32))
+        self.0.lock().get(&vin).copied().unwrap_or(Some(vin as u32 % CHANNELS))
     }
 
     pub(crate) fn set(&self, vin: usize, channel: Option<u32>) {
