@@ -22,7 +22,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the device as files until Ctrl-C, which unplugs it and unmounts.
+    /// Serve two VINs, their receiver and their media node as files, until Ctrl-C, which unplugs them and unmounts.
     Serve {
         /// An empty directory to mount on [default: a new one under the temporary directory]
         #[arg(long, value_name = "DIR")]
@@ -33,7 +33,7 @@ enum Command {
         #[command(flatten)]
         sensor: Sensor,
     },
-    /// Run a command that sees the device as /dev/video0.
+    /// Run a command that sees the nodes in /dev: video0, video1, v4l-subdev0, media0.
     ///
     /// In a private mount namespace: unmodified programs such as v4l2-ctl work. The root of the served files is in
     /// RCAR_VIN_ROOT, so that the command can write to

@@ -7,6 +7,7 @@ use fops_runtime::host::Answer;
 use host::{Client, Host};
 use rcar_vin::client::Role;
 use rcar_vin::core::DRIVER;
+use rcar_vin::csi2::{CSI2_DEVICE, CSI2_DRIVER};
 use rcar_vin::machine::Machine;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -122,15 +123,28 @@ impl Show {
         }
     }
 
-    /// The first device comes back, and works.
+    /// The devices come back, and work; then the receiver that feeds them goes, and takes all nodes with it.
     fn plug_again(&mut self, machine: &Machine, host: &Host) -> Result<(), Box<dyn std::error::Error>> {
-        let vin = VINS[0].0;
-        machine.bus.bind(DRIVER, vin)?;
-        let client = host.client(machine, Role::Stream, "video0")?;
-        client.ready(PATIENCE)?;
-        self.timeline.say("video0", &format!("bound {vin} again; {} gets frames", client.name()));
-        machine.bus.unbind(DRIVER, vin)?.wait()?;
-        self.fates(vec![client], &[]);
+        let mut clients = Vec::new();
+        for (number, (vin, _)) in VINS.into_iter().take(2).enumerate() {
+            machine.bus.bind(DRIVER, vin)?;
+            let client = host.client(machine, Role::Stream, &format!("video{number}"))?;
+            client.ready(PATIENCE)?;
+            self.timeline.say(client.node(), &format!("bound {vin} again; {} gets frames", client.name()));
+            clients.push(client);
+        }
+        let nodes = machine.devices.all();
+        let removal = machine.bus.unbind(CSI2_DRIVER, CSI2_DEVICE)?;
+        match removal.wait_for(PATIENCE)? {
+            Some(took) => {
+                let names: Vec<_> = nodes.iter().map(|node| node.name()).collect();
+                let what = format!("unbound {CSI2_DEVICE} in {took:.1?}: {} went with it", names.join(", "));
+                self.timeline.say("all", &what);
+            }
+            None => self.broken(&format!("unbind of {CSI2_DEVICE} waits for\n{}", removal.stragglers())),
+        }
+        let answers: Vec<_> = nodes.iter().flat_map(|node| node.answers()).collect();
+        self.fates(clients, &answers);
         Ok(())
     }
 

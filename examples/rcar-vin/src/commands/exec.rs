@@ -1,4 +1,4 @@
-//! `exec`: a command that sees the device as `/dev/video0`.
+//! `exec`: a command that sees the nodes in `/dev`.
 use super::namespace::Namespace;
 use super::{FAILED, Outcome, serve};
 use crate::Sensor;
@@ -16,7 +16,7 @@ pub(crate) fn run(command: &[OsString], sensor: &Sensor) -> Outcome {
     let machine = super::machine(sensor)?;
     let place = serve::Place::new(None)?;
     let server = serve::mount_at(&machine, place.path(), false)?;
-    namespace.show_as_video0(place.path())?;
+    namespace.show_nodes(place.path())?;
 
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let child = Command::new(program).args(args).env("RCAR_VIN_ROOT", place.path()).spawn();

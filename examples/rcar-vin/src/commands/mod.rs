@@ -18,10 +18,13 @@ pub(crate) type Outcome = Result<ExitCode, Box<dyn Error>>;
 /// The exit code for what kept a command from doing its job.
 pub(crate) const FAILED: u8 = 125;
 
-/// A machine with one VIN, its sensor set as asked for.
+/// What is served: two VINs of one group.
+const VINS: [&str; 2] = [DEVICE, "e6ef1000.video"];
+
+/// A machine with these, their sensors set as asked for.
 fn machine(sensor: &Sensor) -> Result<Machine, Box<dyn Error>> {
-    let machine = Machine::new(&[DEVICE])?;
-    if let Some(vin) = machine.board.vin(DEVICE) {
+    let machine = Machine::new(&VINS)?;
+    for vin in VINS.iter().filter_map(|name| machine.board.vin(name)) {
         vin.set_frame_rate(sensor.frame_rate);
         vin.set_stalled(sensor.stall);
     }

@@ -1,4 +1,4 @@
-//! A private view of the system, in which a file that is served is `/dev/video0`.
+//! A private view of the system, in which the files that are served are in `/dev`.
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_bind_recursive, mount_change};
 use rustix::thread::UnshareFlags;
@@ -32,20 +32,20 @@ impl Namespace {
         Ok(Self(()))
     }
 
-    /// Puts `root`/dev/video0 into `/dev`, and what v4l-utils look up about it into `/sys`.
-    pub(super) fn show_as_video0(&self, root: &Path) -> Result<(), Box<dyn Error>> {
-        cover_dev(root).map_err(|error| format!("cannot mount a /dev with video0 in it: {error}"))?;
+    /// Puts the nodes in `root`/dev into `/dev`, and what v4l-utils look up about them into `/sys`.
+    pub(super) fn show_nodes(&self, root: &Path) -> Result<(), Box<dyn Error>> {
+        cover_dev(root).map_err(|error| format!("cannot mount a /dev with the nodes in it: {error}"))?;
         let (ours, theirs) = (root.join("sys/dev/char"), Path::new("/sys/dev/char"));
         if theirs.exists() {
             mount_bind(&ours, theirs).map_err(|error| format!("cannot mount over {}: {error}", theirs.display()))?;
         } else {
-            eprintln!("rcar-vin: there is no {}: v4l-utils may not recognise /dev/video0", theirs.display());
+            eprintln!("rcar-vin: there is no {}: v4l-utils may not recognise the nodes", theirs.display());
         }
         Ok(())
     }
 }
 
-/// A `/dev` like the old one, with a link to the served node in it. The old one itself is left alone: a new name
+/// A `/dev` like the old one, with a link to each served node in it. The old one itself is left alone: a new name
 /// in it would be seen by everybody.
 fn cover_dev(root: &Path) -> io::Result<()> {
     // The nodes are carried over through a directory that is not covered: a second tmpfs.
@@ -60,10 +60,16 @@ fn cover_dev(root: &Path) -> io::Result<()> {
 
 fn fill_stage(root: &Path, stage: &Path) -> io::Result<()> {
     mount("tmpfs", stage, "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, c"mode=755")?;
+    let served = root.join("dev");
+    for node in fs::read_dir(&served)? {
+        let name = node?.file_name();
+        symlink(served.join(&name), stage.join(&name))?;
+    }
     for entry in fs::read_dir("/dev")? {
         let entry = entry?;
         let (old, new) = (entry.path(), stage.join(entry.file_name()));
-        if entry.file_name() == "video0" {
+        // A node of that name is covered by ours.
+        if fs::symlink_metadata(&new).is_ok() {
             continue;
         }
         let kind = entry.file_type()?;
@@ -79,5 +85,5 @@ fn fill_stage(root: &Path, stage: &Path) -> io::Result<()> {
             tracing::debug!("{} is missing in the new /dev: {error}", old.display());
         }
     }
-    symlink(root.join("dev/video0"), stage.join("video0"))
+    Ok(())
 }

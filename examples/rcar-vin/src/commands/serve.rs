@@ -1,8 +1,9 @@
-//! `serve`: the device as files, until Ctrl-C.
+//! `serve`: the devices as files, until Ctrl-C.
 use super::Outcome;
 use crate::Sensor;
 use fops_runtime::host::fuse::{Options, Server};
 use rcar_vin::core::{DEVICE, DRIVER};
+use rcar_vin::csi2::{CSI2_DEVICE, CSI2_DRIVER};
 use rcar_vin::machine::Machine;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -16,11 +17,13 @@ pub(crate) fn run(mount: Option<PathBuf>, allow_other: bool, sensor: &Sensor) ->
     let place = Place::new(mount)?;
     let server = mount_at(&machine, place.path(), allow_other)?;
     let root = place.path().display();
-    println!("serving {DEVICE} at {root} (mmap: {})", server.mmap());
-    println!("  the node     {root}/dev/video0");
-    println!("  unplug it    echo {DEVICE} > {root}/sys/bus/platform/drivers/{DRIVER}/unbind");
-    println!("  plug it in   echo {DEVICE} > {root}/sys/bus/platform/drivers/{DRIVER}/bind");
-    println!("  stop         Ctrl-C");
+    let nodes: Vec<_> = machine.devices.all().iter().map(|node| node.name().to_owned()).collect();
+    let drivers = format!("{root}/sys/bus/platform/drivers");
+    println!("serving {} at {root}/dev (mmap: {})", nodes.join(", "), server.mmap());
+    println!("  unplug video0      echo {DEVICE} > {drivers}/{DRIVER}/unbind");
+    println!("  plug it in again   echo {DEVICE} > {drivers}/{DRIVER}/bind");
+    println!("  unplug all nodes   echo {CSI2_DEVICE} > {drivers}/{CSI2_DRIVER}/unbind");
+    println!("  stop               Ctrl-C");
     println!("for v4l-utils, which look for a device node: rcar-vin exec -- v4l2-ctl --stream-mmap --stream-count=30");
     signals.forever().next();
     println!("unplugging");
