@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually};
-use fops_runtime::host::{Bus, Devices, Driver, Probe};
+use fops_runtime::host::{Bus, Devices, Driver, Nodes, Probe};
 use fops_runtime::{
     Access, Cause, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, Result,
     WaitQueue, guarded_fops,
@@ -70,6 +70,8 @@ struct Script {
     fail_probe: AtomicBool,
     panic_in_remove: AtomicBool,
     removed: Mutex<Vec<Cause>>,
+    /// The nodes and the device of each probe, for those who register nodes later.
+    probed: Mutex<Vec<(Arc<Nodes>, Weak<Device>)>>,
 }
 
 struct TestDriver {
@@ -100,6 +102,7 @@ impl Driver for TestDriver {
             panics_in_stop: self.script.panic_in_remove.load(SeqCst),
         });
         probe.register_node("node", &device, None);
+        self.script.probed.lock().unwrap().push((probe.nodes().clone(), Arc::downgrade(&device)));
         Ok(device)
     }
 
@@ -234,6 +237,45 @@ fn a_driver_is_not_unloaded_while_a_file_is_open() {
     bus.unregister_driver("test").unwrap();
     assert_eq!((bus.drivers().len(), bus.devices().all().len()), (0, 0));
     assert_eq!(bus.bind("test", "a"), Err(Errno::ENODEV));
+}
+
+#[test]
+fn nodes_may_come_later_and_go_with_the_device() {
+    let (bus, script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let names = || bus.devices().all().iter().map(|node| node.name().to_owned()).collect::<Vec<_>>();
+    let (nodes, device) = script.probed.lock().unwrap()[0].clone();
+    nodes.register("late", &device.upgrade().unwrap(), None);
+    assert_eq!(names(), ["late0", "node0"]);
+    assert_eq!(bus.nodes("a").len(), 2);
+    let file = bus.devices().open("late0", OpenFlags::RDWR).unwrap();
+    assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY), "a late node counts");
+    bus.unbind("test", "a").unwrap().wait().unwrap();
+    assert_eq!(names(), ["late0"], "a file is open");
+    // Too late: the device is not bound any more.
+    nodes.register("never", &device.upgrade().unwrap(), None);
+    assert_eq!(names(), ["late0"]);
+    drop(file);
+    assert!(names().is_empty());
+    script.fail_probe.store(true, SeqCst);
+    assert_eq!(bus.bind("test", "a"), Err(Errno::ENXIO));
+    assert!(names().is_empty());
+}
+
+#[test]
+fn a_driver_is_not_unloaded_while_a_file_is_open_that_its_device_takes_along() {
+    let (bus, script) = bus(&["a"]);
+    let (others, other) = self::bus(&["b"]);
+    bus.bind("test", "a").unwrap();
+    others.bind("test", "b").unwrap();
+    let dependent = other.probed.lock().unwrap()[0].0.clone();
+    script.probed.lock().unwrap()[0].0.take_along(&dependent);
+    let file = others.devices().open("node0", OpenFlags::RDWR).unwrap();
+    assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY));
+    drop(file);
+    // Refused as a whole: files can be opened again.
+    drop(others.devices().open("node0", OpenFlags::RDWR).unwrap());
+    bus.unregister_driver("test").unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, Device, eventually};
-use fops_runtime::{Cause, Group, UnplugError, Unplugged, WaitError, WaitQueue, op};
+use fops_runtime::{Cause, Group, Present, UnplugError, Unplugged, WaitError, WaitQueue, op};
 use std::sync::mpsc;
 use std::thread;
 
@@ -42,6 +42,46 @@ fn all_are_closed_before_any_is_stopped() {
         assert_eq!(child.lifetime.enter(op!("late")).err(), Some(Unplugged));
     }));
     drop((&parent, child).unplug_group(Cause::Removal).unwrap());
+}
+
+#[test]
+fn as_many_as_there_are_go_together_with_others() {
+    let (devices, other): (Vec<_>, _) = ((0..5).map(|_| Device::new()).collect(), Device::new());
+    let queue = WaitQueue::new();
+    thread::scope(|s| {
+        // Each holds the one before it: drained one by one, in whatever order, all would wait for ever.
+        let sleepers: Vec<_> = (0..devices.len())
+            .map(|number| {
+                let (devices, queue) = (&devices, &queue);
+                s.spawn(move || {
+                    let access = devices[number].lifetime.enter(op!("ioctl")).unwrap();
+                    let _before = devices[(number + 4) % 5].lifetime.enter(op!("s_stream")).unwrap();
+                    access.wait_event(queue, || None::<()>)
+                })
+            })
+            .collect();
+        eventually("all inside", || format!("{queue:?}").contains("sections: 5"));
+        let (resources, _other) = (devices.iter().collect::<Vec<_>>(), &other).unplug_group(Cause::Unbind).unwrap();
+        assert_eq!(resources.len(), 5);
+        for sleeper in sleepers {
+            assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
+        }
+    });
+    assert!(
+        devices.iter().chain([&other]).all(|device| device.drops() == 1 && device.stops.lock().unwrap().len() == 1)
+    );
+    assert!(Vec::<&Device>::new().unplug_group(Cause::Unbind).unwrap().is_empty());
+}
+
+#[test]
+fn those_whose_hardware_is_there_are_stopped_as_such() {
+    let (pulled, present) = (Device::new(), Device::new());
+    drop((&pulled, Present(&present)).unplug_group(Cause::SurpriseRemoval).unwrap());
+    assert_eq!(*pulled.stops.lock().unwrap(), [Cause::SurpriseRemoval]);
+    assert_eq!(*present.stops.lock().unwrap(), [Cause::Removal]);
+    let present = Device::new();
+    drop(Present(&present).unplug_group(Cause::Unbind).unwrap());
+    assert_eq!(*present.stops.lock().unwrap(), [Cause::Unbind]);
 }
 
 #[test]
