@@ -65,7 +65,7 @@ mod wait;
 
 pub use fops::{
     AfterUnplug, Command, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Result,
-    SeekFrom, UserSliceReader, UserSliceWriter, VmArea, unplugged,
+    SeekFrom, UserMemory, UserSliceReader, UserSliceWriter, VmArea, unplugged,
 };
 pub use fops_macros::{fop, guarded_fops};
 #[cfg(any(feature = "std", loom))]

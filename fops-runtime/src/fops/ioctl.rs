@@ -1,6 +1,8 @@
 //! ioctl commands and their argument.
-use super::{Errno, Result};
+use super::{Errno, Result, UserMemory};
 use core::fmt;
+#[cfg(feature = "std")]
+extern crate std;
 
 /// Which way an ioctl's argument goes, as user space sees it: `_IOC_DIR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,17 +90,43 @@ impl fmt::Debug for Command {
 ///
 /// The host copied it in before the section opened, as far as the [`Command`] says it is read, and copies
 /// it out after the section closed, as far as the command says it is filled in and the operation
-/// succeeded. So an operation never sleeps on user memory inside its section.
-#[derive(Debug)]
+/// succeeded. So an operation never sleeps on user memory inside its section, unless the argument itself holds
+/// pointers. What those point to is copied where the driver asks for it, and that may sleep: hold no lock that an
+/// interrupt handler takes. Unplug and signals end the sleep.
+///
+/// ```
+/// use fops_runtime::{Errno, IoctlArg, Result};
+///
+/// /// `struct v4l2_ext_controls`: how many there are, and where.
+/// fn g_ext_ctrls(arg: &IoctlArg<'_>, count: usize, controls: u64) -> Result {
+///     const SIZE: usize = 20;
+///     if count > 1024 {
+///         return Err(Errno::EINVAL);
+///     }
+///     let mut array = arg.memdup_user(controls, count * SIZE)?;
+///     for control in array.chunks_exact_mut(SIZE) {
+///         control[12..16].copy_from_slice(&50_u32.to_ne_bytes());
+///     }
+///     arg.copy_to_user(controls, &array)
+/// }
+/// # assert_eq!(g_ext_ctrls(&IoctlArg::new(0, &mut []), 1, 0x1000), Err(Errno::EFAULT));
+/// ```
 pub struct IoctlArg<'a> {
     value: usize,
     data: &'a mut [u8],
+    user: Option<&'a dyn UserMemory>,
 }
 
 impl<'a> IoctlArg<'a> {
     /// For hosts: `data` is as long as the command's size.
     pub fn new(value: usize, data: &'a mut [u8]) -> Self {
-        Self { value, data }
+        Self { value, data, user: None }
+    }
+
+    /// For hosts: `user` is the memory of the caller. Without it every address is a bad one.
+    #[must_use]
+    pub fn with_user(self, user: &'a dyn UserMemory) -> Self {
+        Self { user: Some(user), ..self }
     }
 
     /// The word itself: a number or a user address, as the command has it.
@@ -131,6 +159,63 @@ impl<'a> IoctlArg<'a> {
     pub fn write(&mut self, bytes: &[u8]) -> Result {
         self.data.get_mut(..bytes.len()).ok_or(Errno::EFAULT)?.copy_from_slice(bytes);
         Ok(())
+    }
+
+    /// The most that is copied at once from or to where a pointer in the argument points, in bytes.
+    pub const MAX_COPY: usize = 1 << 20;
+
+    /// Copies what is at `address` in the memory of the caller, all of it or nothing: `copy_from_user()`.
+    ///
+    /// # Errors
+    /// `EFAULT` when that is not all the caller's to read; `EINVAL` for more than [`MAX_COPY`](Self::MAX_COPY);
+    /// `ENODEV` when unplug begins while it sleeps, `EINTR` when a signal comes.
+    pub fn copy_from_user(&self, out: &mut [u8], address: u64) -> Result {
+        match self.user_at(address, out.len())? {
+            Some(user) => user.read(address, out),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies `data` to `address` in the memory of the caller: `copy_to_user()`. After an error a part of it may have
+    /// been copied.
+    ///
+    /// # Errors
+    /// `EFAULT` when that is not all the caller's to write; else as [`copy_from_user`](Self::copy_from_user).
+    pub fn copy_to_user(&self, address: u64, data: &[u8]) -> Result {
+        match self.user_at(address, data.len())? {
+            Some(user) => user.write(address, data),
+            None => Ok(()),
+        }
+    }
+
+    /// A copy of the `len` bytes at `address` in the memory of the caller: `memdup_user()`.
+    ///
+    /// # Errors
+    /// As [`copy_from_user`](Self::copy_from_user); nothing is allocated for a length beyond the limit.
+    #[cfg(feature = "std")]
+    pub fn memdup_user(&self, address: u64, len: usize) -> Result<std::vec::Vec<u8>> {
+        self.user_at(address, len)?;
+        let mut copy = std::vec![0; len];
+        self.copy_from_user(&mut copy, address)?;
+        Ok(copy)
+    }
+
+    /// Whom to ask for these bytes; `None` where there are none to copy.
+    fn user_at(&self, address: u64, len: usize) -> Result<Option<&'a dyn UserMemory>> {
+        if len == 0 {
+            return Ok(None);
+        }
+        if len > Self::MAX_COPY {
+            return Err(Errno::EINVAL);
+        }
+        address.checked_add(len as u64).ok_or(Errno::EFAULT)?;
+        self.user.ok_or(Errno::EFAULT).map(Some)
+    }
+}
+
+impl fmt::Debug for IoctlArg<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoctlArg").field("value", &self.value).field("data", &self.data).finish_non_exhaustive()
     }
 }
 

@@ -13,4 +13,4 @@ pub use file::{File, OpenFlags, SeekFrom, VmArea};
 pub use ioctl::{Command, Direction, IoctlArg};
 pub use operations::FileOperations;
 pub use poll::{PollEvents, PollTable};
-pub use user::{UserSliceReader, UserSliceWriter};
+pub use user::{UserMemory, UserSliceReader, UserSliceWriter};

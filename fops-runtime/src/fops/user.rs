@@ -1,6 +1,21 @@
 //! User memory, as an operation sees it: bounded, and copied outside its section.
 use super::{Errno, Result};
 
+/// The memory of whoever called an operation, for hosts: see [`IoctlArg`](crate::IoctlArg).
+pub trait UserMemory: Send + Sync {
+    /// Fills `out` with what is at `address`. May sleep, as a wait of the section that it is called in.
+    ///
+    /// # Errors
+    /// `EFAULT` when a part of it is not the caller's to read; `ENODEV` or `EINTR` when the sleep is ended.
+    fn read(&self, address: u64, out: &mut [u8]) -> Result;
+
+    /// Copies `data` to `address`. May sleep too. What lies before a bad address may have been written.
+    ///
+    /// # Errors
+    /// `EFAULT` when a part of it is not the caller's to write; `ENODEV` or `EINTR` when the sleep is ended.
+    fn write(&self, address: u64, data: &[u8]) -> Result;
+}
+
 /// The buffer of a `read(2)`, to be filled by the driver.
 ///
 /// The host copies what was written to user memory after the section has closed.

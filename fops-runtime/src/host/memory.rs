@@ -1,6 +1,7 @@
 //! The in-process host: the same file semantics without a kernel.
+use super::areas::Areas;
 use super::{BufferMemory, Devices, OpenFile};
-use crate::{Command, Direction, Errno, OpenFlags, PollEvents, Poller, Result, SeekFrom, VmArea, WaitQueue};
+use crate::{Command, Direction, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Result, SeekFrom, VmArea, WaitQueue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,25 @@ impl Descriptor {
     /// # Errors
     /// `EFAULT` when `data` is shorter than that; else as [`OpenFile::ioctl`].
     pub fn ioctl(&self, command: Command, data: &mut [u8]) -> Result<i32> {
+        self.ioctl_with(command, data, &mut [])
+    }
+
+    /// `ioctl(2)` whose argument holds pointers: to places in `memory`, by their true addresses.
+    ///
+    /// ```no_run
+    /// # use fops_runtime::{Command, Direction, Result, host::Descriptor};
+    /// # fn s_ext_ctrls(file: &Descriptor) -> Result<i32> {
+    /// # const S_EXT_CTRLS: Command = Command::new(Direction::ReadWrite, b'V', 72, 32);
+    /// let mut controls = [0; 20];
+    /// let mut argument = [0; 32];
+    /// argument[24..].copy_from_slice(&(controls.as_ptr().addr() as u64).to_ne_bytes());
+    /// file.ioctl_with(S_EXT_CTRLS, &mut argument, &mut [&mut controls])
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ioctl`](Self::ioctl).
+    pub fn ioctl_with(&self, command: Command, data: &mut [u8], memory: &mut [&mut [u8]]) -> Result<i32> {
         let user = data.get_mut(..command.size()).ok_or(Errno::EFAULT)?;
         let (reads, writes) = match command.direction() {
             Direction::None => (false, false),
@@ -97,7 +117,8 @@ impl Descriptor {
         if reads {
             argument.copy_from_slice(user);
         }
-        let value = self.file().ioctl(command, 0, &mut argument)?;
+        let memory = Areas::new(memory);
+        let value = self.file().ioctl(command, IoctlArg::new(0, &mut argument).with_user(&memory))?;
         if writes {
             user.copy_from_slice(&argument);
         }

@@ -3,6 +3,7 @@
 //! A [`Driver`] is registered with a [`Bus`]; binding it to a device probes, and puts its nodes among the
 //! [`Devices`]. There the nodes are reached from the same process ([`Devices::open`]) and, with the feature
 //! `fuse`, as files by any other.
+mod areas;
 mod binding;
 mod buffer;
 mod bus;

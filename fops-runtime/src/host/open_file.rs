@@ -104,20 +104,20 @@ impl OpenFile {
         self.node.run("poll", || Ok(self.file().poll(requested, poller))).unwrap_or(PollEvents::ERR)
     }
 
-    /// `ioctl(2)`; `data` is what `value` points to, as long as the command says.
+    /// `ioctl(2)`; the argument is as long as the command says.
     ///
     /// # Errors
     /// The driver's; `EIO` when it panicked or succeeded with a negative value.
-    pub fn ioctl(&self, command: Command, value: usize, data: &mut [u8]) -> Result<i32> {
-        self.node.run("ioctl", || self.checked(self.file().ioctl(command, IoctlArg::new(value, data))))
+    pub fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
+        self.node.run("ioctl", || self.checked(self.file().ioctl(command, arg)))
     }
 
     /// `ioctl(2)` of a 32-bit program.
     ///
     /// # Errors
     /// As [`ioctl`](Self::ioctl).
-    pub fn compat_ioctl(&self, command: Command, value: usize, data: &mut [u8]) -> Result<i32> {
-        self.node.run("ioctl", || self.checked(self.file().compat_ioctl(command, IoctlArg::new(value, data))))
+    pub fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
+        self.node.run("ioctl", || self.checked(self.file().compat_ioctl(command, arg)))
     }
 
     fn checked(&self, result: Result<i32>) -> Result<i32> {

@@ -2,7 +2,9 @@
 #![cfg(all(feature = "fuse", target_os = "linux"))]
 
 mod bell;
+mod client;
 mod mounted;
+mod pointers;
 #[path = "../common/skip.rs"]
 mod skip;
 

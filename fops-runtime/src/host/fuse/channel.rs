@@ -1,12 +1,44 @@
 //! The channel to the kernel: `/dev/fuse`, from which requests are read and to which replies are written.
 use super::abi::*;
 use crate::Errno;
-use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno as Sys;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use zerocopy::IntoBytes;
+
+/// What the kernel is asked and told while requests are served. A trait, so that requests can be served without a
+/// kernel.
+pub(super) trait Kernel: Send + Sync {
+    /// Sends a reply.
+    fn reply(&self, bytes: &[u8]);
+
+    /// Sends a notification: `code` and what comes with it.
+    fn notify(&self, code: u32, parts: &[&[u8]]);
+
+    /// Whether it still waits for what it asked. Once it does not, the callers of all requests have gone their way.
+    fn is_waiting(&self) -> bool;
+
+    /// Registers `file` as what opened files pass through to.
+    fn backing_open(&self, file: BorrowedFd<'_>) -> Result<u32, Errno>;
+
+    /// Takes back what [`backing_open`](Self::backing_open) registered.
+    fn backing_close(&self, id: u32);
+}
+
+impl dyn Kernel {
+    /// Has whoever sleeps in poll on the file with the kernel's handle `kh` ask again. Does not sleep.
+    pub(super) fn notify_poll(&self, kh: u64) {
+        self.notify(FUSE_NOTIFY_POLL, &[fuse_notify_poll_wakeup_out { kh }.as_bytes()]);
+    }
+
+    /// Puts `data` into the page cache of an inode. Sleeps while the kernel reads one of these pages.
+    pub(super) fn notify_store(&self, nodeid: u64, offset: u64, data: &[u8]) {
+        let args = fuse_notify_store_out { nodeid, offset, size: data.len() as u32, padding: 0 };
+        self.notify(FUSE_NOTIFY_STORE, &[args.as_bytes(), data]);
+    }
+}
 
 /// An open channel. When the last descriptor of it is closed, the kernel ends every request with an error.
 pub(super) struct Channel {
@@ -80,24 +112,20 @@ impl Channel {
         }
     }
 
-    /// Sends a reply.
-    pub(super) fn reply(&self, bytes: &[u8]) {
+    /// Has every reader end, now and later, once the request it has is answered.
+    pub(super) fn stop(&self) {
+        // It can only be full, and then it is readable.
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Kernel for Channel {
+    fn reply(&self, bytes: &[u8]) {
         match rustix::io::write(&self.fuse, bytes) {
             // Nobody waits for it any more: an interrupted request, or an unmounted file system.
             Ok(_) | Err(Sys::NOENT | Sys::NODEV | Sys::CONNABORTED) => {}
             Err(error) => tracing::warn!("fuse: the kernel refuses a reply of {} bytes: {error}", bytes.len()),
         }
-    }
-
-    /// Has whoever sleeps in poll on the file with the kernel's handle `kh` ask again. Does not sleep.
-    pub(super) fn notify_poll(&self, kh: u64) {
-        self.notify(FUSE_NOTIFY_POLL, &[fuse_notify_poll_wakeup_out { kh }.as_bytes()]);
-    }
-
-    /// Puts `data` into the page cache of an inode. Sleeps while the kernel reads one of these pages.
-    pub(super) fn notify_store(&self, nodeid: u64, offset: u64, data: &[u8]) {
-        let args = fuse_notify_store_out { nodeid, offset, size: data.len() as u32, padding: 0 };
-        self.notify(FUSE_NOTIFY_STORE, &[args.as_bytes(), data]);
     }
 
     fn notify(&self, code: u32, parts: &[&[u8]]) {
@@ -112,20 +140,25 @@ impl Channel {
         }
     }
 
-    /// Registers `file` as what opened files pass through to.
-    pub(super) fn backing_open(&self, file: BorrowedFd<'_>) -> Result<u32, Errno> {
+    fn is_waiting(&self) -> bool {
+        // Before the kernel ends the requests of a connection, it marks the connection as broken.
+        let mut fds = [PollFd::new(&self.fuse, PollFlags::empty())];
+        let looked = loop {
+            match rustix::event::poll(&mut fds, Some(&Timespec::default())) {
+                Err(Sys::INTR) => {}
+                result => break result,
+            }
+        };
+        looked.is_ok() && !fds[0].revents().contains(PollFlags::ERR)
+    }
+
+    fn backing_open(&self, file: BorrowedFd<'_>) -> Result<u32, Errno> {
         backing_open(self.fd(), file).map_err(|error| Errno::from_raw(error.raw_os_error()))
     }
 
-    pub(super) fn backing_close(&self, id: u32) {
+    fn backing_close(&self, id: u32) {
         if let Err(error) = backing_close(self.fd(), id) {
             tracing::warn!("fuse: cannot close backing file {id}: {error}");
         }
-    }
-
-    /// Has every reader end, now and later, once the request it has is answered.
-    pub(super) fn stop(&self) {
-        // It can only be full, and then it is readable.
-        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
     }
 }

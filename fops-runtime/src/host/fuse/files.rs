@@ -1,11 +1,12 @@
 //! Open files: those of nodes, which run the driver's operations, and those of the small sysfs.
 use super::abi::*;
-use super::channel::Channel;
+use super::caller::Caller;
+use super::channel::Kernel;
 use super::mapping::Mapped;
 use super::reply::Reply;
 use super::sysfs::Attribute;
 use crate::host::{BufferMemory, OpenFile};
-use crate::{Command, Direction, Errno, OpenFlags, PollEvents, Poller, Result, SeekFrom};
+use crate::{Command, Direction, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Result, SeekFrom};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -65,7 +66,7 @@ pub(super) struct NodeFile {
 }
 
 impl NodeFile {
-    pub(super) fn new(file: Arc<OpenFile>, mapped: Option<Arc<Mapped>>, channel: &Weak<Channel>) -> Self {
+    pub(super) fn new(file: Arc<OpenFile>, mapped: Option<Arc<Mapped>>, channel: &Weak<dyn Kernel>) -> Self {
         let poller =
             Arc::new(FilePoller { channel: channel.clone(), kh: AtomicU64::new(0), armed: AtomicBool::new(false) });
         let stream = mapped.as_ref().is_none_or(|mapped| mapped.backing().is_none());
@@ -115,7 +116,7 @@ impl NodeFile {
         }
     }
 
-    pub(super) fn ioctl(&self, args: &fuse_ioctl_in, data: &[u8], reply: &mut Reply) -> Result {
+    pub(super) fn ioctl(&self, args: &fuse_ioctl_in, data: &[u8], caller: &Caller<'_>, reply: &mut Reply) -> Result {
         let command = Command::from_raw(args.cmd);
         let (writes, reads) = match command.direction() {
             Direction::None => (false, false),
@@ -133,11 +134,11 @@ impl NodeFile {
         }
         let mut argument = vec![0; command.size()];
         argument[..data.len()].copy_from_slice(data);
-        let value = args.arg as usize;
+        let arg = IoctlArg::new(args.arg as usize, &mut argument).with_user(caller);
         let result = if args.flags & FUSE_IOCTL_COMPAT != 0 {
-            self.file.compat_ioctl(command, value, &mut argument)?
+            self.file.compat_ioctl(command, arg)?
         } else {
-            self.file.ioctl(command, value, &mut argument)?
+            self.file.ioctl(command, arg)?
         };
         reply.put(&fuse_ioctl_out { result, ..Default::default() });
         reply.extend(&argument[..size(reads)]);
@@ -190,7 +191,7 @@ fn page_in(memory: &BufferMemory, offset: u64, room: &mut [u8]) -> Result<usize>
 /// One for the life of the file, since all its sleepers share the kernel's handle: one that made way for the
 /// next would take the wake-up of those who still sleep along.
 struct FilePoller {
-    channel: Weak<Channel>,
+    channel: Weak<dyn Kernel>,
     /// The kernel's handle; the same at each poll of the file.
     kh: AtomicU64,
     /// Whether somebody has asked since the last notification.

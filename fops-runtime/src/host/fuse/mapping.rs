@@ -1,5 +1,5 @@
 //! How clients map a node's buffer memory.
-use super::channel::Channel;
+use super::channel::Kernel;
 use crate::Errno;
 use crate::host::{BufferMemory, Node, Published};
 use rustix::fd::AsFd;
@@ -45,7 +45,7 @@ impl Mappings {
     }
 
     /// The mapping that all files of the node share. `None` where it cannot be mapped.
-    pub(super) fn of(&self, node: &Node, nodeid: u64, channel: &Weak<Channel>) -> Option<Arc<Mapped>> {
+    pub(super) fn of(&self, node: &Node, nodeid: u64, channel: &Weak<dyn Kernel>) -> Option<Arc<Mapped>> {
         let memory = node.memory()?;
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mapped) = nodes.get(&node.id()).and_then(Weak::upgrade) {
@@ -73,12 +73,12 @@ impl Mappings {
     }
 }
 
-fn open_backing(memory: &BufferMemory, channel: &Channel) -> Result<u32, Errno> {
+fn open_backing(memory: &BufferMemory, channel: &dyn Kernel) -> Result<u32, Errno> {
     channel.backing_open(memory.file().ok_or(Errno::EOPNOTSUPP)?.as_fd())
 }
 
 /// Whether this process may pass files through: tried out, with the channel's protocol agreed upon.
-pub(super) fn try_passthrough(channel: &Channel) -> Result<(), Errno> {
+pub(super) fn try_passthrough(channel: &dyn Kernel) -> Result<(), Errno> {
     let memory = BufferMemory::new(4096)?;
     channel.backing_close(open_backing(&memory, channel)?);
     Ok(())
@@ -86,7 +86,7 @@ pub(super) fn try_passthrough(channel: &Channel) -> Result<(), Errno> {
 
 /// The mapping of one node, while a file of it is open.
 pub(super) struct Mapped {
-    channel: Weak<Channel>,
+    channel: Weak<dyn Kernel>,
     nodeid: u64,
     /// One id for all files: the kernel refuses a second one for the same inode.
     backing: Option<u32>,

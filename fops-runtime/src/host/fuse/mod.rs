@@ -21,6 +21,7 @@
 //!   at a time is in `read(2)` or `write(2)`, and the others cannot be interrupted until it returns. Other nodes have
 //!   no position, and `pread(2)` answers `ESPIPE`.
 mod abi;
+mod caller;
 mod channel;
 mod files;
 mod mapping;

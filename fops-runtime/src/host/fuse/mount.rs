@@ -1,6 +1,6 @@
 //! Mounting: by mount(2) where that is allowed, else through `fusermount3`; and the first words on the channel.
 use super::abi::*;
-use super::channel::{Channel, Received};
+use super::channel::{Channel, Kernel, Received};
 use super::mapping::Mmap;
 use super::reply::Reply;
 use super::request::{Operation, parse};

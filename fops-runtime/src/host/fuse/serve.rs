@@ -1,6 +1,7 @@
 //! Requests answered: from the parsed request to the file or name that it is about.
 use super::abi::*;
-use super::channel::Channel;
+use super::caller::{Caller, numbers_agree};
+use super::channel::Kernel;
 use super::files::{Files, NodeFile, Opened};
 use super::mapping::Mappings;
 use super::reply::Reply;
@@ -16,6 +17,8 @@ pub(super) struct Service {
     pub(super) tree: Tree,
     pub(super) files: Files,
     pub(super) mappings: Mappings,
+    /// Whether the callers that requests name can be found.
+    callers: Result<(), &'static str>,
     /// The requests that have been read and not been answered, by number.
     in_flight: Mutex<HashMap<u64, Arc<Request>>>,
 }
@@ -31,11 +34,11 @@ enum Answer {
 
 impl Service {
     pub(super) fn new(tree: Tree, mappings: Mappings) -> Self {
-        Self { tree, files: Files::default(), mappings, in_flight: Mutex::default() }
+        Self { tree, files: Files::default(), mappings, callers: numbers_agree(), in_flight: Mutex::default() }
     }
 
     /// Answers one request, on this thread.
-    pub(super) fn handle(&self, channel: &Weak<Channel>, bytes: &[u8], reply: &mut Reply) {
+    pub(super) fn handle(&self, channel: &Weak<dyn Kernel>, bytes: &[u8], reply: &mut Reply) {
         reply.clear();
         let parsed = match parse(bytes) {
             Ok(parsed) => parsed,
@@ -65,7 +68,7 @@ impl Service {
         }
     }
 
-    fn serve(&self, channel: &Weak<Channel>, parsed: &Parsed<'_>, reply: &mut Reply) -> Result<Answer> {
+    fn serve(&self, channel: &Weak<dyn Kernel>, parsed: &Parsed<'_>, reply: &mut Reply) -> Result<Answer> {
         let nodeid = parsed.header.nodeid;
         match parsed.operation {
             Operation::Lookup { name } => reply.put(&self.tree.lookup(nodeid, name)?),
@@ -118,7 +121,10 @@ impl Service {
                 };
                 reply.put(&fuse_write_out { size: written as u32, padding: 0 });
             }
-            Operation::Ioctl { args, data } => self.files.node(args.fh, |file| file.ioctl(&args, data, reply))?,
+            Operation::Ioctl { args, data } => {
+                let caller = Caller::new(self.callers, parsed.header.pid, channel);
+                self.files.node(args.fh, |file| file.ioctl(&args, data, &caller, reply))?;
+            }
             Operation::Poll(args) => reply.put(&match &*self.files.get(args.fh)? {
                 Opened::Node(file) => file.poll(&args),
                 _ => fuse_poll_out { revents: crate::PollEvents::DEFAULT.bits(), padding: 0 },
@@ -156,7 +162,7 @@ impl Service {
         Ok(Answer::Reply)
     }
 
-    fn open(&self, channel: &Weak<Channel>, nodeid: u64, flags: u32) -> Result<OpenOut> {
+    fn open(&self, channel: &Weak<dyn Kernel>, nodeid: u64, flags: u32) -> Result<OpenOut> {
         let (opened, out) = match self.tree.get(nodeid)?.1 {
             Entry::Node(node) => {
                 let file = node.open(OpenFlags::from_bits(flags))?;
@@ -198,13 +204,13 @@ impl Service {
 }
 
 /// Replies, unless the channel was closed meanwhile: then the caller has its error.
-fn send(channel: &Weak<Channel>, bytes: &[u8]) {
+fn send(channel: &Weak<dyn Kernel>, bytes: &[u8]) {
     if let Some(channel) = channel.upgrade() {
         channel.reply(bytes);
     }
 }
 
-fn refuse(malformed: Malformed, channel: &Weak<Channel>, reply: &mut Reply) {
+fn refuse(malformed: Malformed, channel: &Weak<dyn Kernel>, reply: &mut Reply) {
     let Malformed { unique, opcode, reason } = malformed;
     tracing::warn!("fuse: refused a request: {reason} (operation {opcode:?}, number {unique:?})");
     if let Some(unique) = unique {

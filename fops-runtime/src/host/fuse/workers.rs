@@ -4,7 +4,7 @@
 //! operations. Whoever takes the last reader's place away starts another, so that there is always one for the
 //! next request, an interrupt among others, however many sleep. There are as many as requests in flight, and a
 //! few that are idle.
-use super::channel::{Channel, Received};
+use super::channel::{Channel, Kernel, Received};
 use super::reply::Reply;
 use super::serve::Service;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -76,6 +76,7 @@ impl Workers {
                 return;
             }
         };
+        let kernel: Weak<dyn Kernel> = channel.clone();
         let mut buf = vec![0; BUFFER];
         let mut reply = Reply::new();
         while let Some(open) = channel.upgrade() {
@@ -87,7 +88,7 @@ impl Workers {
                     {
                         tracing::error!("fuse: no thread for the next request, it waits for this one: {error}");
                     }
-                    service.handle(channel, &buf[..len], &mut reply);
+                    service.handle(&kernel, &buf[..len], &mut reply);
                     if !self.may_idle() {
                         return;
                     }
