@@ -2,8 +2,10 @@
 //!
 //! [`VinHw`] is what unplug takes away: interrupt, DMA mappings, registers. Everything else in [`RcarVin`] is
 //! state that lives until the last file is closed. After `rcar-core.c`.
+use crate::controls::Controls;
 use crate::dma::Capture;
-use crate::sim::{Board, DmaMapping, DmaMemory, IrqGuard, IrqReturn, Mmio, Vin};
+use crate::events::Listeners;
+use crate::sim::{Board, Console, DmaMapping, DmaMemory, I2cClient, IrqGuard, IrqReturn, Mmio, ResetControl, Vin};
 use crate::v4l2::Settings;
 use fops_runtime::host::{BufferMemory, Driver, Probe};
 use fops_runtime::{Cause, DeviceLifetime, Errno, Result, WaitQueue};
@@ -23,11 +25,15 @@ const BUFFER_MEMORY: usize = 128 << 20;
 /// Dropped in this order: no interrupt comes any more, then no DMA, then the registers go.
 pub struct VinHw {
     _irq: IrqGuard,
+    _sensor_irq: IrqGuard,
     /// The node's memory, as the device addresses it.
     pub(crate) buffers: DmaMapping,
     /// Where frames go that nobody has queued a buffer for.
     pub(crate) scratch: DmaMapping,
     pub(crate) mmio: Mmio,
+    pub(crate) reset: ResetControl,
+    pub(crate) sensor: I2cClient,
+    pub(crate) console: Console,
 }
 
 /// The driver's structure for one VIN.
@@ -40,6 +46,12 @@ pub struct RcarVin {
     pub(crate) capture: Mutex<Capture>,
     /// Woken when a buffer is done or the stream ends (`done_wq`).
     pub(crate) done: WaitQueue,
+    /// Woken when a frame has ended and the stream is to end.
+    pub(crate) stopped: WaitQueue,
+    /// What the user has set on the sensor.
+    pub(crate) controls: Mutex<Controls>,
+    /// The open files, as far as they want to hear of events. Taken last.
+    pub(crate) listeners: Listeners,
     pub(crate) memory: Arc<BufferMemory>,
 }
 
@@ -74,6 +86,9 @@ impl Driver for RcarVinDriver {
             settings: Mutex::default(),
             capture: Mutex::new(Capture::new(memory.len())),
             done: WaitQueue::new(),
+            stopped: WaitQueue::new(),
+            controls: Mutex::default(),
+            listeners: Listeners::default(),
             memory: memory.clone(),
         });
         device.get_or_init(|| Arc::downgrade(&vin));
@@ -110,7 +125,12 @@ fn take_resources(board: &Vin, memory: &Arc<BufferMemory>, device: Arc<OnceLock<
     let mmio = board.ioremap().map_err(|_| Errno::EBUSY)?;
     let buffers = board.dma_map(Arc::new(Buffers(memory.clone())), 0, memory.len()).ok_or(Errno::ENOMEM)?;
     let scratch = board.dma_map(Arc::new(Scratch), 0, memory.len()).ok_or(Errno::ENOMEM)?;
+    let sensor = board.sensor().map_err(|_| Errno::EBUSY)?;
+    let line = device.clone();
+    let handler = move || line.get().and_then(Weak::upgrade).map_or(IrqReturn::None, |vin| vin.sensor_irq());
+    let sensor_irq = board.request_sensor_irq(handler).map_err(|_| Errno::EBUSY)?;
     let handler = move || device.get().and_then(Weak::upgrade).map_or(IrqReturn::None, |vin| vin.irq());
     let irq = board.request_irq(handler).map_err(|_| Errno::EBUSY)?;
-    Ok(VinHw { _irq: irq, buffers, scratch, mmio })
+    let (reset, console) = (board.reset_control(), board.console());
+    Ok(VinHw { _irq: irq, _sensor_irq: sensor_irq, buffers, scratch, mmio, reset, sensor, console })
 }

@@ -23,7 +23,7 @@ pub(super) struct State {
     pub(super) power_off: bool,
     /// From the start of one frame to the start of the next.
     pub(super) frame_interval: Duration,
-    /// Counts removals: a frame that began in another life of the device goes nowhere.
+    /// Counts removals and resets: a frame that began in another life of the device goes nowhere.
     pub(super) life: u64,
     /// Whether a frame is on its way to memory.
     in_frame: bool,
@@ -77,9 +77,15 @@ impl State {
 
     /// Puts a device in again: all registers at their reset values.
     pub(super) fn insert(&mut self) {
+        self.reset();
+        self.present = true;
+    }
+
+    /// All registers at their reset values; a frame on its way is lost.
+    pub(super) fn reset(&mut self) {
+        self.life += 1;
         self.values = [0; REGISTER_BLOCK_SIZE as usize / 4];
         self.in_frame = false;
-        self.present = true;
     }
 
     fn write(&mut self, offset: u32, value: u32) {
@@ -259,5 +265,22 @@ impl Drop for Mmio {
         let mut state = mapping.block.lock();
         mapping.live.store(false, Ordering::Relaxed);
         state.mapped = false;
+    }
+}
+
+/// The reset line of a VIN.
+pub struct ResetControl {
+    block: Arc<Block>,
+}
+
+impl ResetControl {
+    pub(super) fn new(block: &Arc<Block>) -> ResetControl {
+        ResetControl { block: Arc::clone(block) }
+    }
+
+    /// Resets the VIN (`reset_control_reset`): its registers have their reset values, and a frame that is on its way
+    /// to memory is lost.
+    pub fn reset(&self) {
+        self.block.change(State::reset);
     }
 }
