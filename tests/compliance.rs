@@ -23,7 +23,7 @@ fn complies(arguments: &[&str]) {
         return;
     }
     let command = ["--", "v4l2-compliance", "-d", "/dev/video0"];
-    let run = run(&[&["exec", "--frame-rate", "120"], &command[..], arguments].concat());
+    let run = run(&[&["exec", "--frame-rate", "500"], &command[..], arguments].concat());
     let total = total(&run.stdout).unwrap_or_else(|| panic!("v4l2-compliance: {}\n{}", run.stdout, run.stderr));
     assert_eq!(total, Total { total: total.total, succeeded: total.total, failed: 0 }, "{}", run.stdout);
     assert!(total.total > 40, "{total:?}: most tests did not run");

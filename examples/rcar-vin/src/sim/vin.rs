@@ -147,6 +147,11 @@ impl Vin {
         self.hardware.block.lock().present
     }
 
+    /// Whether it captures frames, or is still in one (VNMS.CA as the hardware has it).
+    pub fn is_capturing(&self) -> bool {
+        self.hardware.block.lock().get(VNMS_REG) & VNMS_CA != 0
+    }
+
     /// Raises the interrupt line although nothing has happened, as another device on a shared line
     /// does. Returns when the handler has run.
     ///
@@ -278,6 +283,8 @@ impl Hardware {
                 continue;
             }
             let now = Instant::now();
+            // A faster rate is not kept waiting for by a slower one.
+            *next = (*next).min(now + state.frame_interval);
             if now < *next {
                 self.block.wait_until(&mut state, *next);
                 continue;
