@@ -1,7 +1,9 @@
 //! STREAMOFF waits for the end of the frame, by its interrupt, and never leaves the hardware running.
 use fops_runtime::{OpenFlags, Result};
-use rcar_vin::client::{Fate, Role, Stream};
+use rcar_vin::client::{Fate, Role, Stream, get};
 use rcar_vin::core::{DEVICE, DRIVER};
+use rcar_vin::ioctls::*;
+use rcar_vin::uapi::*;
 use std::sync::mpsc::channel;
 use system_tests::{DEADLINE, Machine, Sleeper, check, eventually, machine, node, torn_down, vin};
 
@@ -21,10 +23,14 @@ fn the_end_of_the_frame_wakes_it() {
     let machine = machine();
     let vin = vin(&machine, DEVICE);
     vin.set_frame_rate(2.0);
-    let stream = Stream::start(machine.devices.open("video0", OpenFlags::RDWR).unwrap(), 5).unwrap();
+    let file = machine.devices.open("video0", OpenFlags::RDWR).unwrap();
+    let wanted = v4l2_event_subscription { type_: V4L2_EVENT_FRAME_SYNC, ..zeroed() };
+    get(&file, VIDIOC_SUBSCRIBE_EVENT, wanted).unwrap();
+    let stream = Stream::start(file.clone(), 5).unwrap();
+    let frame_begins = || get::<Event>(&file, VIDIOC_DQEVENT, zeroed()).unwrap();
+    frame_begins();
     stream.dequeue().unwrap();
-    let interrupts = vin.interrupts();
-    eventually("the second frame begins", || vin.interrupts() > interrupts);
+    frame_begins();
     let frames = vin.frames();
     stream.stop().unwrap();
     // It waited until the frame that was on its way had been written.
