@@ -1,13 +1,16 @@
 //! The ioctls. After `rcar-v4l2.c` and `v4l2-ioctl.c`.
 use super::Open;
 use super::format::{enum_fmt, try_fmt};
-use crate::controls::nack;
+use crate::controls::{Ext, nack};
 use crate::core::{RcarVin, VinHw};
 use crate::ioctls::*;
 use crate::regs::{REGISTERS, SENSOR_REGISTERS};
 use crate::uapi::*;
 use fops_runtime::{Access, Command, Errno, File, IoctlArg, Result, WaitQueue};
 use std::fmt::Display;
+
+/// Controls that may be passed at once: `V4L2_CID_MAX_CTRLS`.
+const MAX_EXT_CTRLS: u32 = 1024;
 
 impl RcarVin {
     /// `v4l2_ioctl_ops`, in the order of `rcar-v4l2.c`.
@@ -69,8 +72,37 @@ impl RcarVin {
                 self.settings.lock().check_priority(file)?;
                 self.s_ctrl(hw, file.id(), control)
             }),
+            VIDIOC_G_EXT_CTRLS => self.ioctl_ext_ctrls(Ext::Get, hw, file, arg),
+            VIDIOC_TRY_EXT_CTRLS => self.ioctl_ext_ctrls(Ext::Try, hw, file, arg),
+            VIDIOC_S_EXT_CTRLS => self.ioctl_ext_ctrls(Ext::Set, hw, file, arg),
             _ => Err(Errno::ENOTTY),
         }
+    }
+
+    /// The controls are an array in the caller's memory, to which the argument points. No lock is held while that is
+    /// copied.
+    fn ioctl_ext_ctrls(&self, what: Ext, hw: &VinHw, file: &File<Open>, arg: &mut IoctlArg<'_>) -> Result {
+        if what == Ext::Set {
+            self.settings.lock().check_priority(file)?;
+        }
+        let mut controls: ExtControls = load(arg.data()).ok_or(Errno::EINVAL)?;
+        if controls.count > MAX_EXT_CTRLS {
+            return Err(Errno::EINVAL);
+        }
+        let address = controls.controls as u64;
+        let mut array = arg.memdup_user(address, controls.count as usize * ExtControl::SIZE)?;
+        let mut list: Vec<ExtControl> = array.chunks_exact(ExtControl::SIZE).map(Uapi::get).collect();
+        let result = self.ext_ctrls(what, hw, file.id(), &mut controls, &mut list);
+        for (control, bytes) in list.iter().zip(array.chunks_exact_mut(ExtControl::SIZE)) {
+            store(control, bytes).ok_or(Errno::EINVAL)?;
+        }
+        arg.copy_to_user(address, &array)?;
+        store(&controls, arg.data_mut()).ok_or(Errno::EINVAL)?;
+        if result.is_err() {
+            // A host copies out what has succeeded. This is for those who ask which control has not.
+            let _ = arg.copy_to_user(arg.value() as u64, arg.data());
+        }
+        result
     }
 
     fn querycap(&self, arg: &mut IoctlArg<'_>) -> Result {
