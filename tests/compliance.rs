@@ -34,7 +34,7 @@ fn complies(arguments: &[&str]) {
     let run = run(&[&["exec", "--frame-rate", "120"], &command[..], arguments].concat());
     let total = total(&run.stdout).unwrap_or_else(|| panic!("v4l2-compliance: {}\n{}", run.stdout, run.stderr));
     // The tool's own: on a busy machine it queues buffers later than frames come, and warns of those it has lost.
-    let lost = run.stdout.matches("warn: ").zip(run.stdout.matches("got sequence number")).count() as u32;
+    let lost = run.stdout.matches("got sequence number").count() as u32;
     assert_eq!(
         total,
         Total { total: total.total, succeeded: total.total, failed: 0, warnings: lost },

@@ -166,7 +166,7 @@ impl Picture {
             for column in 0..layout.width {
                 let x = (column + layout.origin.0).min(scene_width - 1);
                 let ink = if layout.pattern == Pattern::Checkerboard {
-                    &grey[if (x / square + y / square) % 2 == 0 { 255 } else { 0 }]
+                    &grey[if (x / square + y / square).is_multiple_of(2) { 255 } else { 0 }]
                 } else if y < ramp_top {
                     &bars[(x * 8 / scene_width) as usize]
                 } else if y < strip_top {
