@@ -6,7 +6,7 @@ use rcar_vin::core::DEVICE;
 use rcar_vin::ioctls::*;
 use rcar_vin::uapi::*;
 use std::time::Duration;
-use system_tests::{Machine, Sleeper, check, machine, vin};
+use system_tests::{DEADLINE, Machine, Sleeper, check, machine, vin};
 
 fn open(machine: &Machine, flags: OpenFlags) -> Descriptor {
     machine.devices.open("video0", flags).unwrap()
@@ -36,6 +36,7 @@ fn each_frame_is_told_when_it_begins() {
     let stream = Stream::start(file.clone(), 5).unwrap();
     let mut last = None;
     for _ in 0..3 {
+        assert_eq!(file.poll(PollEvents::PRI, Some(DEADLINE)), Ok(PollEvents::PRI));
         let event = event(&file).unwrap();
         assert_eq!(event.type_, V4L2_EVENT_FRAME_SYNC);
         let (frame, at) = (<u32 as Uapi>::get(&event.data), (event.timestamp.sec, event.timestamp.nsec));
@@ -83,7 +84,10 @@ fn a_control_tells_all_others_and_who_asks_for_it_itself() {
     for (file, flags) in [&own, &other].into_iter().zip(flags) {
         subscribe(file, V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS, flags).unwrap();
     }
-    let told = |file| <EventCtrl as Uapi>::get(&event(file).unwrap().data);
+    let told = |file| {
+        assert!(has_event(file));
+        <EventCtrl as Uapi>::get(&event(file).unwrap().data)
+    };
     let initial = told(&own);
     assert_eq!(initial.changes, V4L2_EVENT_CTRL_CH_FLAGS | V4L2_EVENT_CTRL_CH_VALUE);
     assert_eq!((initial.value, initial.minimum, initial.maximum, initial.default_value), (128, 0, 255, 128));

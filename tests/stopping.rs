@@ -1,5 +1,5 @@
 //! STREAMOFF waits for the end of the frame, by its interrupt, and never leaves the hardware running.
-use fops_runtime::{OpenFlags, Result};
+use fops_runtime::{OpenFlags, PollEvents, Result};
 use rcar_vin::client::{Fate, Role, Stream, get};
 use rcar_vin::core::{DEVICE, DRIVER};
 use rcar_vin::ioctls::*;
@@ -27,12 +27,15 @@ fn the_end_of_the_frame_wakes_it() {
     let wanted = v4l2_event_subscription { type_: V4L2_EVENT_FRAME_SYNC, ..zeroed() };
     get(&file, VIDIOC_SUBSCRIBE_EVENT, wanted).unwrap();
     let stream = Stream::start(file.clone(), 5).unwrap();
-    let frame_begins = || get::<Event>(&file, VIDIOC_DQEVENT, zeroed()).unwrap();
+    let frame_begins = || {
+        assert_eq!(file.poll(PollEvents::PRI, Some(DEADLINE)), Ok(PollEvents::PRI));
+        get::<Event>(&file, VIDIOC_DQEVENT, zeroed()).unwrap();
+    };
     frame_begins();
     stream.dequeue().unwrap();
     frame_begins();
     let frames = vin.frames();
-    stream.stop().unwrap();
+    Sleeper::awake("STREAMOFF", move || stream.stop()).join().unwrap();
     // It waited until the frame that was on its way had been written.
     assert_eq!((vin.frames(), vin.is_capturing()), (frames + 1, false));
     check(&machine);
