@@ -14,10 +14,12 @@ fn is_gone_at_once(role: Role, running: usize) {
     let Some(served) = Served::with_mmap(&machine.bus) else { return };
     let (vin, node, path) = (vin(&machine, DEVICE), node(&machine.bus, "video0"), served.node("video0"));
     for _ in 0..5 {
-        // A reader is ready with its first frame; the others sleep from the start.
-        vin.set_stalled(role != Role::Read);
+        // Some are ready with their first frame; the others sleep from the start.
+        vin.set_stalled(!matches!(role, Role::Read | Role::StreamOff));
+        vin.set_frame_rate(if role == Role::StreamOff { 1.0 / 60.0 } else { 200.0 });
+        vin.set_console_line_time(Duration::from_secs(3600));
         let client = Client::ready(role, &path);
-        vin.set_stalled(true);
+        vin.set_stalled(role != Role::StreamOff);
         eventually("its call sleeps in the driver", || node.running() == running);
         client.falls_asleep();
 
@@ -28,6 +30,7 @@ fn is_gone_at_once(role: Role, running: usize) {
         eventually("its file is released", || node.open_files() == 0 && node.running() == 0);
 
         vin.set_stalled(false);
+        vin.set_frame_rate(200.0);
         Client::ready(Role::Stream, &path).kill();
         eventually("the next one's file is released", || node.open_files() == 0 && node.running() == 0);
     }
@@ -48,4 +51,19 @@ fn killed_in_read() {
 #[test]
 fn killed_in_poll() {
     is_gone_at_once(Role::Poll, 0);
+}
+
+#[test]
+fn killed_in_dqevent() {
+    is_gone_at_once(Role::Event, 1);
+}
+
+#[test]
+fn killed_in_streamoff() {
+    is_gone_at_once(Role::StreamOff, 1);
+}
+
+#[test]
+fn killed_in_log_status() {
+    is_gone_at_once(Role::LogStatus, 1);
 }

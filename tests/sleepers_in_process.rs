@@ -1,16 +1,16 @@
-//! Whoever sleeps in DQBUF, read or poll at unplug is told at once that the device is gone: in process.
+//! Whoever sleeps in a call at unplug is told at once that the device is gone: in process.
 use fops_runtime::host::Devices;
 use fops_runtime::{
     Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, Result,
     Unplug, UserSliceReader, UserSliceWriter, WaitQueue, guarded_fops,
 };
 use parking_lot::Mutex;
-use rcar_vin::client::Stream;
+use rcar_vin::client::{Fate, Role, Stream};
 use rcar_vin::core::DRIVER;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
-use system_tests::{Machine, Sleeper, check, eventually, machine_with, node, torn_down, video_nodes, vin};
+use system_tests::{DEADLINE, Machine, Sleeper, check, eventually, machine_with, node, torn_down, video_nodes, vin};
 
 const VINS: [&str; 3] = ["e6ef0000.video", "e6ef1000.video", "e6ef2000.video"];
 /// At once is some microseconds; a test machine may have something else to do.
@@ -102,6 +102,53 @@ fn many_pollers_of_one_file_are_all_told() {
         assert_eq!(poller.join(), Ok(PollEvents::ERR | PollEvents::HUP | PollEvents::PRI));
     }
     check(&machine);
+}
+
+/// Waits for an event on `video0`, for the hardware on `video1`, and for the console on `video2`.
+fn others_are_told(unplug: impl Fn(&Machine, &str)) {
+    let machine = machine_with(&VINS);
+    vin(&machine, VINS[0]).set_stalled(true);
+    vin(&machine, VINS[1]).set_frame_rate(1.0 / 60.0);
+    vin(&machine, VINS[2]).set_console_line_time(Duration::from_secs(3600));
+    let sleepers: [(Role, Sleeper<Result<Fate>>); 3] =
+        [("video0", Role::Event), ("video1", Role::StreamOff), ("video2", Role::LogStatus)].map(|(name, role)| {
+            let file = machine.devices.open(name, OpenFlags::RDWR).unwrap();
+            let (ready, wait) = mpsc::channel();
+            let sleeper = Sleeper::awake(role.name(), move || role.act(file, || ready.send(()).unwrap()));
+            wait.recv_timeout(DEADLINE).unwrap();
+            (role, sleeper)
+        });
+    let nodes = video_nodes(&machine);
+    nodes.iter().for_each(|node| eventually("an operation sleeps", || node.running() == 1));
+    for name in VINS {
+        unplug(&machine, name);
+    }
+    for (role, sleeper) in sleepers {
+        let fate = sleeper.join().unwrap();
+        assert!(role.is_promised(&fate), "{role:?}: {fate}");
+    }
+    for node in nodes {
+        let answers = node.answers();
+        let [answer] = answers.as_slice() else { panic!("{}: {answers:?}", node.name()) };
+        assert_eq!((answer.call, answer.errno), ("ioctl", Some(Errno::ENODEV)));
+        assert!(answer.after < AT_ONCE, "{answer:?}");
+    }
+    check(&machine);
+}
+
+#[test]
+fn those_who_wait_for_events_for_the_hardware_and_for_the_log_are_told_at_unbind() {
+    others_are_told(|machine, name| {
+        torn_down(&machine.bus.unbind(DRIVER, name).unwrap());
+    });
+}
+
+#[test]
+fn those_who_wait_for_events_for_the_hardware_and_for_the_log_are_told_when_it_is_pulled_out() {
+    others_are_told(|machine, name| {
+        vin(machine, name).surprise_remove();
+        torn_down(&machine.bus.remove(name, Cause::SurpriseRemoval).unwrap());
+    });
 }
 
 /// A driver that wakes nobody at unplug, and does not know that anybody sleeps.

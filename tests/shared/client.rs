@@ -1,8 +1,7 @@
 //! Clients: processes of their own on served nodes.
 use super::needs::program;
 use super::wait::{DEADLINE, falls_asleep, wait_for_exit};
-use fops_runtime::{Errno, PollEvents};
-use rcar_vin::client::{Fate, Last, Role};
+use rcar_vin::client::{Fate, Role};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -28,15 +27,8 @@ impl Client {
 
     /// Starts it on a node.
     pub fn start(role: Role, node: &Path) -> Self {
-        let name = match role {
-            Role::Stream => "stream",
-            Role::Sleep => "sleep",
-            Role::Poll => "poll",
-            Role::Read => "read",
-            Role::Hold => "hold",
-        };
         let mut child = Command::new(program())
-            .args(["client", "--role", name])
+            .args(["client", "--role", role.name()])
             .arg(node)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -71,7 +63,7 @@ impl Client {
     #[track_caller]
     pub fn meets_its_fate(mut self) -> Fate {
         let line = self.line();
-        let fate = parse(&line).unwrap_or_else(|| panic!("{:?} says {line:?}", self.role));
+        let fate = Fate::from_line(&line).unwrap_or_else(|| panic!("{:?} says {line:?}", self.role));
         assert!(self.role.is_promised(&fate), "{:?}: {fate}", self.role);
         assert!(wait_for_exit("a client", &mut self.child).success());
         fate
@@ -97,20 +89,6 @@ impl Drop for Client {
         let _ = self.child.kill();
         let _ = self.child.try_wait();
     }
-}
-
-/// `12 error DQBUF 19`, or `0 mask poll 26`.
-fn parse(line: &str) -> Option<Fate> {
-    let [frames, kind, call, number] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
-    let last = match kind {
-        "error" => {
-            let call = ["DQBUF", "QBUF", "read", "G_FMT"].into_iter().find(|known| *known == call)?;
-            Last::Error(call, Errno::from_raw(number.parse().ok()?))
-        }
-        "mask" => Last::Mask(PollEvents::from_bits(number.parse().ok()?)),
-        _ => return None,
-    };
-    Some(Fate { frames: frames.parse().ok()?, last })
 }
 
 /// A shell that runs `echo text > path`.

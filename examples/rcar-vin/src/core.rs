@@ -3,10 +3,12 @@
 //! A VIN has its registers and its interrupt from probe to remove ([`VinPort`]). Its node, and with it the rest of
 //! [`VinHw`], is there only while the CSI-2 receiver is, too: see [`group`](crate::group). Everything else in
 //! [`RcarVin`] is state, which lives until the last file is closed. After `rcar-core.c`.
+use crate::controls::Controls;
 use crate::csi2::Csi2;
 use crate::dma::Capture;
+use crate::events::Listeners;
 use crate::group::{Group, Routes};
-use crate::sim::{Board, DmaMapping, DmaMemory, IrqGuard, IrqReturn, Mmio, Vin};
+use crate::sim::{Board, Console, DmaMapping, DmaMemory, I2cClient, IrqGuard, IrqReturn, Mmio, ResetControl, Vin};
 use crate::v4l2::Settings;
 use fops_runtime::host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
 use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, UnplugError, WaitQueue};
@@ -24,24 +26,26 @@ const BUFFER_MEMORY: usize = 128 << 20;
 /// What a VIN has from probe to remove, whether it has a node or not.
 pub struct VinPort {
     /// Dropped first: no interrupt comes any more, then the registers go.
-    irq: IrqGuard,
-    mmio: Mmio,
+    _irq: IrqGuard,
+    _sensor_irq: IrqGuard,
+    pub(crate) mmio: Mmio,
+    pub(crate) reset: ResetControl,
+    pub(crate) sensor: I2cClient,
+    pub(crate) console: Console,
     board: Vin,
 }
 
 /// The resources: what the node's operations need and unplug takes away.
 ///
-/// Dropped in this order: the receiver is let go of, then there is no interrupt, then no DMA, then no registers.
+/// Dropped in this order: the receiver is let go of, then there is no interrupt, no registers, and no DMA.
 pub struct VinHw {
     /// Where the pictures come from.
     pub(crate) csi2: Subdev<Csi2>,
-    irq: IrqGuard,
+    pub(crate) port: VinPort,
     /// The node's memory, as the device addresses it.
     pub(crate) buffers: DmaMapping,
     /// Where frames go that nobody has queued a buffer for.
     pub(crate) scratch: DmaMapping,
-    pub(crate) mmio: Mmio,
-    board: Vin,
 }
 
 /// The driver's structure for the node of one VIN.
@@ -57,6 +61,12 @@ pub struct RcarVin {
     pub(crate) capture: Mutex<Capture>,
     /// Woken when a buffer is done or the stream ends (`done_wq`).
     pub(crate) done: WaitQueue,
+    /// Woken when a frame has ended and the stream is to end.
+    pub(crate) stopped: WaitQueue,
+    /// What the user has set on the sensor.
+    pub(crate) controls: Mutex<Controls>,
+    /// The open files, as far as they want to hear of events. Taken last.
+    pub(crate) listeners: Listeners,
     pub(crate) memory: Arc<BufferMemory>,
 }
 
@@ -90,12 +100,21 @@ impl Driver for RcarVinDriver {
         let channel = self.board.names().position(|name| name == probe.device()).ok_or(Errno::ENODEV)?;
         let board = self.board.vin(probe.device()).ok_or(Errno::ENODEV)?.clone();
         let mmio = board.ioremap().map_err(|_| Errno::EBUSY)?;
-        // It comes whether there is a node or not.
+        let sensor = board.sensor().map_err(|_| Errno::EBUSY)?;
+        let (reset, console) = (board.reset_control(), board.console());
+        // Interrupts come whether there is a node or not.
         let group = Arc::downgrade(&self.group);
-        let handler =
-            move || group.upgrade().and_then(|group| group.vin(channel)).map_or(IrqReturn::None, |vin| vin.irq());
+        let vin = move || group.upgrade().and_then(|group| group.vin(channel));
+        let handler = vin.clone();
+        let handler = move || handler().map_or(IrqReturn::None, |vin| vin.sensor_irq());
+        let sensor_irq = board.request_sensor_irq(handler).map_err(|_| Errno::EBUSY)?;
+        let handler = move || vin().map_or(IrqReturn::None, |vin| vin.irq());
         let irq = board.request_irq(handler).map_err(|_| Errno::EBUSY)?;
-        self.group.join(channel, probe, VinPort { irq, mmio, board })?;
+        self.group.join(
+            channel,
+            probe,
+            VinPort { _irq: irq, _sensor_irq: sensor_irq, mmio, reset, sensor, console, board },
+        )?;
         Ok(Arc::new(VinDevice { channel, group: self.group.clone() }))
     }
 
@@ -130,15 +149,8 @@ impl VinPort {
         let Some(Self { board, .. }) = port else { return Err(Errno::EBUSY) };
         let buffers = board.dma_map(Arc::new(Buffers(memory.clone())), 0, memory.len()).ok_or(Errno::ENOMEM)?;
         let scratch = board.dma_map(Arc::new(Scratch), 0, memory.len()).ok_or(Errno::ENOMEM)?;
-        let Self { irq, mmio, board } = port.take().ok_or(Errno::EBUSY)?;
-        Ok(VinHw { csi2: csi2.clone(), irq, buffers, scratch, mmio, board })
-    }
-}
-
-impl VinHw {
-    /// The node is gone: what is left of its resources.
-    pub(crate) fn disconnect(self) -> VinPort {
-        VinPort { irq: self.irq, mmio: self.mmio, board: self.board }
+        let port = port.take().ok_or(Errno::EBUSY)?;
+        Ok(VinHw { csi2: csi2.clone(), port, buffers, scratch })
     }
 }
 
@@ -161,6 +173,9 @@ impl RcarVin {
             settings: Mutex::default(),
             capture: Mutex::new(Capture::new(memory.len())),
             done: WaitQueue::new(),
+            stopped: WaitQueue::new(),
+            controls: Mutex::default(),
+            listeners: Listeners::default(),
             memory,
         }))
     }

@@ -79,7 +79,7 @@ impl Group {
         if let Some(vin) = self.vin(channel) {
             let hw = vin.unplug(cause)?;
             self.plugged.lock().vins.remove(&channel);
-            return members.vins.remove(&channel).map(|_| hw.disconnect()).ok_or(UnplugError::AlreadyUnplugged);
+            return members.vins.remove(&channel).map(|_| hw.port).ok_or(UnplugError::AlreadyUnplugged);
         }
         members.vins.remove(&channel).and_then(|member| member.port).ok_or(UnplugError::AlreadyUnplugged)
     }
@@ -127,7 +127,7 @@ impl Group {
         (members.receiver, members.nodes) = (None, None);
         for (channel, hw) in vins.keys().zip(hws) {
             if let Some(member) = members.vins.get_mut(channel) {
-                member.port = Some(hw.disconnect());
+                member.port = Some(hw.port);
                 member.nodes.unregister_unplugged();
             }
         }

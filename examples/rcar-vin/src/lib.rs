@@ -1,12 +1,14 @@
 //! A V4L2 capture driver after Linux's rcar-vin, guarded against unplug, on simulated hardware.
 //!
 //! Read it in this order: [`core`] (what dies at unplug and what outlives it), [`v4l2`] (the file operations
-//! under `#[guarded_fops]`), [`dma`] (the hardware and its interrupt). The hardware itself is in [`sim`].
+//! under `#[guarded_fops]`), [`dma`] (the hardware and its interrupt), [`controls`] and [`events`]. The hardware itself is in [`sim`].
 pub mod client;
+pub mod controls;
 pub mod core;
 pub mod csi2;
 pub mod csi2_regs;
 pub mod dma;
+pub mod events;
 pub mod format;
 pub mod group;
 pub mod ioctls;

@@ -40,6 +40,7 @@ impl FileOperations for MediaDevice {
                 let asked: media_entity_desc = load(arg.data()).ok_or(Errno::EINVAL)?;
                 answer(&mut arg, &self.entity(asked.id)?)
             }
+            MEDIA_IOC_ENUM_LINKS => self.enum_links(&arg),
             MEDIA_IOC_SETUP_LINK => {
                 let link: media_link_desc = load(arg.data()).ok_or(Errno::EINVAL)?;
                 self.setup_link(&link)
@@ -97,6 +98,26 @@ impl MediaDevice {
         })
     }
 
+    /// The pads of an entity, and the links that begin there, to where the caller wants them.
+    fn enum_links(&self, arg: &IoctlArg<'_>) -> Result {
+        let asked: media_links_enum = load(arg.data()).ok_or(Errno::EINVAL)?;
+        // As for the entity: there may be others by now than when the caller counted them.
+        let entity = self.entity(asked.entity)?;
+        let pads = (0..entity.pads).map(|index| pad(entity.id, index));
+        copy_all(arg, asked.pads, pads)?;
+        let group = self.group.upgrade().ok_or(Errno::ENODEV)?;
+        let vins = if entity.id == RECEIVER { group.vins() } else { Vec::new() };
+        let links = vins.iter().flat_map(|&(vin, _)| {
+            (0..CHANNELS).map(move |channel| media_link_desc {
+                source: pad(RECEIVER, 1 + channel as u16),
+                sink: pad(vin_entity(vin), 0),
+                flags: if self.routes.get(vin) == Some(channel) { MEDIA_LNK_FL_ENABLED } else { 0 },
+                ..zeroed()
+            })
+        });
+        copy_all(arg, asked.links, links)
+    }
+
     /// Enables or disables the link from a channel of the receiver to a VIN.
     fn setup_link(&self, link: &media_link_desc) -> Result {
         let channel = u32::from(link.source.index).checked_sub(1).filter(|&channel| channel < CHANNELS);
@@ -130,6 +151,23 @@ impl RcarVin {
         }
         Ok(())
     }
+}
+
+/// Pictures come in at the receiver's first pad and at the VINs', and go out at the rest.
+fn pad(entity: u32, index: u16) -> media_pad_desc {
+    let source = entity == RECEIVER && index > 0;
+    media_pad_desc { entity, index, flags: if source { MEDIA_PAD_FL_SOURCE } else { MEDIA_PAD_FL_SINK }, ..zeroed() }
+}
+
+/// Copies structures, one behind the other, to `address` in the caller's memory, unless that is 0.
+fn copy_all<T: Uapi>(arg: &IoctlArg<'_>, address: u64, values: impl Iterator<Item = T>) -> Result {
+    let mut bytes = Vec::new();
+    for value in values {
+        let at = bytes.len();
+        bytes.resize(at + T::SIZE, 0);
+        value.put(&mut bytes[at..]);
+    }
+    if address == 0 { Ok(()) } else { arg.copy_to_user(address, &bytes) }
 }
 
 fn answer<T: Uapi>(arg: &mut IoctlArg<'_>, value: &T) -> Result {

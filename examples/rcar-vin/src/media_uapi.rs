@@ -100,6 +100,18 @@ structures! {
         reserved: [u32; 2],
     }
 
+    /// `struct media_links_enum`.
+    media_links_enum {
+        /// Whose links.
+        entity: u32,
+        /// Where to put its pads, each a [`media_pad_desc`]; 0 for nowhere.
+        pads: u64,
+        /// Where to put the links that begin there, each a [`media_link_desc`]; 0 for nowhere.
+        links: u64,
+        /// Zeros.
+        reserved: [u32; 4],
+    }
+
     /// `struct v4l2_subdev_capability`.
     v4l2_subdev_capability {
         /// Version of the subdev interface, as `KERNEL_VERSION` packs it.
@@ -179,6 +191,10 @@ pub const MEDIA_ENT_ID_FLAG_NEXT: u32 = 1 << 31;
 pub const MEDIA_ENT_T_DEVNODE_V4L: u32 = 0x0001_0001;
 /// A V4L2 subdev.
 pub const MEDIA_ENT_T_V4L2_SUBDEV: u32 = 0x0002_0000;
+/// Pictures come in.
+pub const MEDIA_PAD_FL_SINK: u32 = 1 << 0;
+/// Pictures go out.
+pub const MEDIA_PAD_FL_SOURCE: u32 = 1 << 1;
 /// The link is enabled.
 pub const MEDIA_LNK_FL_ENABLED: u32 = 1 << 0;
 
@@ -186,6 +202,8 @@ pub const MEDIA_LNK_FL_ENABLED: u32 = 1 << 0;
 pub const MEDIA_IOC_DEVICE_INFO: Command = Command::new(ReadWrite, b'|', 0, media_device_info::SIZE);
 /// An entity of the graph.
 pub const MEDIA_IOC_ENUM_ENTITIES: Command = Command::new(ReadWrite, b'|', 1, media_entity_desc::SIZE);
+/// The pads of an entity, and its links.
+pub const MEDIA_IOC_ENUM_LINKS: Command = Command::new(ReadWrite, b'|', 2, media_links_enum::SIZE);
 /// Enables or disables a link.
 pub const MEDIA_IOC_SETUP_LINK: Command = Command::new(ReadWrite, b'|', 3, media_link_desc::SIZE);
 /// What the subdev is.
@@ -207,6 +225,7 @@ mod tests {
     fn the_commands_are_those_of_the_headers() {
         assert_eq!(MEDIA_IOC_DEVICE_INFO.raw(), 0xc100_7c00);
         assert_eq!(MEDIA_IOC_ENUM_ENTITIES.raw(), 0xc100_7c01);
+        assert_eq!(MEDIA_IOC_ENUM_LINKS.raw(), 0xc028_7c02);
         assert_eq!(MEDIA_IOC_SETUP_LINK.raw(), 0xc034_7c03);
         assert_eq!(VIDIOC_SUBDEV_QUERYCAP.raw(), 0x8040_5600);
         assert_eq!(VIDIOC_SUBDEV_ENUM_MBUS_CODE.raw(), 0xc030_5602);

@@ -3,9 +3,42 @@
 //! 75% colour bars over a grey ramp over a frame counter, and a ball that bounces through it: a
 //! frozen, torn, mirrored, or miscoloured stream shows at once. A frame is a function of its number
 //! and its [`Layout`] alone, so that a test can tell which frame it holds. Everything that does not
-//! move is painted once, when the layout becomes known.
+//! move is painted once, when the layout becomes known. The sensor's test patterns do not move at all.
 
 use crate::format::PixelFormat;
+
+/// What the sensor sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// What it sees: the moving scene.
+    Scene,
+    /// Colour bars from top to bottom.
+    Bars,
+    /// From black to white, from left to right.
+    Ramp,
+    /// Squares, black and white by turns.
+    Checkerboard,
+}
+
+impl Pattern {
+    /// All patterns, by their number in the sensor's register.
+    pub const ALL: [Pattern; 4] = [Pattern::Scene, Pattern::Bars, Pattern::Ramp, Pattern::Checkerboard];
+
+    /// The pattern of this number; the scene where there is none.
+    pub fn from_number(number: u16) -> Pattern {
+        Self::ALL.get(usize::from(number)).copied().unwrap_or(Pattern::Scene)
+    }
+
+    /// The name that a user reads.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Pattern::Scene => "Disabled",
+            Pattern::Bars => "Colour Bars",
+            Pattern::Ramp => "Grey Ramp",
+            Pattern::Checkerboard => "Checkerboard",
+        }
+    }
+}
 
 /// How a picture lies in memory, and which part of the scene it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +57,10 @@ pub struct Layout {
     pub origin: (u32, u32),
     /// Width and height of the scene that the sensor sees.
     pub scene: (u32, u32),
+    /// What is in the picture.
+    pub pattern: Pattern,
+    /// What is added to every colour, plus 128.
+    pub brightness: u8,
 }
 
 impl Layout {
@@ -37,6 +74,8 @@ impl Layout {
             uv_offset: format.uv_offset(width, height),
             origin: (0, 0),
             scene: (width, height),
+            pattern: Pattern::Scene,
+            brightness: 128,
         }
     }
 
@@ -62,7 +101,8 @@ struct Ink {
 
 impl Ink {
     /// BT.601, limited range: what `V4L2_COLORSPACE_SRGB` means for YCbCr by default.
-    const fn new(r: u8, g: u8, b: u8) -> Ink {
+    fn new(colour: Colour, brightness: u8) -> Ink {
+        let [r, g, b] = colour.map(|level| level.saturating_add_signed((brightness ^ 128).cast_signed()));
         let (red, green, blue) = (r as i32, g as i32, b as i32);
         let y = ((66 * red + 129 * green + 25 * blue + 128) >> 8) + 16;
         let u = ((-38 * red - 74 * green + 112 * blue + 128) >> 8) + 128;
@@ -72,20 +112,17 @@ impl Ink {
     }
 }
 
+/// Red, green and blue.
+type Colour = [u8; 3];
+
 /// 75% bars: white, yellow, cyan, green, magenta, red, blue, black.
-const BARS: [Ink; 8] = [
-    Ink::new(191, 191, 191),
-    Ink::new(191, 191, 0),
-    Ink::new(0, 191, 191),
-    Ink::new(0, 191, 0),
-    Ink::new(191, 0, 191),
-    Ink::new(191, 0, 0),
-    Ink::new(0, 0, 191),
-    Ink::new(0, 0, 0),
-];
-const BLACK: Ink = Ink::new(0, 0, 0);
-const WHITE: Ink = Ink::new(255, 255, 255);
-const ORANGE: Ink = Ink::new(255, 128, 0);
+const BARS: [Colour; 8] =
+    [[191, 191, 191], [191, 191, 0], [0, 191, 191], [0, 191, 0], [191, 0, 191], [191, 0, 0], [0, 0, 191], BLACK];
+const BLACK: Colour = [0, 0, 0];
+const WHITE: Colour = [255, 255, 255];
+const ORANGE: Colour = [255, 128, 0];
+/// Squares of a checkerboard, from left to right.
+const SQUARES: u32 = 8;
 
 /// Digits of 5 by 7 dots, a line a byte, the leftmost dot in bit 4.
 const DIGITS: [[u8; 7]; 10] = [
@@ -115,21 +152,29 @@ impl Picture {
     pub fn new(layout: Layout) -> Picture {
         let (scene_width, scene_height) = layout.scene;
         let mut canvas = Canvas { layout: &layout, pixels: vec![0; layout.size()] };
-        let ramp_top = scene_height * 2 / 3;
-        let counter_top = counter_top(scene_height);
-        let grey: Vec<Ink> = (0..=255).map(|level| Ink::new(level, level, level)).collect();
+        let grey: Vec<Ink> = (0..=255).map(|level| Ink::new([level; 3], layout.brightness)).collect();
+        let bars = BARS.map(|colour| Ink::new(colour, layout.brightness));
+        // Where the ramp begins, and where the black strip; bars are above.
+        let (ramp_top, strip_top) = match layout.pattern {
+            Pattern::Scene => (scene_height * 2 / 3, counter_top(scene_height)),
+            Pattern::Bars => (u32::MAX, u32::MAX),
+            Pattern::Ramp | Pattern::Checkerboard => (0, u32::MAX),
+        };
+        let square = scene_width.div_ceil(SQUARES);
         for row in 0..layout.height {
             let y = row + layout.origin.1;
             for column in 0..layout.width {
                 let x = (column + layout.origin.0).min(scene_width - 1);
-                let ink = if y < ramp_top {
-                    BARS[(x * 8 / scene_width) as usize]
-                } else if y < counter_top {
-                    grey[(x * 256 / scene_width) as usize]
+                let ink = if layout.pattern == Pattern::Checkerboard {
+                    &grey[if (x / square + y / square).is_multiple_of(2) { 255 } else { 0 }]
+                } else if y < ramp_top {
+                    &bars[(x * 8 / scene_width) as usize]
+                } else if y < strip_top {
+                    &grey[(x * 256 / scene_width) as usize]
                 } else {
-                    BLACK
+                    &grey[0]
                 };
-                canvas.put(column, row, &ink);
+                canvas.put(column, row, ink);
             }
         }
         let background = canvas.pixels;
@@ -144,6 +189,9 @@ impl Picture {
     /// Renders frame number `frame`.
     pub fn render(&mut self, frame: u64) -> &[u8] {
         self.pixels.copy_from_slice(&self.background);
+        if self.layout.pattern != Pattern::Scene {
+            return &self.pixels;
+        }
         let pixels = std::mem::take(&mut self.pixels);
         let mut canvas = Canvas { layout: &self.layout, pixels };
         canvas.ball(frame);
@@ -236,6 +284,7 @@ impl Canvas<'_> {
     /// An orange ball with a black rim, seen before every bar, and a highlight.
     fn ball(&mut self, frame: u64) {
         let (x, y, radius) = ball_at(self.layout.scene, frame);
+        let [black, white, orange] = [BLACK, WHITE, ORANGE].map(|colour| Ink::new(colour, self.layout.brightness));
         let square = |distance: u32| u64::from(distance) * u64::from(distance);
         let inner = square(radius * 4 / 5);
         let shine = (x.saturating_sub(radius / 3), y.saturating_sub(radius / 3));
@@ -247,11 +296,11 @@ impl Canvas<'_> {
                 }
                 let glint = square(px.abs_diff(shine.0)) + square(py.abs_diff(shine.1));
                 let ink = if distance > inner {
-                    &BLACK
+                    &black
                 } else if glint < square(radius / 5) {
-                    &WHITE
+                    &white
                 } else {
-                    &ORANGE
+                    &orange
                 };
                 self.put_scene(px, py, ink);
             }
@@ -261,6 +310,7 @@ impl Canvas<'_> {
     /// The frame number, as large as the strip and the width allow.
     fn counter(&mut self, frame: u64) {
         let (width, height) = self.layout.scene;
+        let white = Ink::new(WHITE, self.layout.brightness);
         let top = counter_top(height);
         let cells = COUNTER_DIGITS * 6;
         let scale = ((height - top) / 9).min(width / cells).max(1);
@@ -273,7 +323,7 @@ impl Canvas<'_> {
             for y in 0..7 * scale {
                 for x in 0..5 * scale {
                     if dots[(y / scale) as usize] & (0x10 >> (x / scale)) != 0 {
-                        self.put_scene(left + digit * 6 * scale + x, top + y, &WHITE);
+                        self.put_scene(left + digit * 6 * scale + x, top + y, &white);
                     }
                 }
             }

@@ -142,3 +142,28 @@ fn save_for_a_look() {
         }
     }
 }
+
+#[test]
+fn a_test_pattern_stands_still_and_is_none_of_the_others() {
+    let frames = Pattern::ALL.map(|pattern| {
+        let mut picture = Picture::new(Layout { pattern, ..Layout::new(PixelFormat::Grey, 64, 64) });
+        let first = picture.render(0).to_vec();
+        assert_eq!(first == picture.render(7), pattern != Pattern::Scene, "{pattern:?}");
+        first
+    });
+    for (index, frame) in frames.iter().enumerate() {
+        assert!(!frames[index + 1..].contains(frame), "{:?}", Pattern::ALL[index]);
+    }
+}
+
+#[test]
+fn brightness_moves_every_level_and_stops_at_the_ends() {
+    let render = |brightness| {
+        let layout = Layout { brightness, pattern: Pattern::Ramp, ..Layout::new(PixelFormat::Xbgr32, 512, 4) };
+        Picture::new(layout).render(0).iter().copied().step_by(8).take(256).collect::<Vec<u8>>()
+    };
+    let plain: Vec<u8> = (0..=255).collect();
+    assert_eq!(render(128), plain);
+    assert_eq!(render(138), plain.iter().map(|level| level.saturating_add(10)).collect::<Vec<_>>());
+    assert_eq!(render(0), plain.iter().map(|level| level.saturating_sub(128)).collect::<Vec<_>>());
+}

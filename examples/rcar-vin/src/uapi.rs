@@ -14,12 +14,13 @@ pub use moq_v4l::sys::{
     V4L2_BUF_FLAG_MAPPED, V4L2_BUF_FLAG_PREPARED, V4L2_BUF_FLAG_QUEUED, V4L2_BUF_FLAG_REQUEST_FD,
     V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, V4L2_CAP_DEVICE_CAPS, V4L2_CAP_EXT_PIX_FORMAT, V4L2_CAP_IO_MC,
     V4L2_CAP_READWRITE, V4L2_CAP_STREAMING, V4L2_CAP_VIDEO_CAPTURE, V4L2_INPUT_TYPE_CAMERA, V4L2_PIX_FMT_PRIV_MAGIC,
-    V4L2_SEL_TGT_COMPOSE, V4L2_SEL_TGT_COMPOSE_BOUNDS, V4L2_SEL_TGT_COMPOSE_DEFAULT, V4L2_SEL_TGT_CROP,
-    V4L2_SEL_TGT_CROP_BOUNDS, V4L2_SEL_TGT_CROP_DEFAULT,
-    v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE as V4L2_BUF_TYPE_VIDEO_CAPTURE, v4l2_capability,
-    v4l2_colorspace_V4L2_COLORSPACE_SRGB as V4L2_COLORSPACE_SRGB, v4l2_exportbuffer,
+    V4L2_SEL_FLAG_GE, V4L2_SEL_FLAG_LE, V4L2_SEL_TGT_COMPOSE, V4L2_SEL_TGT_COMPOSE_BOUNDS,
+    V4L2_SEL_TGT_COMPOSE_DEFAULT, V4L2_SEL_TGT_CROP, V4L2_SEL_TGT_CROP_BOUNDS, V4L2_SEL_TGT_CROP_DEFAULT,
+    v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE as V4L2_BUF_TYPE_VIDEO_CAPTURE,
+    v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE as V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, v4l2_capability,
+    v4l2_colorspace_V4L2_COLORSPACE_SRGB as V4L2_COLORSPACE_SRGB, v4l2_crop, v4l2_cropcap, v4l2_exportbuffer,
     v4l2_field_V4L2_FIELD_ANY as V4L2_FIELD_ANY, v4l2_field_V4L2_FIELD_NONE as V4L2_FIELD_NONE, v4l2_fmtdesc,
-    v4l2_input, v4l2_memory_V4L2_MEMORY_MMAP as V4L2_MEMORY_MMAP,
+    v4l2_fract, v4l2_input, v4l2_memory_V4L2_MEMORY_MMAP as V4L2_MEMORY_MMAP,
     v4l2_priority_V4L2_PRIORITY_BACKGROUND as V4L2_PRIORITY_BACKGROUND,
     v4l2_priority_V4L2_PRIORITY_DEFAULT as V4L2_PRIORITY_DEFAULT,
     v4l2_priority_V4L2_PRIORITY_RECORD as V4L2_PRIORITY_RECORD,
@@ -92,7 +93,7 @@ macro_rules! numbers {
     };
 }
 
-numbers!(u8, u16, u32, i32, u64, i64);
+numbers!(u8, u16, u32, i32, u64, i64, usize);
 
 impl<T: Uapi, const N: usize> Uapi for [T; N] {
     const SIZE: usize = N * T::SIZE;
@@ -133,6 +134,9 @@ structures! {
     v4l2_input { index, name, type_, audioset, tuner, std, status, capabilities, reserved }
     v4l2_rect { left, top, width, height }
     v4l2_selection { type_, target, flags, r, reserved }
+    v4l2_crop { type_, c }
+    v4l2_fract { numerator, denominator }
+    v4l2_cropcap { type_, bounds, defrect, pixelaspect }
     sys::timeval { tv_sec, tv_usec }
 }
 
@@ -242,6 +246,12 @@ views! {
     }
 }
 
+mod controls;
+mod events;
+
+pub use controls::*;
+pub use events::*;
+
 /// A time since boot (`CLOCK_MONOTONIC`), as `struct timeval`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp {
@@ -288,6 +298,15 @@ mod tests {
             (VIDIOC_EXPBUF, v4l2_exportbuffer::SIZE),
             (VIDIOC_ENUMINPUT, v4l2_input::SIZE),
             (VIDIOC_G_SELECTION, v4l2_selection::SIZE),
+            (VIDIOC_CROPCAP, v4l2_cropcap::SIZE),
+            (VIDIOC_S_CROP, v4l2_crop::SIZE),
+            (VIDIOC_QUERYCTRL, v4l2_queryctrl::SIZE),
+            (VIDIOC_QUERY_EXT_CTRL, QueryExtCtrl::SIZE),
+            (VIDIOC_QUERYMENU, QueryMenu::SIZE),
+            (VIDIOC_S_CTRL, v4l2_control::SIZE),
+            (VIDIOC_S_EXT_CTRLS, ExtControls::SIZE),
+            (VIDIOC_SUBSCRIBE_EVENT, v4l2_event_subscription::SIZE),
+            (VIDIOC_DQEVENT, Event::SIZE),
             (VIDIOC_S_PRIORITY, u32::SIZE),
         ] {
             assert_eq!(command.size(), size, "{:?}", command_name(command));

@@ -3,12 +3,12 @@
 //! A client talks to the kernel, so this is where the example needs `unsafe`; the driver has none.
 use fops_runtime::host::{Descriptor, Mapping};
 use fops_runtime::{Command, Errno, PollEvents, Result};
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{FdSetElement, FdSetIter, PollFd, PollFlags, Timespec, epoll, fd_set_insert, fd_set_num_elements};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::ffi::c_void;
 use std::fs::File;
 use std::io::Read as _;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::path::Path;
 use std::ptr;
 use std::time::Duration;
@@ -32,6 +32,25 @@ pub trait VideoFile {
     /// # Errors
     /// `EINTR`.
     fn poll(&self, events: PollEvents, timeout: Option<Duration>) -> Result<PollEvents>;
+
+    /// `select(2)`, without a timeout: readable is [`IN`](PollEvents::IN), exceptional is [`PRI`](PollEvents::PRI). Where
+    /// there is none, what it would make of `poll(2)`.
+    ///
+    /// # Errors
+    /// `EINTR`.
+    fn select(&self, events: PollEvents) -> Result<PollEvents> {
+        let mask = self.poll(events, None)?;
+        let gone = mask.intersects(PollEvents::ERR | PollEvents::HUP);
+        Ok(if gone { mask | PollEvents::IN } else { mask })
+    }
+
+    /// `epoll_wait(2)`, without a timeout. Where there is none, `poll(2)`.
+    ///
+    /// # Errors
+    /// `EINTR`.
+    fn epoll(&self, events: PollEvents) -> Result<PollEvents> {
+        self.poll(events, None)
+    }
 
     /// `mmap(2)`, shared.
     ///
@@ -134,12 +153,50 @@ impl VideoFile for RealFile {
         Ok(PollEvents::from_bits(fds[0].revents().bits().into()))
     }
 
+    fn select(&self, events: PollEvents) -> Result<PollEvents> {
+        let fd = self.0.as_raw_fd();
+        let sets = |event| FdSet::new(fd, events.contains(event));
+        let (mut readable, mut exceptional) = (sets(PollEvents::IN), sets(PollEvents::PRI));
+        // SAFETY: the descriptor is open while the call lasts.
+        unsafe { rustix::event::select(fd + 1, Some(&mut readable.0), None, Some(&mut exceptional.0), None) }
+            .map_err(errno)?;
+        let told = |set: &FdSet, event| if set.has(fd) { event } else { PollEvents::EMPTY };
+        Ok(told(&readable, PollEvents::IN) | told(&exceptional, PollEvents::PRI))
+    }
+
+    fn epoll(&self, events: PollEvents) -> Result<PollEvents> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(errno)?;
+        let data = epoll::EventData::new_u64(0);
+        epoll::add(&epoll, &self.0, data, epoll::EventFlags::from_bits_retain(events.bits())).map_err(errno)?;
+        let mut told = [epoll::Event { flags: epoll::EventFlags::empty(), data }];
+        epoll::wait(&epoll, &mut told[..], None).map_err(errno)?;
+        Ok(PollEvents::from_bits({ told[0].flags }.bits()))
+    }
+
     fn map(&self, offset: u64, len: u64) -> Result<Box<dyn Mapped>> {
         let len = usize::try_from(len).map_err(|_| Errno::EINVAL)?;
         // SAFETY: a new mapping where the kernel likes it touches no memory of ours.
         let address =
             unsafe { rustix::mm::mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, &self.0, offset) };
         Ok(Box::new(RealMapping { address: address.map_err(errno)?, len }))
+    }
+}
+
+/// A set for `select(2)`.
+struct FdSet(Vec<FdSetElement>);
+
+impl FdSet {
+    /// One that has room for `fd`, and has it in it if `inside`.
+    fn new(fd: RawFd, inside: bool) -> Self {
+        let mut set = vec![FdSetElement::default(); fd_set_num_elements(1, fd + 1)];
+        if inside {
+            fd_set_insert(&mut set, fd);
+        }
+        Self(set)
+    }
+
+    fn has(&self, fd: RawFd) -> bool {
+        FdSetIter::new(&self.0).any(|other| other == fd)
     }
 }
 

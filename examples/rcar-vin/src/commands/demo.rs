@@ -70,6 +70,11 @@ impl Show {
                     Role::Read => "reads frames",
                     Role::Sleep => "sleeps in DQBUF: the sensor delivers nothing",
                     Role::Poll => "sleeps in poll",
+                    Role::Select => "sleeps in select",
+                    Role::Epoll => "sleeps in epoll",
+                    Role::Event => "sleeps in DQEVENT: no frame begins",
+                    Role::StreamOff => "sleeps in STREAMOFF: the frame is long",
+                    Role::LogStatus => "sleeps in LOG_STATUS: the console is slow",
                 };
                 client.ready(PATIENCE)?;
                 self.timeline.say(client.node(), &format!("{} {doing}", client.name()));

@@ -2,25 +2,30 @@
 //!
 //! A [`Board`] owns the devices by name and outlives every bind and unbind of a driver. From it,
 //! probe gets what it would get from the kernel: the registers ([`Vin::ioremap`]), the interrupt
-//! ([`Vin::request_irq`]), and addresses that the device can write to ([`Vin::dma_map`]). Each is
-//! a guard; dropping the guard gives the thing back, and from then on the simulation catches whoever
+//! ([`Vin::request_irq`]), addresses that the device can write to ([`Vin::dma_map`]), and the sensor
+//! ([`Vin::sensor`]). Each is a guard; dropping the guard gives the thing back, and from then on the simulation catches whoever
 //! still uses it: an access to unmapped registers, a transfer to unmapped memory, an interrupt
 //! without a handler are counted and logged instead of corrupting memory, as they do in a kernel.
 
+mod console;
 mod csi2;
 mod dma;
 mod io;
 mod irq;
 mod registers;
+mod sensor;
 mod vin;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::console::Console;
 pub use self::csi2::Csi2Receiver;
 pub use self::dma::{DmaMapping, DmaMemory, HeapMemory};
 pub use self::io::{IoPtr, Mmio};
 pub use self::irq::{IrqGuard, IrqReturn};
+pub use self::registers::ResetControl;
+pub use self::sensor::{I2cClient, I2cPtr, Nack};
 pub use self::vin::Vin;
 
 use std::fmt;

@@ -1,5 +1,6 @@
 //! The registers of the VIN, shared by the driver's mapping and the hardware behind it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -18,7 +19,7 @@ pub(super) struct State {
     pub(super) power_off: bool,
     /// From the start of one frame to the start of the next.
     pub(super) frame_interval: Duration,
-    /// Counts removals: a frame that began in another life of the device goes nowhere.
+    /// Counts removals and resets: a frame that began in another life of the device goes nowhere.
     pub(super) life: u64,
     /// Whether a frame is on its way to memory.
     in_frame: bool,
@@ -78,9 +79,15 @@ impl State {
 
     /// Puts a device in again: all registers at their reset values.
     pub(super) fn insert(&mut self) {
+        self.reset();
+        self.present = true;
+    }
+
+    /// All registers at their reset values; a frame on its way is lost.
+    pub(super) fn reset(&mut self) {
+        self.life += 1;
         self.values = [0; REGISTER_BLOCK_SIZE as usize / 4];
         self.in_frame = false;
-        self.present = true;
     }
 
     fn write(&mut self, offset: u32, value: u32) {
@@ -161,5 +168,22 @@ impl Chip for Block {
         drop(state);
         self.changed.notify_all();
         Some(())
+    }
+}
+
+/// The reset line of a VIN.
+pub struct ResetControl {
+    block: Arc<Block>,
+}
+
+impl ResetControl {
+    pub(super) fn new(block: &Arc<Block>) -> ResetControl {
+        ResetControl { block: Arc::clone(block) }
+    }
+
+    /// Resets the VIN (`reset_control_reset`): its registers have their reset values, and a frame that is on its way
+    /// to memory is lost.
+    pub fn reset(&self) {
+        self.block.change(State::reset);
     }
 }

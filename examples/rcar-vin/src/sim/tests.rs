@@ -341,6 +341,42 @@ fn a_driver_that_leaves_in_order_leaves_no_trace() {
 }
 
 #[test]
+fn the_sensor_is_reached_through_its_client_and_not_after() {
+    let (_board, vin) = board(1000.0);
+    let sensor = vin.sensor().unwrap();
+    assert_eq!(vin.sensor().err(), Some(Busy));
+    let kept = sensor.as_ptr();
+    sensor.write(SENSOR_BRIGHTNESS_REG, 7).unwrap();
+    assert_eq!(kept.read(SENSOR_BRIGHTNESS_REG), Ok(7));
+    drop(sensor);
+    assert_eq!((kept.read(SENSOR_BRIGHTNESS_REG), vin.late_accesses()), (Err(Nack), 1));
+    let another = vin.sensor().unwrap();
+    assert_eq!((kept.write(SENSOR_BRIGHTNESS_REG, 8), vin.late_accesses()), (Err(Nack), 2));
+    assert_eq!(another.read(SENSOR_BRIGHTNESS_REG), Ok(7), "it keeps what it was told");
+    vin.surprise_remove();
+    assert_eq!(another.read(SENSOR_BRIGHTNESS_REG), Err(Nack));
+    vin.insert();
+    assert_eq!(another.read(SENSOR_BRIGHTNESS_REG), Ok(128));
+    assert_eq!(vin.late_accesses(), 2);
+}
+
+#[test]
+fn a_reset_loses_the_frame_that_is_on_its_way() {
+    let (_board, vin) = board(1.0 / 60.0);
+    let mmio = vin.ioremap().unwrap();
+    let (_memory, mappings) = start_yuyv(&vin, &mmio, (16, 4));
+    eventually("a frame begins", || mmio.read(VNMS_REG) & VNMS_AV != 0);
+    vin.reset_control().reset();
+    drop(mappings);
+    assert_eq!((mmio.read(VNMS_REG), mmio.read(VNMC_REG)), (0, 0));
+    vin.set_frame_rate(1000.0);
+    let (_memory, _mappings) = start_yuyv(&vin, &mmio, (16, 4));
+    eventually("another frame", || vin.frames() > 0);
+    stop(&mmio);
+    assert_eq!(vin.dma_faults(), 0);
+}
+
+#[test]
 fn registers_that_describe_no_picture_write_none() {
     let (_board, vin) = board(1000.0);
     let mmio = vin.ioremap().unwrap();

@@ -6,10 +6,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Busy;
+use super::console::Console;
 use super::dma::{DmaMapping, DmaMemory, Iommu};
 use super::io::{Mmio, Window};
 use super::irq::{IrqGuard, IrqLine, IrqReturn};
-use super::registers::{Block, State};
+use super::registers::{Block, ResetControl, State};
+use super::sensor::{I2cClient, Image, Sensor};
 use crate::format::PixelFormat;
 use crate::picture::{Layout, Picture};
 use crate::regs::*;
@@ -24,6 +26,8 @@ struct Hardware {
     window: Arc<Window>,
     irq: Arc<IrqLine>,
     iommu: Arc<Iommu>,
+    sensor: Arc<Sensor>,
+    console: Console,
     frames: AtomicU64,
     dma_faults: AtomicU64,
 }
@@ -61,6 +65,29 @@ impl Vin {
     pub fn dma_map(&self, memory: Arc<dyn DmaMemory>, offset: u64, length: u64) -> Option<DmaMapping> {
         self.hardware.iommu.map(memory, offset, length)
     }
+
+    /// Makes the sensor a client of its bus (`i2c_new_client_device`). [`Busy`] while it is one.
+    pub fn sensor(&self) -> Result<I2cClient, Busy> {
+        self.hardware.sensor.client()
+    }
+
+    /// Requests the interrupt of the sensor, as [`request_irq`](Self::request_irq) does that of the VIN.
+    pub fn request_sensor_irq(
+        &self,
+        handler: impl Fn() -> IrqReturn + Send + Sync + 'static,
+    ) -> Result<IrqGuard, Busy> {
+        self.hardware.sensor.request_irq(handler)
+    }
+
+    /// The reset line of the VIN (`devm_reset_control_get`).
+    pub fn reset_control(&self) -> ResetControl {
+        ResetControl::new(&self.hardware.block)
+    }
+
+    /// Where the log is printed.
+    pub fn console(&self) -> Console {
+        self.hardware.console.clone()
+    }
 }
 
 /// What a person or a test does to the board.
@@ -88,15 +115,28 @@ impl Vin {
         self.hardware.block.change(|state| state.stalled = stalled);
     }
 
+    /// Gives the sensor another resolution, in pixels and lines, which are rounded down to multiples of 32 and 4. It
+    /// says so by its interrupt; returns when the handler has run. A stream goes on as it was.
+    pub fn set_sensor_resolution(&self, width: u32, height: u32) {
+        self.hardware.sensor.set_array((width, height));
+    }
+
+    /// Makes the console take this long for a line; no time to begin with.
+    pub fn set_console_line_time(&self, time: Duration) {
+        self.hardware.console.set_line_time(time);
+    }
+
     /// Takes the device out without a word: from here on reads are all ones and writes vanish, no
     /// frame and no interrupt comes. A frame on its way to memory is lost.
     pub fn surprise_remove(&self) {
+        self.hardware.sensor.set_present(false);
         self.hardware.block.change(State::remove);
     }
 
     /// Puts the device in again after [`surprise_remove`](Self::surprise_remove), its registers at
     /// their reset values.
     pub fn insert(&self) {
+        self.hardware.sensor.set_present(true);
         self.hardware.block.change(|state| {
             if !state.present {
                 state.insert();
@@ -109,6 +149,11 @@ impl Vin {
         self.hardware.block.lock().present
     }
 
+    /// Whether it captures frames, or is still in one (VNMS.CA as the hardware has it).
+    pub fn is_capturing(&self) -> bool {
+        self.hardware.block.lock().get(VNMS_REG) & VNMS_CA != 0
+    }
+
     /// Raises the interrupt line although nothing has happened, as another device on a shared line
     /// does. Returns when the handler has run.
     ///
@@ -117,9 +162,10 @@ impl Vin {
         self.hardware.irq.raise();
     }
 
-    /// Register accesses through a pointer that outlived `iounmap`. Always a bug of the driver.
+    /// Register accesses through a pointer that outlived `iounmap`, and those to the sensor through a handle that
+    /// outlived its client. Always a bug of the driver.
     pub fn late_accesses(&self) -> u64 {
-        self.hardware.window.late_accesses()
+        self.hardware.window.late_accesses() + self.hardware.sensor.late_transfers()
     }
 
     /// Register accesses that found the device gone. Some are bound to happen, between the removal
@@ -162,6 +208,8 @@ impl Vin {
             block,
             irq: Arc::default(),
             iommu: Arc::default(),
+            sensor: Sensor::new(),
+            console: Console::default(),
             frames: AtomicU64::new(0),
             dma_faults: AtomicU64::new(0),
         });
@@ -243,6 +291,8 @@ impl Hardware {
                 continue;
             }
             let now = Instant::now();
+            // A faster rate is not kept waiting for by a slower one.
+            *next = (*next).min(now + state.frame_interval);
             if now < *next {
                 self.block.wait_until(&mut state, *next);
                 continue;
@@ -257,7 +307,7 @@ impl Hardware {
                 slot,
                 address: u64::from(state.get(VNMB_REG(slot))),
                 life: state.life,
-                layout: layout(&state),
+                layout: layout(&state, &self.sensor.image()),
                 end: now + interval * 3 / 4,
                 interrupt,
             });
@@ -306,8 +356,8 @@ impl Hardware {
     }
 }
 
-/// What the registers say about the picture; [`None`] if they do not describe one.
-fn layout(state: &State) -> Option<Layout> {
+/// What the registers of VIN and sensor say about the picture; [`None`] if they do not describe one.
+fn layout(state: &State, image: &Image) -> Option<Layout> {
     let (left, right) = (state.get(VNSPPRC_REG), state.get(VNEPPRC_REG));
     let (top, bottom) = (state.get(VNSLPRC_REG), state.get(VNELPRC_REG));
     if right < left || bottom < top || right >= WINDOW_MAX || bottom >= WINDOW_MAX {
@@ -316,6 +366,10 @@ fn layout(state: &State) -> Option<Layout> {
     // Pixels come in pairs that share their chroma.
     let (width, height) = ((right - left + 1) & !1, bottom - top + 1);
     if width == 0 {
+        return None;
+    }
+    let scene = image.frame.unwrap_or((right + 1, bottom + 1));
+    if right >= scene.0 || bottom >= scene.1 {
         return None;
     }
     let format = pixel_format(state.get(VNMC_REG), state.get(VNDMR_REG))?;
@@ -329,7 +383,9 @@ fn layout(state: &State) -> Option<Layout> {
         bytesperline,
         uv_offset: state.get(VNUVAOF_REG).clamp(bytesperline * height, 2 * WINDOW_MAX * WINDOW_MAX),
         origin: (left, top),
-        scene: (right + 1, bottom + 1),
+        scene,
+        pattern: image.pattern,
+        brightness: image.brightness,
     })
 }
 

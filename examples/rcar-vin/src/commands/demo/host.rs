@@ -44,7 +44,7 @@ impl Host {
         let (name, running) = match self {
             Self::Fuse(_, place) => {
                 let mut child = Command::new(std::env::current_exe()?)
-                    .args(["client", "--role", role_name(role)])
+                    .args(["client", "--role", role.name()])
                     .arg(place.path().join("dev").join(node))
                     .stdin(Stdio::piped())
                     .stdout(Stdio::piped())
@@ -71,20 +71,10 @@ impl Host {
                         let _ = said.send(Said::End(fate));
                     }
                 });
-                (format!("a thread ({})", role_name(role)), Running::Thread { _release: Some(release) })
+                (format!("a thread ({})", role.name()), Running::Thread { _release: Some(release) })
             }
         };
         Ok(Client { role, node: node.to_owned(), name, hears, running })
-    }
-}
-
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Stream => "stream",
-        Role::Sleep => "sleep",
-        Role::Poll => "poll",
-        Role::Read => "read",
-        Role::Hold => "hold",
     }
 }
 
