@@ -1,10 +1,14 @@
 //! What the whole-system tests share.
+mod act;
+mod actor;
 mod client;
 mod log;
 mod needs;
 mod served;
 mod wait;
 
+pub use act::{Act, End, Kind, OwnNode, Place, RealNode, Release, Told};
+pub use actor::{Actor, Host, InProcess, OnNodes, driver_of, hosts};
 pub use client::{Client, echo};
 pub use log::{capture_log, logged};
 pub use needs::{Run, needs_exec, needs_v4l_utils, program, run, skip};
