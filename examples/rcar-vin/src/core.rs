@@ -5,6 +5,7 @@
 //! [`RcarVin`] is state, which lives until the last file is closed. After `rcar-core.c`.
 use crate::csi2::Csi2;
 use crate::dma::Capture;
+use crate::gone;
 use crate::group::{Group, Routes};
 use crate::sim::{Board, DmaMapping, DmaMemory, IrqGuard, IrqReturn, Mmio, Vin};
 use crate::v4l2::Settings;
@@ -90,6 +91,9 @@ impl Driver for RcarVinDriver {
         let channel = self.board.names().position(|name| name == probe.device()).ok_or(Errno::ENODEV)?;
         let board = self.board.vin(probe.device()).ok_or(Errno::ENODEV)?.clone();
         let mmio = board.ioremap().map_err(|_| Errno::EBUSY)?;
+        if !gone::is_there(&mmio) {
+            return Err(Errno::ENODEV);
+        }
         // It comes whether there is a node or not.
         let group = Arc::downgrade(&self.group);
         let handler =

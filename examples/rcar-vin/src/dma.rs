@@ -104,7 +104,7 @@ impl RcarVin {
     pub(crate) fn irq(&self) -> IrqReturn {
         let Ok(hw) = self.lifetime.enter(op!("rvin_irq")) else { return IrqReturn::None };
         let status = hw.mmio.read(VNINTS_REG);
-        if status == 0 {
+        if status == 0 || status == u32::MAX && self.check_there(&hw).is_err() {
             return IrqReturn::None;
         }
         hw.mmio.write(VNINTS_REG, status);
@@ -141,6 +141,7 @@ impl RcarVin {
         queue: &mut Queue,
         settings: &Settings,
     ) -> Result {
+        self.check_there(hw)?;
         let channel = self.routes.get(self.channel).ok_or(Errno::EPIPE)?;
         select_channel(hw, channel);
         dma.start(hw, queue, settings)
@@ -149,14 +150,24 @@ impl RcarVin {
     /// `rvin_stop_streaming`: returns when the hardware writes no more. Sleeps for up to a frame.
     ///
     /// Call with `settings` locked and `capture` not: the interrupts that come meanwhile need it.
-    pub(crate) fn stop_streaming(&self, hw: &VinHw) {
+    ///
+    /// # Errors
+    /// `ENODEV` when the hardware is gone: it writes no more either.
+    pub(crate) fn stop_streaming(&self, hw: &VinHw) -> Result {
         let mut stopped = false;
         for _ in 0..STOP_TRIES {
             hw.mmio.write(VNFC_REG, 0);
             hw.mmio.write(VNMC_REG, hw.mmio.read(VNMC_REG) & !VNMC_ME);
             let status = hw.mmio.read(VNMS_REG);
-            // All ones: the hardware is gone, and will not write either.
-            stopped = status & VNMS_CA == 0 || status == u32::MAX;
+            // What is gone will not write either.
+            if status == u32::MAX
+                && let Err(errno) = self.check_there(hw)
+            {
+                self.capture.lock().dma = Dma::default();
+                self.stop_receiver(hw);
+                return Err(errno);
+            }
+            stopped = status & VNMS_CA == 0;
             if stopped {
                 break;
             }
@@ -170,6 +181,12 @@ impl RcarVin {
         capture.dma.slots = Default::default();
         hw.mmio.write(VNIE_REG, 0);
         drop(capture);
+        self.stop_receiver(hw);
+        Ok(())
+    }
+
+    /// The receiver counts its streams: it is told, even if the VIN's own hardware is gone.
+    fn stop_receiver(&self, hw: &VinHw) {
         if let Err(errno) = hw.csi2.s_stream(false) {
             // It is on its way out as well.
             tracing::debug!("{}: the receiver: {errno}", self.device.name());
@@ -180,8 +197,15 @@ impl RcarVin {
     pub(crate) fn quiesce(&self, hw: &VinHw, cause: Cause) {
         // A STREAMON or STREAMOFF in flight finishes first; those who sleep hold no lock.
         let settings = self.settings.lock();
-        if cause.hardware_present() && self.capture.lock().dma.running {
-            self.stop_streaming(hw);
+        let running = self.capture.lock().dma.running;
+        match cause.hardware_present() {
+            true if running => {
+                if let Err(errno) = self.stop_streaming(hw) {
+                    tracing::info!("{}: gone before it was stopped: {errno}", self.device.name());
+                }
+            }
+            false if running => self.stop_receiver(hw),
+            _ => {}
         }
         let mut capture = self.capture.lock();
         capture.dma.running = false;

@@ -8,6 +8,7 @@ pub mod csi2;
 pub mod csi2_regs;
 pub mod dma;
 pub mod format;
+mod gone;
 pub mod group;
 pub mod ioctls;
 pub mod machine;

@@ -45,7 +45,8 @@ impl FileOperations for RcarVin {
             (capture.queue.is_owner(file.id()), capture.queue.is_started())
         };
         if let (Some(hw), true, true) = (hw, owner, started) {
-            self.stop_streaming(hw);
+            // What is gone has stopped.
+            let _ = self.stop_streaming(hw);
         }
         self.capture.lock().queue.release(file.id());
         settings.priorities[file.state().priority.load(Relaxed) as usize] -= 1;
@@ -218,13 +219,11 @@ impl RcarVin {
             capture.queue.check_stream(file.id(), type_)?;
             capture.queue.is_started()
         };
-        if started {
-            self.stop_streaming(hw);
-        }
+        let stopped = if started { self.stop_streaming(hw) } else { Ok(()) };
         self.capture.lock().queue.cancel();
         drop(settings);
         self.done.wake_all();
-        Ok(())
+        stopped
     }
 
     /// Streams for `read(2)`, unless this file does already.
@@ -238,7 +237,11 @@ impl RcarVin {
     fn log_status(&self, hw: &VinHw) -> Result {
         tracing::info!("{}: =================  START STATUS  =================", self.device.name());
         for &(offset, name) in REGISTERS {
-            tracing::info!("{}: {name} = {:#010x}", self.device.name(), hw.mmio.read(offset));
+            let value = hw.mmio.read(offset);
+            if value == u32::MAX {
+                self.check_there(hw)?;
+            }
+            tracing::info!("{}: {name} = {value:#010x}", self.device.name());
         }
         tracing::info!("{}: ==================  END STATUS  ==================", self.device.name());
         Ok(())
