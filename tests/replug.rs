@@ -75,8 +75,13 @@ fn a_driver_is_not_unloaded_under_an_open_file() {
         // Nor under one of a device that is gone but for it.
         let holder = host.client(Act::Hold, "video0");
         host.unbind(DEVICE);
+        assert_eq!(bus.unregister_driver(DRIVER), Err(Errno::EBUSY));
+        host.bind(DEVICE);
+        assert_eq!(bus.unregister_driver(DRIVER), Err(Errno::EBUSY));
         assert_eq!(bus.unregister_driver(CSI2_DRIVER), Ok(()), "it has no open file");
+        assert_eq!(bus.unregister_driver(DRIVER), Err(Errno::EBUSY));
         holder.meets_its_fate();
+        eventually("its file is released", || bus.devices().all().is_empty());
         assert_eq!(bus.unregister_driver(DRIVER), Ok(()));
         eventually("the nodes go", || bus.devices().all().is_empty());
         check(host.machine());

@@ -31,6 +31,8 @@ struct Loaded {
     driver: Arc<dyn AnyDriver>,
     /// It is being unloaded: nothing is bound to it any more.
     unloading: bool,
+    /// The nodes of devices that it is not bound to any more, as long as files of theirs are open.
+    old: Vec<Arc<Nodes>>,
 }
 
 /// What there is to a device on the bus.
@@ -88,7 +90,7 @@ impl Bus {
         if state.drivers.contains_key(&name) {
             return Err(Errno::EEXIST);
         }
-        state.drivers.insert(name, Loaded { driver: binding::any(driver), unloading: false });
+        state.drivers.insert(name, Loaded { driver: binding::any(driver), unloading: false, old: Vec::new() });
         Ok(())
     }
 
@@ -208,7 +210,7 @@ impl Bus {
     /// Unloads a driver: unbinds it from all its devices, and forgets it.
     ///
     /// # Errors
-    /// `EBUSY` while a file of one of its devices is open, or one is being bound or removed, or it is being unloaded;
+    /// `EBUSY` while a file of one of its devices is open, of one that is gone too, or one is being bound or removed, or it is being unloaded;
     /// `ENODEV` where there is no such driver; `EINTR` when a signal came for the caller. The driver is still there
     /// then.
     pub fn unregister_driver(self: &Arc<Self>, driver: &str) -> Result {
@@ -247,7 +249,7 @@ impl Bus {
             })
             .collect::<Result<_>>()?;
         let loaded = state.drivers.get_mut(driver).ok_or(Errno::ENODEV)?;
-        if loaded.unloading {
+        if loaded.unloading || loaded.old.iter().any(|nodes| nodes.are_held()) {
             return Err(Errno::EBUSY);
         }
         if !devices.iter().all(|(_, nodes)| nodes.refuse_opens()) {
@@ -351,9 +353,15 @@ impl Bus {
             self.lock().slots.insert(removal.device().into(), Slot::Bound(bound));
         } else {
             bound.nodes.unbound();
+            let (driver, nodes) = (bound.driver.clone(), bound.nodes.clone());
             // Before anybody is told: whoever waited finds the device's state gone, but for open files.
             drop(bound);
-            if let Some(slot) = self.lock().slots.get_mut(removal.device()) {
+            let state = &mut *self.lock();
+            if let Some(loaded) = state.drivers.get_mut(&driver) {
+                loaded.old.push(nodes);
+                loaded.old.retain(|nodes| nodes.are_held());
+            }
+            if let Some(slot) = state.slots.get_mut(removal.device()) {
                 *slot = match std::mem::replace(slot, Slot::Unbound) {
                     Slot::Removing { driver, leaves: true, .. } => Slot::Absent { driver: Some(driver) },
                     _ => Slot::Unbound,
