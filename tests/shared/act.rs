@@ -41,9 +41,6 @@ pub enum Act {
     Check,
 }
 
-/// The errno of success.
-const FINE: Errno = Errno::from_raw(0);
-
 /// How an act ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
@@ -58,7 +55,9 @@ pub struct End {
 /// The last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// An error, or 0.
+    /// Success.
+    Fine,
+    /// An error.
     Errno(Errno),
     /// What poll said.
     Mask(PollEvents),
@@ -94,8 +93,8 @@ impl Act {
         let gone = PollEvents::ERR | PollEvents::HUP;
         match (self, end.told) {
             (Self::Poll | Self::Epoll, Told::Mask(mask)) => mask.contains(gone),
-            (Self::Storm | Self::Check, Told::Errno(errno)) => errno == FINE && end.count > 0,
-            (Self::Poll | Self::Epoll | Self::Storm | Self::Check, _) | (_, Told::Mask(_)) => false,
+            (Self::Storm | Self::Check, Told::Fine) => end.count > 0,
+            (Self::Poll | Self::Epoll | Self::Storm | Self::Check, _) | (_, Told::Mask(_) | Told::Fine) => false,
             (_, Told::Errno(errno)) => errno == Errno::ENODEV && (end.count > 0 || self.sleeps()),
         }
     }
@@ -112,7 +111,7 @@ impl Act {
             Self::Sleep => {
                 let stream = start(place.open()?)?;
                 ready.call();
-                Ok(End::failed("DQBUF", stream.dequeue(), 0))
+                Ok(End::of("DQBUF", stream.dequeue(), 0))
             }
             Self::Read => read(place, ready),
             Self::Toggle => toggle(place, ready),
@@ -134,7 +133,7 @@ impl Act {
                 place.kind().ask(&file)?;
                 ready.call();
                 let _ = released.recv();
-                Ok(End::failed("ioctl", place.kind().ask(&file), 0))
+                Ok(End::of("ioctl", place.kind().ask(&file), 0))
             }
             Self::Check => check(place, ready),
         }
@@ -142,14 +141,15 @@ impl Act {
 }
 
 impl End {
-    fn failed<T>(call: &str, result: Result<T>, count: u64) -> Self {
-        Self { call: call.into(), told: Told::Errno(result.err().unwrap_or(FINE)), count }
+    fn of<T>(call: &str, result: Result<T>, count: u64) -> Self {
+        Self { call: call.into(), told: result.err().map_or(Told::Fine, Told::Errno), count }
     }
 
     /// From what [`fmt::Display`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         let [call, kind, number, count] = text.split(' ').collect::<Vec<_>>().try_into().ok()?;
         let told = match kind {
+            "fine" => Told::Fine,
             "errno" => Told::Errno(Errno::from_raw(number.parse().ok()?)),
             "mask" => Told::Mask(PollEvents::from_bits(number.parse().ok()?)),
             _ => return None,
@@ -162,6 +162,7 @@ impl End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.told {
+            Told::Fine => write!(f, "{} fine 0 {}", self.call, self.count),
             Told::Errno(errno) => write!(f, "{} errno {} {}", self.call, errno.raw(), self.count),
             Told::Mask(mask) => write!(f, "{} mask {} {}", self.call, mask.bits(), self.count),
         }
@@ -368,7 +369,7 @@ fn stream<P: Place>(place: &P, mut ready: Once<impl FnOnce()>) -> Result<End> {
             if let Some(frame) = last {
                 look(&stream.picture(&frame)?);
             }
-            return Ok(End::failed::<()>(call, Err(errno), count));
+            return Ok(End::of::<()>(call, Err(errno), count));
         }
         count += 1;
         ready.call();
@@ -404,7 +405,7 @@ fn repeat_with(ready: &mut Once<impl FnOnce()>, call: &str, mut step: impl FnMut
     let mut count = 0;
     loop {
         if let Err(errno) = step() {
-            return Ok(End::failed::<()>(call, Err(errno), count));
+            return Ok(End::of::<()>(call, Err(errno), count));
         }
         count += 1;
         ready.call();
@@ -418,11 +419,11 @@ fn storm<P: Place>(place: &P, mut ready: Once<impl FnOnce()>, released: &Receive
             Ok(_) => count += 1,
             // It is gone; another one may come by this name.
             Err(Errno::ENODEV | Errno::ENOENT) if count > 0 => std::thread::sleep(Duration::from_millis(1)),
-            Err(errno) => return Ok(End::failed::<()>("open", Err(errno), count)),
+            Err(errno) => return Ok(End::of::<()>("open", Err(errno), count)),
         }
         ready.call();
         if released.try_recv() == Err(TryRecvError::Disconnected) {
-            return Ok(End::failed("open", Ok(()), count));
+            return Ok(End::of("open", Ok(()), count));
         }
     }
 }
@@ -443,7 +444,7 @@ fn check<P: Place>(place: &P, mut ready: Once<impl FnOnce()>) -> Result<End> {
         }
         stream.stop()?;
     }
-    Ok(End::failed("all", Ok(()), 1))
+    Ok(End::of("all", Ok(()), 1))
 }
 
 /// The other end of what an act's `released` listens to: hung up on when it is dropped.

@@ -81,11 +81,19 @@ impl Actor {
 
     /// Waits for its end, which must be the promised one.
     #[track_caller]
-    pub fn meets_its_fate(mut self) -> End {
+    pub fn meets_its_fate(self) -> End {
+        let (act, what) = (self.act, self.to_string());
+        let end = self.end();
+        assert!(act.is_promised(&end), "{what}: {end:?}");
+        end
+    }
+
+    /// Waits for its end, whatever that is.
+    #[track_caller]
+    pub fn end(mut self) -> End {
         self.release();
         let line = self.line();
         let end = line.strip_prefix("end ").and_then(End::parse).unwrap_or_else(|| panic!("{self} says {line}"));
-        assert!(self.act.is_promised(&end), "{self}: {end:?}");
         if let Running::Process(child, _) = &mut self.running {
             assert!(wait_for_exit("a client", child).success());
         }
