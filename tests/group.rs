@@ -214,7 +214,7 @@ fn a_receiver_that_is_pulled_leaves_no_vin_running() {
     // Not touched: it is gone.
     assert_eq!(machine.board.csi2().unwrap().absent_accesses(), 0);
     machine.board.csi2().unwrap().insert();
-    machine.bus.bind(CSI2_DRIVER, CSI2_DEVICE).unwrap();
+    machine.bus.rescan().unwrap();
     let stream = Stream::start(open(&machine, "video0"), 5).unwrap();
     assert!(stream.dequeue().is_ok());
     check(&machine);

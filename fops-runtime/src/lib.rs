@@ -62,6 +62,7 @@ mod subdev;
 mod trace;
 #[cfg(feature = "std")]
 mod wait;
+mod without;
 
 pub use fops::{
     AfterUnplug, Command, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Result,

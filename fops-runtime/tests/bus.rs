@@ -146,9 +146,41 @@ fn an_operation_may_ask_for_its_own_device_to_go() {
     let file = bus.devices().open("node0", OpenFlags::RDWR).unwrap();
     assert_eq!(file.ioctl(REMOVE_ME, &mut []), Err(Errno::ENODEV));
     eventually("the removal", || *script.removed.lock().unwrap() == [Cause::Removal]);
-    eventually("the bus", || bus.device_names() == [("a".to_owned(), None)]);
+    eventually("the bus", || bus.device_names().is_empty());
     drop(file);
+    bus.rescan().unwrap();
+    assert_eq!(bus.device_names(), [("a".to_owned(), Some("test".to_owned()))]);
+}
+
+#[test]
+fn a_device_that_is_removed_is_gone_until_it_is_found_again() {
+    let (bus, script) = bus(&["a", "b", "c"]);
     bus.bind("test", "a").unwrap();
+    bus.bind("test", "b").unwrap();
+    for device in ["a", "c"] {
+        bus.remove(device, Cause::Removal).unwrap().wait().unwrap();
+        assert_eq!(bus.bind("test", device), Err(Errno::ENODEV));
+        assert_eq!(bus.remove(device, Cause::Removal).err(), Some(Errno::ENODEV));
+        assert_eq!(bus.unbind("test", device).err(), Some(Errno::ENODEV));
+    }
+    assert_eq!(*script.removed.lock().unwrap(), [Cause::Removal]);
+    assert_eq!(bus.device_names(), [("b".to_owned(), Some("test".to_owned()))]);
+    // What had no driver gets none; what cannot be bound is on the bus all the same.
+    script.fail_probe.store(true, SeqCst);
+    assert_eq!(bus.rescan(), Err(Errno::ENXIO));
+    let names = bus.device_names();
+    assert_eq!(
+        names.iter().map(|(name, driver)| (&**name, driver.is_some())).collect::<Vec<_>>(),
+        [("a", false), ("b", true), ("c", false)]
+    );
+    assert_eq!(bus.rescan(), Ok(()));
+    // One that comes by itself is bound by whoever wants to.
+    bus.remove("b", Cause::Removal).unwrap().wait().unwrap();
+    script.fail_probe.store(false, SeqCst);
+    bus.add_device("b").unwrap();
+    assert_eq!(bus.add_device("b"), Err(Errno::EEXIST));
+    assert_eq!(bus.rescan(), Ok(()));
+    bus.bind("test", "b").unwrap();
 }
 
 #[test]

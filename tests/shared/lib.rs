@@ -1,14 +1,22 @@
 //! What the whole-system tests share.
+mod act;
+mod actor;
+mod brake;
 mod client;
 mod log;
 mod needs;
+mod seed;
 mod served;
 mod wait;
 
+pub use act::{Act, End, Kind, OwnNode, Place, RealNode, Release, Told};
+pub use actor::{Actor, Host, InProcess, OnNodes, driver_of, hosts};
+pub use brake::Brake;
 pub use client::{Client, echo};
-pub use log::{capture_log, logged};
+pub use log::{capture_log, logged, times_logged};
 pub use needs::{Run, needs_exec, needs_v4l_utils, program, run, skip};
 pub use rcar_vin::machine::Machine;
+pub use seed::Seed;
 pub use served::{Served, is_mounted, temporary_directory};
 pub use wait::{DEADLINE, Sleeper, eventually, falls_asleep, is_asleep, parse_duration, torn_down, wait_for_exit};
 

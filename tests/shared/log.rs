@@ -27,6 +27,11 @@ pub fn capture_log() {
 
 /// Whether a line was logged that has all of `parts` in it.
 pub fn logged(parts: &[&str]) -> bool {
+    times_logged(parts) > 0
+}
+
+/// How many lines were logged that have all of `parts` in them.
+pub fn times_logged(parts: &[&str]) -> usize {
     let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-    String::from_utf8_lossy(&log).lines().any(|line| parts.iter().all(|part| line.contains(part)))
+    String::from_utf8_lossy(&log).lines().filter(|line| parts.iter().all(|part| line.contains(part))).count()
 }

@@ -87,6 +87,12 @@ pub fn program() -> &'static Path {
     })
 }
 
+/// The client of these tests, which cargo builds with each of them.
+pub(crate) fn client_program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join("fops-client")
+}
+
 /// How a run of the program ended.
 #[derive(Debug)]
 pub struct Run {

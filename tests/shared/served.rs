@@ -51,6 +51,11 @@ impl Served {
         self.directory.join("dev").join(name)
     }
 
+    /// Where `file` of the served tree is.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.directory.join(file)
+    }
+
     /// A driver's `bind` or `unbind`.
     pub fn attribute(&self, driver: &str, name: &str) -> PathBuf {
         self.directory.join("sys/bus/platform/drivers").join(driver).join(name)

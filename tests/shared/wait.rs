@@ -56,7 +56,7 @@ pub fn falls_asleep(what: &str, pid: u32) {
     }
 }
 
-fn sleeps(status: &Path) -> bool {
+pub(crate) fn sleeps(status: &Path) -> bool {
     let look = || {
         let status = fs::read_to_string(status).unwrap_or_default();
         let field =

@@ -7,6 +7,7 @@ use crate::controls::Controls;
 use crate::csi2::Csi2;
 use crate::dma::Capture;
 use crate::events::Listeners;
+use crate::gone;
 use crate::group::{Group, Routes};
 use crate::sim::{Board, Console, DmaMapping, DmaMemory, I2cClient, IrqGuard, IrqReturn, Mmio, ResetControl, Vin};
 use crate::v4l2::Settings;
@@ -100,6 +101,9 @@ impl Driver for RcarVinDriver {
         let channel = self.board.names().position(|name| name == probe.device()).ok_or(Errno::ENODEV)?;
         let board = self.board.vin(probe.device()).ok_or(Errno::ENODEV)?.clone();
         let mmio = board.ioremap().map_err(|_| Errno::EBUSY)?;
+        if !gone::is_there(&mmio) {
+            return Err(Errno::ENODEV);
+        }
         let sensor = board.sensor().map_err(|_| Errno::EBUSY)?;
         let (reset, console) = (board.reset_control(), board.console());
         // Interrupts come whether there is a node or not.

@@ -137,7 +137,7 @@ impl RcarVin {
     pub(crate) fn irq(&self) -> IrqReturn {
         let Ok(hw) = self.lifetime.enter(op!("rvin_irq")) else { return IrqReturn::None };
         let status = hw.port.mmio.read(VNINTS_REG);
-        if status == 0 {
+        if status == 0 || status == u32::MAX && self.check_there(&hw).is_err() {
             return IrqReturn::None;
         }
         hw.port.mmio.write(VNINTS_REG, status);
@@ -244,7 +244,9 @@ impl RcarVin {
             // An interrupt handler that came before the flag wants it.
             MutexGuard::unlocked(capture, || thread::sleep(STOP_PAUSE));
         }
-        if !has_stopped(hw) {
+        // Whoever is told to stop may be gone.
+        let there = self.check_there(hw).is_ok();
+        if there && !has_stopped(hw) {
             tracing::warn!("{}: still in a frame, which is lost: resetting", self.device.name());
             hw.port.reset.reset();
         }

@@ -10,6 +10,7 @@ pub mod csi2_regs;
 pub mod dma;
 pub mod events;
 pub mod format;
+mod gone;
 pub mod group;
 pub mod ioctls;
 pub mod machine;

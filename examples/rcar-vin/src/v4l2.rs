@@ -103,7 +103,11 @@ impl FileOperations for RcarVin {
         command: Command,
         mut arg: IoctlArg<'_>,
     ) -> Result<i32> {
-        let result = self.video_ioctl2(hw, file, command, &mut arg);
+        let mut result = self.video_ioctl2(hw, file, command, &mut arg);
+        if result == Err(Errno::ENXIO) {
+            // The sensor does not answer. Perhaps nothing does.
+            result = self.check_there(hw).and(result);
+        }
         if let Err(errno) = result {
             tracing::debug!("{}: {}: {errno:?}", self.device.name(), command_name(command).unwrap_or("unknown ioctl"));
         }

@@ -31,6 +31,8 @@ struct Loaded {
     driver: Arc<dyn AnyDriver>,
     /// It is being unloaded: nothing is bound to it any more.
     unloading: bool,
+    /// The nodes of devices that it is not bound to any more, as long as files of theirs are open.
+    old: Vec<Arc<Nodes>>,
 }
 
 /// What there is to a device on the bus.
@@ -46,6 +48,12 @@ enum Slot {
     Removing {
         driver: String,
         removal: Arc<Removal>,
+        /// The device goes, not only its driver.
+        leaves: bool,
+    },
+    /// The device has gone from the bus. What it was bound to, for when it is found again.
+    Absent {
+        driver: Option<String>,
     },
 }
 
@@ -82,7 +90,7 @@ impl Bus {
         if state.drivers.contains_key(&name) {
             return Err(Errno::EEXIST);
         }
-        state.drivers.insert(name, Loaded { driver: binding::any(driver), unloading: false });
+        state.drivers.insert(name, Loaded { driver: binding::any(driver), unloading: false, old: Vec::new() });
         Ok(())
     }
 
@@ -92,7 +100,7 @@ impl Bus {
     /// `EEXIST` where there is one of that name.
     pub fn add_device(&self, name: &str) -> Result {
         let mut state = self.lock();
-        if state.slots.contains_key(name) {
+        if state.slots.get(name).is_some_and(Slot::is_on_bus) {
             return Err(Errno::EEXIST);
         }
         state.slots.insert(name.into(), Slot::Unbound);
@@ -119,8 +127,11 @@ impl Bus {
             }
             Err(errno) => {
                 probe.nodes().unbound();
-                let failed = self.lock().slots.insert(device.into(), Slot::Unbound);
-                if let Some(Slot::Binding { removal: Some(removal), .. }) = failed {
+                let mut state = self.lock();
+                let failed = state.slots.insert(device.into(), Slot::Unbound);
+                if let Some(Slot::Binding { removal: Some(removal), driver }) = failed {
+                    state.slots.insert(device.into(), Slot::Absent { driver: Some(driver) });
+                    drop(state);
                     removal.finish(Ok(()));
                 }
                 return Err(errno);
@@ -130,7 +141,7 @@ impl Bus {
         let mut state = self.lock();
         match state.slots.insert(device.into(), Slot::Bound(bound.clone())) {
             Some(Slot::Binding { removal: Some(removal), driver }) => {
-                state.slots.insert(device.into(), Slot::Removing { driver, removal: removal.clone() });
+                state.slots.insert(device.into(), Slot::Removing { driver, removal: removal.clone(), leaves: true });
                 drop(state);
                 self.start_removal(bound, &removal);
                 Err(Errno::ENODEV)
@@ -144,6 +155,7 @@ impl Bus {
         let loaded = state.drivers.get(driver).ok_or(Errno::ENODEV)?;
         let (any, unloading) = (loaded.driver.clone(), loaded.unloading);
         match state.slots.get_mut(device).ok_or(Errno::ENODEV)? {
+            Slot::Absent { .. } => return Err(Errno::ENODEV),
             slot @ Slot::Unbound if !unloading => *slot = Slot::Binding { driver: driver.into(), removal: None },
             _ => return Err(Errno::EBUSY),
         }
@@ -161,21 +173,44 @@ impl Bus {
         self.begin_removal(device, Some(driver), Cause::Unbind)
     }
 
-    /// Begins to remove the device's driver because the device goes: `cause`.
+    /// Begins to take the device off the bus, and its driver from it, because the device goes: `cause`. As a write to the
+    /// device's `remove` file does.
     ///
     /// Does not wait, so an operation may ask for its own device to go. Where a removal is under way already, its cause
-    /// becomes the worse of both. Where probe is running, the removal follows it.
+    /// becomes the worse of both. Where probe is running, the removal follows it. Once it is done, the device is not on
+    /// the bus any more, until [`rescan`](Self::rescan) finds it or [`add_device`](Self::add_device) puts it there.
     ///
     /// # Errors
-    /// `ENODEV` where that device is not bound.
+    /// `ENODEV` where there is no such device on the bus.
     pub fn remove(self: &Arc<Self>, device: &str, cause: Cause) -> Result<Arc<Removal>> {
         self.begin_removal(device, None, cause)
+    }
+
+    /// Finds the devices that were removed, and binds each to the driver that it had. As a write to the bus's `rescan`
+    /// file does.
+    ///
+    /// # Errors
+    /// The first that [`bind`](Self::bind) says; that device stays on the bus without a driver, and the others are bound.
+    pub fn rescan(self: &Arc<Self>) -> Result {
+        let mut found = Vec::new();
+        for (device, slot) in &mut self.lock().slots {
+            if let Slot::Absent { driver } = slot {
+                found.push((device.clone(), driver.take()));
+                *slot = Slot::Unbound;
+            }
+        }
+        let bound = found.into_iter().map(|(device, driver)| {
+            tracing::info!("{device}: found on the bus");
+            driver.map_or(Ok(()), |driver| self.bind(&driver, &device))
+        });
+        // All of them, whatever the first says.
+        bound.collect::<Vec<_>>().into_iter().collect()
     }
 
     /// Unloads a driver: unbinds it from all its devices, and forgets it.
     ///
     /// # Errors
-    /// `EBUSY` while a file of one of its devices is open, or one is being bound or removed, or it is being unloaded;
+    /// `EBUSY` while a file of one of its devices is open, of one that is gone too, or one is being bound or removed, or it is being unloaded;
     /// `ENODEV` where there is no such driver; `EINTR` when a signal came for the caller. The driver is still there
     /// then.
     pub fn unregister_driver(self: &Arc<Self>, driver: &str) -> Result {
@@ -214,7 +249,7 @@ impl Bus {
             })
             .collect::<Result<_>>()?;
         let loaded = state.drivers.get_mut(driver).ok_or(Errno::ENODEV)?;
-        if loaded.unloading {
+        if loaded.unloading || loaded.old.iter().any(|nodes| nodes.are_held()) {
             return Err(Errno::EBUSY);
         }
         if !devices.iter().all(|(_, nodes)| nodes.refuse_opens()) {
@@ -238,7 +273,8 @@ impl Bus {
     /// The devices, and the driver each is bound to.
     pub fn device_names(&self) -> Vec<(String, Option<String>)> {
         let state = self.lock();
-        state.slots.iter().map(|(device, slot)| (device.clone(), slot.driver().map(Into::into))).collect()
+        let on_bus = state.slots.iter().filter(|(_, slot)| slot.is_on_bus());
+        on_bus.map(|(device, slot)| (device.clone(), slot.driver().map(Into::into))).collect()
     }
 
     /// The nodes of a bound device.
@@ -257,7 +293,13 @@ impl Bus {
                 return Err(Errno::ENODEV);
             }
             match slot {
-                Slot::Unbound => return Err(Errno::ENODEV),
+                Slot::Absent { .. } => return Err(Errno::ENODEV),
+                Slot::Unbound => {
+                    *slot = Slot::Absent { driver: None };
+                    let removal = Arc::new(Removal::new(device, cause));
+                    removal.finish(Ok(()));
+                    return Ok(removal);
+                }
                 // To the driver's `unbind` file the device is not there yet; but if it goes, it goes.
                 Slot::Binding { .. } if driver.is_some() => return Err(Errno::ENODEV),
                 Slot::Binding { removal, .. } => {
@@ -265,7 +307,8 @@ impl Bus {
                     removal.worsen(cause);
                     return Ok(removal);
                 }
-                Slot::Removing { removal, .. } => {
+                Slot::Removing { removal, leaves, .. } => {
+                    *leaves |= driver.is_none();
                     let removal = removal.clone();
                     drop(state);
                     removal.worsen(cause);
@@ -274,7 +317,8 @@ impl Bus {
                 Slot::Bound(bound) => {
                     let bound = bound.clone();
                     let removal = Arc::new(Removal::new(device, cause));
-                    *slot = Slot::Removing { driver: bound.driver.clone(), removal: removal.clone() };
+                    let leaves = driver.is_none();
+                    *slot = Slot::Removing { driver: bound.driver.clone(), removal: removal.clone(), leaves };
                     (bound, removal)
                 }
             }
@@ -304,16 +348,26 @@ impl Bus {
             tracing::error!("{}: the driver panicked while it was removed", removal.device());
             Err(Errno::EIO)
         });
-        let slot = if result == Err(Errno::EDEADLK) {
+        if result == Err(Errno::EDEADLK) {
             // Refused: the device is as it was.
-            Slot::Bound(bound)
+            self.lock().slots.insert(removal.device().into(), Slot::Bound(bound));
         } else {
             bound.nodes.unbound();
+            let (driver, nodes) = (bound.driver.clone(), bound.nodes.clone());
             // Before anybody is told: whoever waited finds the device's state gone, but for open files.
             drop(bound);
-            Slot::Unbound
-        };
-        self.lock().slots.insert(removal.device().into(), slot);
+            let state = &mut *self.lock();
+            if let Some(loaded) = state.drivers.get_mut(&driver) {
+                loaded.old.push(nodes);
+                loaded.old.retain(|nodes| nodes.are_held());
+            }
+            if let Some(slot) = state.slots.get_mut(removal.device()) {
+                *slot = match std::mem::replace(slot, Slot::Unbound) {
+                    Slot::Removing { driver, leaves: true, .. } => Slot::Absent { driver: Some(driver) },
+                    _ => Slot::Unbound,
+                };
+            }
+        }
         removal.finish(result);
     }
 
@@ -324,9 +378,13 @@ impl Bus {
 }
 
 impl Slot {
+    const fn is_on_bus(&self) -> bool {
+        !matches!(self, Self::Absent { .. })
+    }
+
     fn driver(&self) -> Option<&str> {
         match self {
-            Self::Unbound => None,
+            Self::Unbound | Self::Absent { .. } => None,
             Self::Bound(bound) => Some(&bound.driver),
             Self::Binding { driver, .. } | Self::Removing { driver, .. } => Some(driver),
         }

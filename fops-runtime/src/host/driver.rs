@@ -93,7 +93,7 @@ impl BusDevice {
     /// to disconnect it. Does not wait: the removal waits for the operation.
     ///
     /// # Errors
-    /// `ENODEV` where it is not bound.
+    /// `ENODEV` where it is not on the bus.
     pub fn remove(&self, cause: Cause) -> Result<Arc<Removal>> {
         self.bus.upgrade().ok_or(Errno::ENODEV)?.remove(&self.name, cause)
     }

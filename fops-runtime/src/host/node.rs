@@ -21,7 +21,7 @@ pub struct Node {
     id: u64,
     device: Box<dyn AnyDevice>,
     memory: Option<Arc<BufferMemory>>,
-    registration: Registration,
+    registration: Arc<Registration>,
     running: AtomicUsize,
     answers: Mutex<Vec<Answer>>,
 }
@@ -72,7 +72,7 @@ impl Node {
             id,
             device: Box::new(Device(device)),
             memory,
-            registration,
+            registration: Arc::new(registration),
             running: AtomicUsize::new(0),
             answers: Mutex::default(),
         }
@@ -113,7 +113,7 @@ impl Node {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) const fn registration(&self) -> &Registration {
+    pub(super) const fn registration(&self) -> &Arc<Registration> {
         &self.registration
     }
 

@@ -1,5 +1,5 @@
 //! The nodes of one device on the bus.
-use super::devices::Devices;
+use super::devices::{Devices, Registration};
 use super::{BufferMemory, Node};
 use crate::{FileOperations, Unplug};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -20,6 +20,8 @@ struct State {
     refusing: bool,
     /// Of the devices that go when this one goes.
     dependents: Vec<Weak<Nodes>>,
+    /// Those that have been taken away, as long as files of theirs are open.
+    old: Vec<Weak<Registration>>,
 }
 
 enum Phase {
@@ -34,7 +36,8 @@ type NewNode = Box<dyn FnOnce(&Arc<Devices>) -> Arc<Node> + Send>;
 
 impl Nodes {
     pub(super) fn new(devices: &Arc<Devices>) -> Arc<Self> {
-        let state = State { phase: Phase::Probing(Vec::new()), refusing: false, dependents: Vec::new() };
+        let state =
+            State { phase: Phase::Probing(Vec::new()), refusing: false, dependents: Vec::new(), old: Vec::new() };
         Arc::new(Self { devices: devices.clone(), state: Mutex::new(state) })
     }
 
@@ -116,7 +119,7 @@ impl Nodes {
     /// Refuses files from here on. `false`, and without effect, while one is open.
     pub(super) fn refuse_opens(&self) -> bool {
         self.lock().refusing = true;
-        let refused = self.all().iter().all(|node| node.registration().refuse_opens());
+        let refused = !self.are_held() && self.all().iter().all(|node| node.registration().refuse_opens());
         if !refused {
             self.accept_opens();
         }
@@ -128,7 +131,15 @@ impl Nodes {
         self.all().iter().for_each(|node| node.registration().accept_opens());
     }
 
+    /// Whether a file is open of a node that has been taken away: the driver's release is still to come.
+    pub(super) fn are_held(&self) -> bool {
+        let old = &mut self.lock().old;
+        old.retain(|node| node.upgrade().is_some_and(|node| node.open_files() > 0));
+        !old.is_empty()
+    }
+
     fn unregister(&self, nodes: &[Arc<Node>]) {
+        self.lock().old.extend(nodes.iter().map(|node| Arc::downgrade(node.registration())));
         for node in nodes {
             self.devices.unregister(node);
         }

@@ -3,6 +3,7 @@ use super::{Cause, Cold, Core, DeviceLifetime, Phase, Report, UnplugError, Work}
 use crate::gate;
 use crate::platform;
 use crate::trace::{self, Step};
+use crate::without::{self, without};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -208,6 +209,9 @@ impl<'a, R> Draining<'a, R> {
 
     /// The second step: wakes whoever sleeps.
     pub(super) fn cancel(&self) {
+        if without(without::Step::Cancel) {
+            return;
+        }
         let core = &self.lifetime.core;
         #[cfg(all(feature = "std", target_os = "linux"))]
         core.raise_unplug_fd();
@@ -364,7 +368,9 @@ impl Core {
                     cold.since = platform::now();
                     #[cfg(feature = "std")]
                     crate::wait::begin_closing(self.gate.number());
-                    self.gate.close();
+                    if !without(without::Step::Flag) {
+                        self.gate.close();
+                    }
                 }
                 cold.remover = Some(here);
                 Ok(None)

@@ -95,7 +95,8 @@ fn the_tree_is_as_in_linux() {
     assert_eq!(names(""), ["dev", "sys"]);
     assert_eq!(names("dev"), ["bell0"]);
     assert_eq!(names("sys/bus/tower/drivers/bells"), ["b0.bell", "bind", "unbind"]);
-    assert_eq!(names("sys/bus/tower/drivers/bells/b0.bell"), ["driver", "subsystem", "uevent"]);
+    assert_eq!(names("sys/bus/tower/drivers/bells/b0.bell"), ["driver", "remove", "subsystem", "uevent"]);
+    assert_eq!(names("sys/bus/tower"), ["devices", "drivers", "rescan"]);
     assert_eq!(names("sys/bus/tower/devices"), ["b0.bell"]);
     let driver = fs::canonicalize(mounted.root.join("sys/bus/tower/devices/b0.bell/driver")).unwrap();
     assert_eq!(driver, fs::canonicalize(mounted.root.join("sys/bus/tower/drivers/bells")).unwrap());
@@ -391,6 +392,25 @@ fn what_is_missing_is_said_in_one_line() {
     let bus = Bus::new("tower", Devices::new());
     let error = Server::mount("/nonexistent/mount/point", &bus, Options::new()).unwrap_err().to_string();
     assert!(error.contains("mkdir -p /nonexistent/mount/point") && error.lines().count() == 1, "{error}");
+}
+
+#[test]
+fn a_device_is_removed_from_its_bus_and_found_again() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let device = mounted.root.join("sys/devices/tower/b0.bell");
+    let write = |path: &std::path::Path, text: &str| fs::write(path, text).err().map(Errno::from);
+    let (remove, rescan) = (device.join("remove"), mounted.root.join("sys/bus/tower/rescan"));
+    for (path, text, told) in [(&remove, "yes", Some(Errno::EINVAL)), (&remove, "0\n", None), (&rescan, "1\n", None)] {
+        assert_eq!(write(path, text), told, "{text:?} > {path:?}");
+        assert!(mounted.node().exists(), "{text:?} > {path:?}");
+    }
+    assert_eq!(write(&remove, "1\n"), None);
+    assert!(!mounted.node().exists() && !device.exists());
+    assert_eq!(write(&mounted.root.join("sys/bus/tower/drivers/bells/bind"), "b0.bell"), Some(Errno::ENODEV));
+    assert_eq!(write(&rescan, "0\n"), None);
+    assert!(!device.exists());
+    assert_eq!(write(&rescan, "1\n"), None);
+    assert!(mounted.node().exists() && device.exists());
 }
 
 #[test]

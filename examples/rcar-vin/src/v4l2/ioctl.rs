@@ -134,7 +134,11 @@ impl RcarVin {
         };
         line(&"=================  START STATUS  =================")?;
         for &(offset, name) in REGISTERS {
-            line(&format_args!("{name} = {:#010x}", hw.port.mmio.read(offset)))?;
+            let value = hw.port.mmio.read(offset);
+            if value == u32::MAX {
+                self.check_there(hw)?;
+            }
+            line(&format_args!("{name} = {value:#010x}"))?;
         }
         for &(register, name) in SENSOR_REGISTERS {
             line(&format_args!("sensor {name} = {:#06x}", hw.port.sensor.read(register).map_err(nack)?))?;

@@ -49,13 +49,15 @@ impl RcarVin {
         self.settings.lock().check_priority(file)?;
         let mut capture = self.capture.lock();
         capture.queue.check_stream(file.id(), type_)?;
-        if capture.queue.is_started() {
+        let started = capture.queue.is_started();
+        if started {
             self.stop_streaming(hw, &mut capture)?;
         }
         capture.queue.cancel();
         drop(capture);
         self.done.wake_all();
-        Ok(())
+        // What is gone has stopped, too.
+        if started { self.check_there(hw) } else { Ok(()) }
     }
 
     /// Streams for `read(2)`, unless this file does already.
@@ -66,6 +68,7 @@ impl RcarVin {
     }
 
     fn start_streaming(&self, hw: &Access<'_, VinHw>, dma: &mut Dma, queue: &mut Queue, settings: &Settings) -> Result {
+        self.check_there(hw)?;
         // What is linked to this VIN.
         let channel = self.routes.get(self.channel).ok_or(Errno::EPIPE)?;
         self.controls.lock().setup(hw)?;

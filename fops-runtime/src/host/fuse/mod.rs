@@ -4,6 +4,8 @@
 //! * `dev/<node>`: the nodes of a [`Bus`], each a regular file that behaves as a device node does: blocking
 //!   reads, `ioctl(2)`, `poll(2)`, `mmap(2)`, signals;
 //! * `sys/bus/<bus>/drivers/<driver>/{bind,unbind}`, to which one writes a device's name;
+//! * `sys/devices/<bus>/<device>/remove`, to which one writes a 1 to have the device gone from the bus, and
+//!   `sys/bus/<bus>/rescan`, to which one writes a 1 to have it found again and bound;
 //! * `sys/bus/<bus>/devices/<device>`, `sys/devices/<bus>/<device>`, and the links between them as in Linux.
 //!
 //! Each system call runs on a thread of its own, as in the kernel; there are as many threads as calls in

@@ -1,47 +1,58 @@
-//! The small sysfs: what is in `sys`, and what a write to `bind` and `unbind` does.
+//! The small sysfs: what is in `sys`, and what a write to its attributes does.
 use super::tree::{Child, Entry};
-use crate::host::Bus;
-use crate::{Errno, Request, Result};
+use crate::host::{Bus, Removal};
+use crate::{Cause, Errno, Request, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A file of a driver that takes a device's name.
+/// A file that does something when it is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Attribute {
-    driver: String,
-    action: Action,
+pub(super) enum Attribute {
+    /// Of a driver: takes a device's name.
+    Bind(String),
+    /// The same.
+    Unbind(String),
+    /// Of a device: takes a `1`.
+    Remove(String),
+    /// Of the bus: takes a `1`.
+    Rescan,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Bind,
-    Unbind,
-}
-
-/// How long a writer to `unbind` that got a signal still waits.
+/// How long a writer that waits for a removal, and got a signal, still waits.
 const GRACE: Duration = Duration::from_millis(500);
 
 impl Attribute {
-    /// One `write(2)`: the device's name, with or without a newline.
+    /// One `write(2)`: a device's name or a number, with or without a newline.
     ///
-    /// A writer that is killed gets `EINTR`, and what it began goes on. FUSE says only that there is a signal: a
-    /// harmless one, such as a shell's SIGCHLD, is given [`GRACE`] to be overtaken by the removal.
+    /// # Errors
+    /// `EINVAL` for what is no number; else the bus's.
     pub(super) fn write(&self, bus: &Arc<Bus>, data: &[u8]) -> Result {
-        let device = std::str::from_utf8(data).map_err(|_| Errno::ENODEV)?;
-        let device = device.strip_suffix('\n').unwrap_or(device);
-        match self.action {
-            Action::Bind => bus.bind(&self.driver, device),
-            Action::Unbind => {
-                let removal = bus.unbind(&self.driver, device)?;
-                match removal.wait() {
-                    // A request that nobody interrupts.
-                    Err(Errno::EINTR) => Request::new(None).run(|| removal.wait_for(GRACE))?.ok_or(Errno::EINTR)?,
-                    result => result?,
-                };
-                Ok(())
-            }
+        let text = std::str::from_utf8(data).unwrap_or("\0");
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        match self {
+            Self::Bind(driver) => bus.bind(driver, text),
+            Self::Unbind(driver) => wait_for(&*bus.unbind(driver, text)?),
+            Self::Remove(device) if is_yes(text)? => wait_for(&*bus.remove(device, Cause::Removal)?),
+            Self::Rescan if is_yes(text)? => bus.rescan(),
+            Self::Remove(_) | Self::Rescan => Ok(()),
         }
     }
+}
+
+/// As `kstrtoul` has it: 0 is heeded, and asks for nothing.
+fn is_yes(text: &str) -> Result<bool> {
+    text.parse::<u64>().map(|number| number != 0).map_err(|_| Errno::EINVAL)
+}
+
+/// A writer that is killed gets `EINTR`, and what it began goes on. FUSE says only that there is a signal: a harmless
+/// one, such as a shell's SIGCHLD, is given [`GRACE`] to be overtaken by the removal.
+fn wait_for(removal: &Removal) -> Result {
+    match removal.wait() {
+        // A request that nobody interrupts.
+        Err(Errno::EINTR) => Request::new(None).run(|| removal.wait_for(GRACE))?.ok_or(Errno::EINTR)?,
+        result => result?,
+    };
+    Ok(())
 }
 
 /// What is in a directory below `sys`; nothing where there is no such directory.
@@ -54,7 +65,9 @@ pub(super) fn children(bus: &Bus, char_uevent: Option<&str>, path: &[&str]) -> V
             children
         }
         ["bus"] | ["devices"] => vec![directory(bus.name())],
-        ["bus", name] if name == bus.name() => vec![directory("devices"), directory("drivers")],
+        ["bus", name] if name == bus.name() => {
+            vec![directory("devices"), directory("drivers"), Child::new("rescan", Entry::Attribute(Attribute::Rescan))]
+        }
         ["bus", name, "devices"] if name == bus.name() => bus
             .device_names()
             .into_iter()
@@ -81,9 +94,10 @@ fn driver_children(bus: &Bus, driver: &str) -> Vec<Child> {
     let Some((driver, devices)) = bus.drivers().into_iter().find(|(name, _)| name == driver) else {
         return Vec::new();
     };
-    let attribute =
-        |name: &str, action| Child::new(name, Entry::Attribute(Attribute { driver: driver.clone(), action }));
-    let mut children = vec![attribute("bind", Action::Bind), attribute("unbind", Action::Unbind)];
+    let mut children = vec![
+        Child::new("bind", Entry::Attribute(Attribute::Bind(driver.clone()))),
+        Child::new("unbind", Entry::Attribute(Attribute::Unbind(driver))),
+    ];
     let link = |device: String| Child::link(&device, format!("../../../../devices/{}/{device}", bus.name()));
     children.extend(devices.into_iter().map(link));
     children
@@ -96,6 +110,7 @@ fn device_children(bus: &Bus, device: &str) -> Vec<Child> {
     let uevent = driver.as_ref().map(|driver| format!("DRIVER={driver}\n")).unwrap_or_default();
     let mut children = vec![
         Child::new("uevent", Entry::Text(uevent)),
+        Child::new("remove", Entry::Attribute(Attribute::Remove(device.into()))),
         Child::link("subsystem", format!("../../../bus/{}", bus.name())),
     ];
     let link = |driver| Child::link("driver", format!("../../../bus/{}/drivers/{driver}", bus.name()));

@@ -1,0 +1,43 @@
+//! Control builds: unplug without one of its steps, to show that the test of that step can fail.
+//!
+//! With `--cfg fops_controls` the environment variable `FOPS_WITHOUT` names the step: `flag`, `cancel`, `drain`,
+//! `release-access`. No feature, since those are turned on by whoever depends on a crate: this is for `tests/controls`
+//! alone, and breaks what the rest of the crate promises, soundness included.
+
+/// A step of unplug.
+#[derive(Clone, Copy)]
+pub(crate) enum Step {
+    /// New sections are refused.
+    Flag,
+    /// Sleepers are woken.
+    Cancel,
+    /// Sections in flight are waited for.
+    Drain,
+    /// Release has no access once the resources may have been handed back.
+    #[cfg_attr(
+        not(all(fops_controls, feature = "std")),
+        expect(dead_code, reason = "asked for in control builds alone")
+    )]
+    ReleaseAccess,
+}
+
+/// Whether the step is to be left out. Never, but in a control build.
+#[cfg(not(all(fops_controls, feature = "std")))]
+#[inline(always)]
+pub(crate) const fn without(_: Step) -> bool {
+    false
+}
+
+/// Whether the step is to be left out: `FOPS_WITHOUT`.
+#[cfg(all(fops_controls, feature = "std"))]
+pub(crate) fn without(step: Step) -> bool {
+    static LEFT_OUT: std::sync::OnceLock<std::string::String> = std::sync::OnceLock::new();
+    let left_out = LEFT_OUT.get_or_init(|| std::env::var("FOPS_WITHOUT").unwrap_or_default());
+    left_out
+        == match step {
+            Step::Flag => "flag",
+            Step::Cancel => "cancel",
+            Step::Drain => "drain",
+            Step::ReleaseAccess => "release-access",
+        }
+}
