@@ -48,7 +48,7 @@ fn fall_asleep(machine: &Machine) -> Sleepers {
 
 fn all_are_told(machine: &Machine, unplug: impl Fn(&str)) {
     let sleepers = fall_asleep(machine);
-    let nodes = video_nodes(&machine);
+    let nodes = video_nodes(machine);
     for name in VINS {
         unplug(name);
     }
