@@ -138,6 +138,27 @@ fn last_of(stream: Stream<Descriptor>) -> Errno {
     (0..100).find_map(|_| stream.dequeue().err()).expect("there are fewer buffers than that")
 }
 
+/// The bus has seen it first: a stream is on, and nobody looks at registers that are not there, to stop it or else.
+#[test]
+fn what_the_bus_reports_is_not_touched() {
+    const VINS: [&str; 2] = ["e6efa000.video", "e6efb000.video"];
+    for host in machines(VINS) {
+        let machine = host.machine();
+        let (name, pulled) = (machine.bus.nodes(VINS[0])[0].name().to_owned(), vin(machine, VINS[0]));
+        let streamer = host.client(Act::Stream, &name);
+        pulled.set_stalled(true);
+        streamer.falls_asleep();
+        let sleepers = [host.client(Act::Hold, &name), host.client(Act::Epoll, &name)];
+        pulled.surprise_remove();
+        torn_down(&machine.bus.remove(VINS[0], Cause::SurpriseRemoval).unwrap());
+        [streamer].into_iter().chain(sleepers).for_each(|client| drop(client.meets_its_fate()));
+        assert_eq!(pulled.absent_accesses(), 0);
+        the_receiver_is_idle(machine);
+        pulled.set_stalled(false);
+        comes_back(&*host, VINS[0]);
+    }
+}
+
 #[test]
 fn an_unbind_turns_into_a_surprise_removal_half_way() {
     const VINS: [&str; 2] = ["e6ef8000.video", "e6ef9000.video"];
