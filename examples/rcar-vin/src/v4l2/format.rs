@@ -3,6 +3,7 @@ use super::Open;
 use crate::controls::nack;
 use crate::core::{RcarVin, VinHw};
 use crate::format::PixelFormat;
+use crate::media_uapi::MEDIA_BUS_FMT_UYVY8_1X16;
 use crate::regs::{SENSOR_X_ARRAY_REG, SENSOR_Y_ARRAY_REG};
 use crate::uapi::*;
 use fops_runtime::{Errno, File, Result};
@@ -156,13 +157,17 @@ fn pix_format(format: PixelFormat, width: u32, height: u32) -> PixFormat {
 
 pub(super) fn enum_fmt(desc: &mut v4l2_fmtdesc) -> Result {
     check_type(desc.type_)?;
-    // Without a media controller, the code of the media bus means nothing.
+    // All formats are made of what the receiver delivers (V4L2_CAP_IO_MC).
+    if ![0, MEDIA_BUS_FMT_UYVY8_1X16].contains(&desc.mbus_code) {
+        return Err(Errno::EINVAL);
+    }
     let format = PixelFormat::ALL.get(desc.index as usize).ok_or(Errno::EINVAL)?;
     *desc = v4l2_fmtdesc {
         index: desc.index,
         type_: desc.type_,
         description: text(format.description()),
         pixelformat: format.fourcc(),
+        mbus_code: desc.mbus_code,
         ..zeroed()
     };
     Ok(())

@@ -106,7 +106,8 @@ impl RcarVin {
     }
 
     fn querycap(&self, arg: &mut IoctlArg<'_>) -> Result {
-        let caps = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING | V4L2_CAP_READWRITE | V4L2_CAP_EXT_PIX_FORMAT;
+        let caps =
+            V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING | V4L2_CAP_READWRITE | V4L2_CAP_IO_MC | V4L2_CAP_EXT_PIX_FORMAT;
         let cap = v4l2_capability {
             driver: text("rcar_vin"),
             card: text("R_Car_VIN"),
