@@ -5,6 +5,7 @@ use super::channel::Kernel;
 use super::mapping::Mapped;
 use super::reply::Reply;
 use super::sysfs::Attribute;
+use super::workers::MAX_WRITE;
 use crate::host::{BufferMemory, OpenFile};
 use crate::{Command, Direction, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Result, SeekFrom};
 use std::collections::HashMap;
@@ -86,7 +87,8 @@ impl NodeFile {
     }
 
     pub(super) fn read(&self, args: &fuse_read_in, reply: &mut Reply) -> Result {
-        let room = reply.room(args.size as usize);
+        // The kernel asks for no more.
+        let room = reply.room(args.size.min(MAX_WRITE) as usize);
         let read = match self.file.node().memory() {
             // A page fault of a mapping. No driver runs, and no lock of one is taken.
             Some(memory) if args.read_flags & FUSE_READ_LOCKOWNER == 0 => page_in(memory, args.offset, room)?,

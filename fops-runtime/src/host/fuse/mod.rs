@@ -12,7 +12,9 @@
 //!
 //! # What differs from a device node
 //! * `stat(2)` says regular file, and device number 0:0.
-//! * An ioctl's argument is what its command says: deep pointers reach the driver as numbers.
+//! * The server looks into the memory of its callers for what the pointers in an ioctl's argument name, and must be
+//!   allowed to: as root, or as the caller's user where `kernel.yama.ptrace_scope` is 0. Else, and for callers whose pid
+//!   it cannot see, these are bad addresses. The server must not itself pass a mapping of a node that it serves.
 //! * `mmap(2)` does not reach the driver: the kernel maps all of a node's memory, or none, after unplug too.
 //! * `O_NONBLOCK` set by `fcntl(2)` reaches the driver with the next read or write; an ioctl does not carry it.
 //! * A read or write of more than 1 MiB arrives in pieces.
@@ -32,11 +34,16 @@ mod request;
 mod serve;
 mod sysfs;
 mod tree;
+#[cfg(any(test, fuzzing))]
+mod wire;
 mod workers;
 
 pub use mapping::Mmap;
 pub use mount::MountError;
 pub use options::Options;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use wire::check;
 
 use super::Bus;
 use crate::Errno;
