@@ -60,8 +60,9 @@ const NAMES: [&[u8]; 18] = [
 ];
 
 impl<'a> Script<'a> {
-    pub(super) const fn new(input: &'a [u8]) -> Self {
-        Self { input, unique: 0, nodeids: Vec::new(), files: Vec::new() }
+    /// There are these inodes and files, those of the device last.
+    pub(super) const fn new(input: &'a [u8], nodeids: Vec<u64>, files: Vec<u64>) -> Self {
+        Self { input, unique: 100, nodeids, files }
     }
 
     /// The next request; `None` at the end of the input.

@@ -1,6 +1,5 @@
 //! Requests of bytes, random and chosen.
 use super::*;
-use zerocopy::IntoBytes;
 
 /// xorshift64*: the same inputs each time.
 struct Random(u64);
@@ -36,36 +35,7 @@ fn whatever_comes_is_answered() {
     }
 }
 
-/// A request of a caller in this process.
-fn request(opcode: u32, unique: u64, nodeid: u64, body: &[u8]) -> Vec<u8> {
-    let len = (size_of::<fuse_in_header>() + body.len()) as u32;
-    let header = fuse_in_header { len, opcode, unique, nodeid, pid: std::process::id(), ..Default::default() };
-    [header.as_bytes(), body].concat()
-}
-
 impl Rig {
-    /// The answer to one request.
-    fn ask(&self, opcode: u32, unique: u64, nodeid: u64, body: &[u8]) -> (i32, Vec<u8>) {
-        let bytes = request(opcode, unique, nodeid, body);
-        let replies = self.handle(&bytes, &mut Reply::new());
-        verify(&bytes, &replies).map(|(error, body)| (error, body.to_vec())).expect("an answer")
-    }
-
-    fn lookup(&self, path: &str) -> u64 {
-        path.split('/').fold(1, |nodeid, name| {
-            let (error, body) = self.ask(FUSE_LOOKUP, 2, nodeid, format!("{name}\0").as_bytes());
-            assert_eq!(error, 0, "{name} of {path}");
-            fuse_entry_out::read_from_prefix(&body).map(|(out, _)| out.nodeid).unwrap_or_else(|_| panic!("no entry"))
-        })
-    }
-
-    fn open(&self, path: &str) -> u64 {
-        let args = fuse_open_in { flags: 2, ..Default::default() };
-        let (error, body) = self.ask(FUSE_OPEN, 4, self.lookup(path), args.as_bytes());
-        assert_eq!(error, 0, "{path}");
-        OpenOut::read_from_prefix(&body).map(|(out, _)| out.fh).unwrap_or_else(|_| panic!("no file"))
-    }
-
     fn ioctl(&self, fh: u64, flags: u32, command: crate::Command, arg: u64, data: &[u8]) -> (i32, Vec<u8>) {
         let (in_size, out_size) = (data.len() as u32, command.size() as u32);
         let args = fuse_ioctl_in { fh, flags, cmd: command.raw(), arg, in_size, out_size };
