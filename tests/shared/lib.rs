@@ -3,6 +3,7 @@ mod client;
 mod log;
 mod needs;
 mod served;
+mod serving;
 mod wait;
 
 pub use client::{Client, echo};
@@ -10,6 +11,7 @@ pub use log::{capture_log, logged};
 pub use needs::{Run, needs_exec, needs_v4l_utils, program, run, skip};
 pub use rcar_vin::machine::Machine;
 pub use served::{Served, is_mounted, temporary_directory};
+pub use serving::Serving;
 pub use wait::{DEADLINE, Sleeper, eventually, falls_asleep, is_asleep, parse_duration, torn_down, wait_for_exit};
 
 use fops_runtime::host::{Bus, Devices};
