@@ -61,7 +61,7 @@ fn answers(file: &Descriptor) -> Vec<(&'static str, Result)> {
         ("read", file.read(&mut bytes).map(drop)),
         ("write", file.write(&bytes).map(drop)),
         ("ioctl", file.ioctl(COMMAND, &mut bytes).map(drop)),
-        ("compat_ioctl", open.compat_ioctl(COMMAND, 0, &mut bytes).map(drop)),
+        ("compat_ioctl", open.compat_ioctl(COMMAND, fops_runtime::IoctlArg::new(0, &mut bytes)).map(drop)),
         ("mmap", open.mmap(&AREA)),
         ("llseek", file.llseek(SeekFrom::Start(0)).map(drop)),
         ("fsync", file.fsync(false)),
