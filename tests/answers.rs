@@ -1,8 +1,8 @@
 //! An operation that a driver leaves out answers as in the kernel, and with `ENODEV` once the device is gone.
 use fops_runtime::host::{Descriptor, Driver, Probe};
 use fops_runtime::{
-    Command, DeviceLifetime, Direction, Errno, File, FileOperations, OpenFlags, PollEvents, Result, SeekFrom, VmArea,
-    guarded_fops,
+    Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, Result, SeekFrom,
+    VmArea, guarded_fops,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -61,7 +61,7 @@ fn answers(file: &Descriptor) -> Vec<(&'static str, Result)> {
         ("read", file.read(&mut bytes).map(drop)),
         ("write", file.write(&bytes).map(drop)),
         ("ioctl", file.ioctl(COMMAND, &mut bytes).map(drop)),
-        ("compat_ioctl", open.compat_ioctl(COMMAND, fops_runtime::IoctlArg::new(0, &mut bytes)).map(drop)),
+        ("compat_ioctl", open.compat_ioctl(COMMAND, IoctlArg::new(0, &mut bytes)).map(drop)),
         ("mmap", open.mmap(&AREA)),
         ("llseek", file.llseek(SeekFrom::Start(0)).map(drop)),
         ("fsync", file.fsync(false)),

@@ -169,7 +169,9 @@ const CALLS: [(&str, &str, Call); 9] = [
         }
     }),
     ("ioctl", "ioctl", |file| file.ioctl(COMMAND, &mut [0; 4]).map(drop)),
-    ("compat_ioctl", "ioctl", |file| file.file().compat_ioctl(COMMAND, 0, &mut [0; 4]).map(drop)),
+    ("compat_ioctl", "ioctl", |file| {
+        file.file().compat_ioctl(COMMAND, fops_runtime::IoctlArg::new(0, &mut [0; 4])).map(drop)
+    }),
     ("mmap", "mmap", |file| file.file().mmap(&AREA)),
     ("llseek", "lseek", |file| file.llseek(SeekFrom::Start(0)).map(drop)),
     ("flush", "close", |file| file.file().flush()),

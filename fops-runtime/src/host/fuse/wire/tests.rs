@@ -97,12 +97,14 @@ fn an_early_interrupt_is_sent_again_and_heeded() {
     let again = request(FUSE_INTERRUPT, 101, 0, interrupt.as_bytes());
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| rig.service.handle(&rig.kernel, &read, &mut Reply::new()));
-        let mut sent_back = 0;
-        while !reader.is_finished() {
-            // As the kernel does with one that was sent back.
+        // As the kernel does with one that was sent back; not for ever.
+        let mut tries = 0..1_000_000;
+        while !reader.is_finished() && tries.next().is_some() {
             rig.service.handle(&rig.kernel, &again, &mut Reply::new());
-            sent_back += 1;
-            assert!(sent_back < 1_000_000, "the read heeds no interrupt");
+        }
+        // Or this would wait for it.
+        if !reader.is_finished() {
+            let _ = rig.bus.unbind("d", "d0");
         }
     });
     let replies = rig.recorder.take();
