@@ -1,15 +1,15 @@
 //! The commands do what they say: the demonstration, `ops`, `exec` and `serve`.
 use fops_runtime::{Guarded, Policy, key};
-use rcar_vin::client::Role;
+use rcar_vin::client::{Last, Role};
 use rcar_vin::core::{DEVICE, DRIVER, RcarVin};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use system_tests::{
-    Client, Served, eventually, is_mounted, machine, needs_exec, program, run, temporary_directory, wait_for_exit,
+    Client, Serving, eventually, is_mounted, needs_exec, program, run, temporary_directory, wait_for_exit,
 };
 
 #[test]
@@ -102,58 +102,9 @@ fn exec_shows_video0_to_its_command_alone() {
     assert!(!root.exists(), "{} is left", root.display());
 }
 
-/// A `serve` that runs.
-struct Serving {
-    child: Child,
-    stdout: BufReader<std::process::ChildStdout>,
-    root: PathBuf,
-}
-
-impl Serving {
-    fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(program())
-            .arg("serve")
-            .args(args)
-            .env("RUST_LOG", "warn")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        assert!(stdout.read_line(&mut line).unwrap() > 0, "serve says nothing: {:?}", child.wait());
-        let place = line.strip_prefix("serving media0, v4l-subdev0, video0, video1 at ");
-        let root =
-            place.and_then(|place| place.split_once("/dev (")).unwrap_or_else(|| panic!("serve says {line:?}")).0;
-        Self { child, stdout, root: root.into() }
-    }
-
-    /// Ctrl-C; it ends well, and its mount is gone.
-    fn interrupt(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
-        assert_eq!(wait_for_exit("serve", &mut self.child).code(), Some(0));
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        assert!(rest.contains("unplugging"), "{rest}");
-        assert!(!is_mounted(&self.root), "{} is still mounted", self.root.display());
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // It has ended, unless the test failed; then it has to unmount.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
-        }
-    }
-}
-
-fn can_serve() -> bool {
-    Served::with_mmap(&machine().bus).is_some()
-}
-
 #[test]
 fn serve_ends_cleanly_with_ctrl_c() {
-    if can_serve() {
+    if Serving::can() {
         let serving = Serving::start(&[]);
         let root = serving.root.clone();
         let video = root.join("dev/video0");
@@ -166,7 +117,7 @@ fn serve_ends_cleanly_with_ctrl_c() {
 
 #[test]
 fn serve_leaves_a_directory_that_it_was_given() {
-    if can_serve() {
+    if Serving::can() {
         let directory = temporary_directory();
         let serving = Serving::start(&["--mount", directory.to_str().unwrap()]);
         assert_eq!(serving.root, directory);
@@ -177,8 +128,46 @@ fn serve_leaves_a_directory_that_it_was_given() {
 }
 
 #[test]
+fn serve_answers_enodev_until_the_last_close() {
+    if Serving::can() {
+        let mut serving = Serving::start(&[]);
+        let video = serving.root.join("dev/video0");
+        let mut holders = [(); 3].map(|()| Client::ready(Role::Hold, &video));
+        serving.signal(Signal::INT);
+        let line = serving.says("waiting");
+        for holder in &holders {
+            assert!(line.contains(&format!("{} (rcar-vin)", holder.pid())), "{line}");
+        }
+        // One after the other asks for the format.
+        let last = holders.each_mut().map(Client::release).len();
+        for (n, holder) in holders.into_iter().enumerate() {
+            assert_eq!(holder.meets_its_fate().frames, 0, "{n} of {last}");
+        }
+        assert_eq!(serving.ends().code(), Some(0));
+        assert!(!serving.root.exists());
+    }
+}
+
+#[test]
+fn serve_goes_at_once_when_it_is_told_twice() {
+    if Serving::can() {
+        let mut serving = Serving::start(&[]);
+        let mut holder = Client::ready(Role::Hold, &serving.root.join("dev/video0"));
+        serving.signal(Signal::INT);
+        serving.says("waiting");
+        serving.signal(Signal::INT);
+        assert_eq!(serving.ends().code(), Some(0));
+        assert!(!is_mounted(&serving.root));
+        // An error from the kernel, and no hang.
+        holder.release();
+        let error = holder.ends_with();
+        assert!(matches!(error, Last::Error("G_FMT", errno) if matches!(errno.raw(), 103 | 107)), "{error:?}");
+    }
+}
+
+#[test]
 fn serve_tells_its_clients_before_it_goes() {
-    if can_serve() {
+    if Serving::can() {
         // One waits for its first frame, another for the next.
         for (args, role) in [(&["--stall"][..], Role::Sleep), (&["--frame-rate=2"], Role::Stream)] {
             let serving = Serving::start(args);

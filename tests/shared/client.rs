@@ -1,7 +1,8 @@
 //! Clients: processes of their own on served nodes.
 use super::needs::program;
 use super::wait::{DEADLINE, falls_asleep, wait_for_exit};
-use rcar_vin::client::{Fate, Role};
+use rcar_vin::client::{Fate, Last, Role};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -67,6 +68,20 @@ impl Client {
         assert!(self.role.is_promised(&fate), "{:?}: {fate}", self.role);
         assert!(wait_for_exit("a client", &mut self.child).success());
         fate
+    }
+
+    /// Waits for its end, whatever it is told.
+    #[track_caller]
+    pub fn ends_with(mut self) -> Last {
+        let line = self.line();
+        let fate = Fate::from_line(&line).unwrap_or_else(|| panic!("{:?} says {line:?}", self.role));
+        wait_for_exit("a client", &mut self.child);
+        fate.last
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Kills it with `SIGKILL`, and waits until it is gone.

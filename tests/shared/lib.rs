@@ -7,6 +7,7 @@ mod log;
 mod needs;
 mod seed;
 mod served;
+mod serving;
 mod wait;
 
 pub use act::{Act, End, Kind, OwnNode, Place, RealNode, Release, Told};
@@ -18,6 +19,7 @@ pub use needs::{Run, needs_exec, needs_v4l_utils, program, run, skip};
 pub use rcar_vin::machine::Machine;
 pub use seed::Seed;
 pub use served::{Served, is_mounted, temporary_directory};
+pub use serving::Serving;
 pub use wait::{DEADLINE, Sleeper, eventually, falls_asleep, is_asleep, parse_duration, torn_down, wait_for_exit};
 
 use fops_runtime::host::{Bus, Devices};

@@ -37,7 +37,7 @@ fn in_process_too() {
     let mut array: Vec<u8> =
         chimes.into_iter().flat_map(|(id, address, size)| Chime { id, payload: (address, size) }.to_bytes()).collect();
     let words = |first: u64, second: u64| [first.to_ne_bytes(), second.to_ne_bytes()].concat();
-    let command = |opcode| Command::from_raw(opcode as u32);
+    let command = Command::from_raw;
     let mut argument = words(3, at(&array));
     // What was not lent is not there, wherever it is.
     assert_eq!(file.ioctl(command(CHIMES), &mut argument), Err(Errno::EFAULT));

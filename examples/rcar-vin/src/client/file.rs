@@ -7,7 +7,6 @@ use rustix::event::{FdSetElement, FdSetIter, PollFd, PollFlags, Timespec, epoll,
 use rustix::mm::{MapFlags, ProtFlags};
 use std::ffi::c_void;
 use std::fs::File;
-use std::io::Read as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::path::Path;
 use std::ptr;
@@ -136,12 +135,16 @@ impl VideoFile for RealFile {
         if data.len() < command.size() {
             return Err(Errno::EFAULT);
         }
-        // SAFETY: see `Ioctl`.
-        unsafe { rustix::ioctl::ioctl(&self.0, Ioctl { command, data }) }.map_err(errno)
+        // As V4L2 programs do: a signal that means nothing to them is none of their business.
+        let again = || {
+            // SAFETY: see `Ioctl`.
+            unsafe { rustix::ioctl::ioctl(&self.0, Ioctl { command, data: &mut *data }) }
+        };
+        rustix::io::retry_on_intr(again).map_err(errno)
     }
 
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        Ok((&self.0).read(buf)?)
+        rustix::io::retry_on_intr(|| rustix::io::read(&self.0, &mut *buf)).map_err(errno)
     }
 
     fn poll(&self, events: PollEvents, timeout: Option<Duration>) -> Result<PollEvents> {

@@ -1,15 +1,21 @@
 //! `serve`: the devices as files, until Ctrl-C.
 use super::Outcome;
 use crate::Sensor;
+use fops_runtime::Client;
 use fops_runtime::host::fuse::{Options, Server};
 use rcar_vin::core::{DEVICE, DRIVER};
 use rcar_vin::csi2::{CSI2_DEVICE, CSI2_DRIVER};
 use rcar_vin::machine::Machine;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How long those who have the device open may take to close it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(mount: Option<PathBuf>, allow_other: bool, sensor: &Sensor) -> Outcome {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
@@ -28,10 +34,26 @@ pub(crate) fn run(mount: Option<PathBuf>, allow_other: bool, sensor: &Sensor) ->
     signals.forever().next();
     println!("unplugging");
     machine.unbind_all()?;
+    part(&server, &mut signals);
     drop(server);
     let faults = machine.faults();
     faults.iter().for_each(|fault| println!("{fault}"));
     Ok(ExitCode::from(u8::from(!faults.is_empty())))
+}
+
+/// Answers `ENODEV` to those who still have the device open, for a while: they learn nothing from a directory that is gone.
+fn part(server: &Server, signals: &mut Signals) {
+    let mut holders = server.wait_for_close(Duration::ZERO);
+    if holders.is_empty() {
+        return;
+    }
+    let names: BTreeSet<_> = holders.iter().map(Client::to_string).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    println!("waiting {PATIENCE:?} for files to be closed, opened by {names} (Ctrl-C: at once)");
+    let began = Instant::now();
+    while !holders.is_empty() && began.elapsed() < PATIENCE && signals.pending().next().is_none() {
+        holders = server.wait_for_close(Duration::from_millis(50));
+    }
 }
 
 /// Mounts the machine's files at `root`.

@@ -5,11 +5,15 @@ use super::channel::Kernel;
 use super::mapping::Mapped;
 use super::reply::Reply;
 use super::sysfs::Attribute;
+use super::workers::MAX_WRITE;
 use crate::host::{BufferMemory, OpenFile};
-use crate::{Command, Direction, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Result, SeekFrom};
+use crate::{
+    Client, Command, Direction, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Request, Result, SeekFrom, WaitQueue,
+};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 /// What a handle of the kernel's stands for.
 pub(super) enum Opened {
@@ -24,6 +28,8 @@ pub(super) enum Opened {
 pub(super) struct Files {
     table: RwLock<HashMap<u64, Arc<Opened>>>,
     last: AtomicU64,
+    /// Woken when a file is closed.
+    closed: WaitQueue,
 }
 
 impl Files {
@@ -47,7 +53,23 @@ impl Files {
 
     /// Takes a handle out. The file is released when the return value is dropped.
     pub(super) fn remove(&self, fh: u64) -> Result<Arc<Opened>> {
-        self.table.write().unwrap_or_else(PoisonError::into_inner).remove(&fh).ok_or(Errno::EBADF)
+        let removed = self.table.write().unwrap_or_else(PoisonError::into_inner).remove(&fh).ok_or(Errno::EBADF);
+        self.closed.wake_all();
+        removed
+    }
+
+    /// Waits until no node has an open file, for at most `limit`. Returns who opened those that there are.
+    pub(super) fn wait_for_close(&self, limit: Duration) -> Vec<Client> {
+        let opened_by = || {
+            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            let nodes =
+                table.values().filter_map(|opened| if let Opened::Node(file) = &**opened { Some(file) } else { None });
+            nodes.filter_map(|file| file.client).collect::<Vec<_>>()
+        };
+        match self.closed.wait_event(Some(limit), || opened_by().is_empty().then_some(())) {
+            Ok(Some(())) => Vec::new(),
+            _ => opened_by(),
+        }
     }
 
     /// Takes all handles out.
@@ -59,6 +81,8 @@ impl Files {
 /// An open file of a node.
 pub(super) struct NodeFile {
     file: Arc<OpenFile>,
+    /// Who opened it.
+    client: Option<Client>,
     poller: Arc<FilePoller>,
     /// Whether the kernel keeps no position for it.
     stream: bool,
@@ -70,7 +94,7 @@ impl NodeFile {
         let poller =
             Arc::new(FilePoller { channel: channel.clone(), kh: AtomicU64::new(0), armed: AtomicBool::new(false) });
         let stream = mapped.as_ref().is_none_or(|mapped| mapped.backing().is_none());
-        Self { file, poller, stream, mapped }
+        Self { file, client: Request::current().client(), poller, stream, mapped }
     }
 
     /// What the kernel is told at open.
@@ -86,7 +110,8 @@ impl NodeFile {
     }
 
     pub(super) fn read(&self, args: &fuse_read_in, reply: &mut Reply) -> Result {
-        let room = reply.room(args.size as usize);
+        // The kernel asks for no more.
+        let room = reply.room(args.size.min(MAX_WRITE) as usize);
         let read = match self.file.node().memory() {
             // A page fault of a mapping. No driver runs, and no lock of one is taken.
             Some(memory) if args.read_flags & FUSE_READ_LOCKOWNER == 0 => page_in(memory, args.offset, room)?,

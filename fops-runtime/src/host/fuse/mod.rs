@@ -14,9 +14,13 @@
 //!
 //! # What differs from a device node
 //! * `stat(2)` says regular file, and device number 0:0.
-//! * An ioctl's argument is what its command says: deep pointers reach the driver as numbers.
+//! * The server looks into the memory of its callers for what the pointers in an ioctl's argument name, and must be
+//!   allowed to: as root, or as the caller's user where `kernel.yama.ptrace_scope` is 0. Else, and for callers whose pid
+//!   it cannot see, these are bad addresses. The server must not itself pass a mapping of a node that it serves.
 //! * `mmap(2)` does not reach the driver: the kernel maps all of a node's memory, or none, after unplug too.
 //! * `O_NONBLOCK` set by `fcntl(2)` reaches the driver with the next read or write; an ioctl does not carry it.
+//! * A sleep that a signal has ended answers `EINTR`, `SIGSTOP` and `SIGCONT` among them: FUSE cannot have the call
+//!   begin again, as Linux does where a program asks for that.
 //! * A read or write of more than 1 MiB arrives in pieces.
 //! * A node with memory, in [`Mmap::Passthrough`], has a position, which `lseek(2)` moves without asking the
 //!   driver; the kernel holds a lock for it, so that of several threads or processes that share *one* open file, one
@@ -34,14 +38,19 @@ mod request;
 mod serve;
 mod sysfs;
 mod tree;
+#[cfg(any(test, fuzzing))]
+mod wire;
 mod workers;
 
 pub use mapping::Mmap;
 pub use mount::MountError;
 pub use options::Options;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use wire::check;
 
 use super::Bus;
-use crate::Errno;
+use crate::{Client, Errno};
 use channel::Channel;
 use mapping::{Mappings, try_passthrough};
 use mount::{Granted, MountPoint};
@@ -142,6 +151,15 @@ impl Server {
     /// Blocks until it is unmounted.
     pub fn wait(&self) {
         self.workers.wait();
+    }
+
+    /// Waits until no file of its nodes is open, for at most `limit`. Returns who opened those that there are then, each
+    /// as often as it did; a process that it has since left them to is not known.
+    ///
+    /// Between unplug and [`unmount`](Self::unmount): until its last close a file answers `ENODEV`, afterwards
+    /// `ENOTCONN`.
+    pub fn wait_for_close(&self, limit: Duration) -> Vec<Client> {
+        self.service.files.wait_for_close(limit)
     }
 
     /// Unmounts it, with files open too: whatever is asked of those from then on gets an error from the kernel.

@@ -24,6 +24,12 @@ impl Reply {
         self.len = HEADER;
     }
 
+    /// How much memory it has taken, in bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// How much was put, in bytes.
     pub(super) const fn len(&self) -> usize {
         self.len - HEADER
@@ -60,10 +66,20 @@ impl Reply {
         if result.is_err() {
             self.clear();
         }
-        let error = result.err().map_or(0, |errno| -errno.raw());
+        let error = result.err().map_or(0, |errno| -known(errno));
         let header = fuse_out_header { len: self.len as u32, error, unique };
         self.bytes[..HEADER].copy_from_slice(header.as_bytes());
         &self.bytes[..self.len]
+    }
+}
+
+/// The number as user space may see it. The kernel refuses a reply with another, and its caller would wait for ever.
+fn known(errno: Errno) -> i32 {
+    match errno.raw() {
+        number @ ..=511 => number,
+        // ERESTARTSYS and its kin: a signal came.
+        512..=516 => Errno::EINTR.raw(),
+        _ => Errno::EIO.raw(),
     }
 }
 

@@ -98,6 +98,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Malformed> {
     if header.len as usize != bytes.len() {
         return Err(malformed("its length is not the one it claims"));
     }
+    if header.unique == 0 {
+        // Its answer would be taken for a notification.
+        return Err(malformed("it has no number"));
+    }
     let operation = operation(header.opcode, rest).map_err(malformed)?;
     Ok(Parsed { header, operation })
 }
