@@ -53,8 +53,6 @@ mod gate;
 #[cfg(feature = "host")]
 pub mod host;
 mod lifetime;
-#[cfg(all(loom, test))]
-mod models;
 mod op;
 mod platform;
 #[cfg(feature = "std")]

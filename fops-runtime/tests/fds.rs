@@ -8,8 +8,8 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -219,5 +219,42 @@ fn a_cancellation_shuts_a_socket_down() {
         is_inside.recv().unwrap();
         drop(lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
         assert_eq!(reader.join().unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_thread_that_gets_a_signal_of_its_own_sleeps_on() {
+    static HANDLED: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn handle(_: libc::c_int) {
+        HANDLED.fetch_add(1, SeqCst);
+    }
+    // SAFETY: the handler counts. Without SA_RESTART, and poll(2) is not restarted anyway.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handle as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
+    }
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let lifetime = DeviceLifetime::new(ours);
+    thread::scope(|s| {
+        let (inside, is_inside) = mpsc::channel();
+        let lifetime = &lifetime;
+        let sleeper = s.spawn(move || {
+            let access = lifetime.enter(op!("recv")).unwrap();
+            // SAFETY: it has no arguments.
+            inside.send(unsafe { libc::pthread_self() }).unwrap();
+            access.wait_fd(&*access, PollEvents::IN, None)
+        });
+        let thread = is_inside.recv().unwrap();
+        // One of them at least comes while it sleeps: it is asleep soon, and each is handled before the next.
+        for sent in 1..=100 {
+            // SAFETY: the thread has not been joined.
+            unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+            eventually("the signal", || HANDLED.load(SeqCst) == sent || sleeper.is_finished());
+            assert!(!sleeper.is_finished(), "nothing has come for it");
+            thread::yield_now();
+        }
+        theirs.write_all(b"frame").unwrap();
+        assert_eq!(sleeper.join().unwrap(), Ok(Some(PollEvents::IN)));
     });
 }

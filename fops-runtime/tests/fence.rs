@@ -2,11 +2,15 @@
 #![cfg(all(feature = "std", target_os = "linux", not(loom)))]
 mod common;
 
-use common::{Registers, counter, skip};
-use fops_runtime::{Cause, DeviceLifetime, FenceKind, Unplug, UnplugError, fence_kind, op};
+use common::{Registers, counter, eventually, skip, watchdog};
+use fops_runtime::{
+    Cause, DeviceLifetime, Draining, FenceKind, Group, Unplug, UnplugError, WaitError, WaitQueue, fence_kind, op,
+};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::process::Command;
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 /// Set in the child, where the test does what it is about.
 const CHILD: &str = "FOPS_FENCE_CHILD";
@@ -35,6 +39,12 @@ fn refuse_membarrier() {
     }
 }
 
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fd = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry, which lives while the call lasts.
+    unsafe { libc::poll(&mut fd, 1, 0) == 1 }
+}
+
 #[test]
 fn refused_after_its_first_use_nothing_is_freed() {
     const NAME: &str = "refused_after_its_first_use_nothing_is_freed";
@@ -48,28 +58,44 @@ fn refused_after_its_first_use_nothing_is_freed() {
     if std::env::var_os(CHILD).is_none() {
         return again(NAME);
     }
+    let _watchdog = watchdog(NAME);
     let dropped = counter();
     let lifetime = DeviceLifetime::new(Registers(dropped));
     drop(lifetime.enter(op!("first")).expect("it is plugged"));
-    refuse_membarrier();
+    // Whoever waits for the device to go is told that it has, in all ways; in the groups below too.
+    struct Device(DeviceLifetime<Registers>, WaitQueue);
+    impl Unplug for Device {
+        type Resources = Registers;
+        fn lifetime(&self) -> &DeviceLifetime<Registers> {
+            &self.0
+        }
+    }
+    let devices: [Device; 3] =
+        core::array::from_fn(|_| Device(DeviceLifetime::new(Registers(dropped)), WaitQueue::new()));
+    let [_, one, other] = &devices;
+    std::thread::scope(|scope| {
+        let sleepers = devices.each_ref().map(|Device(lifetime, queue)| {
+            scope.spawn(move || {
+                let access = lifetime.enter(op!("sleeper")).expect("it is plugged");
+                access.wait_event(queue, || None::<()>)
+            })
+        });
+        eventually("the sleepers", || devices.iter().all(|device| device.1.has_sleepers()));
+        let fds = devices.each_ref().map(|device| device.0.unplug_fd().expect("there are not that many files"));
+        refuse_membarrier();
+        assert_eq!(devices[0].unplug(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
+        assert_eq!((one, other).unplug_group(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
+        for (sleeper, fd) in sleepers.into_iter().zip(fds) {
+            assert_eq!(sleeper.join().expect("it does not panic"), Err(WaitError::Unplugged));
+            assert!(is_readable(fd));
+        }
+    });
     for _ in 0..2 {
         // And another unplug tries again.
         assert_eq!(lifetime.begin_unplug(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
         assert!(lifetime.enter(op!("late")).is_err(), "it is closed");
         assert_eq!(dropped.load(SeqCst), 0, "the resources are kept");
     }
-    // A group: as its devices.
-    struct Part(DeviceLifetime<Registers>);
-    impl Unplug for Part {
-        type Resources = Registers;
-        fn lifetime(&self) -> &DeviceLifetime<Registers> {
-            &self.0
-        }
-    }
-    let parts = [Part(lifetime), Part(DeviceLifetime::new(Registers(dropped)))];
-    let unplugged = fops_runtime::Group::unplug_group((&parts[0], &parts[1]), Cause::Removal);
-    assert_eq!(unplugged.err(), Some(UnplugError::FenceRefused));
-    assert_eq!(dropped.load(SeqCst), 0, "the resources are kept");
 }
 
 #[test]
@@ -105,4 +131,105 @@ fn a_forked_child_does_not_wait_for_its_parents_sections() {
     });
     // The parent's are its own still.
     assert_eq!(lifetime.begin_unplug(Cause::Unbind).map(|draining| draining.wait()), Ok(5));
+}
+
+/// Other threads begin and end, with their slots and their names, whenever it forks: the child, which does not have
+/// them, does not wait for what they were in the middle of.
+#[test]
+fn a_forked_child_starts_threads_of_its_own() {
+    const NAME: &str = "a_forked_child_starts_threads_of_its_own";
+    if std::env::var_os(CHILD).is_none() {
+        // By itself: the other tests of this program have locks of their own.
+        return again(NAME);
+    }
+    let rounds = if std::env::var_os("FOPS_QUICK").is_some() { 50 } else { 500 };
+    let lifetime: &'static DeviceLifetime<u32> = Box::leak(Box::new(DeviceLifetime::new(5)));
+    let enter = || assert_eq!(*lifetime.enter(op!("short")).expect("it is plugged"), 5);
+    let (done, straggler) = (AtomicBool::new(false), Arc::new(DeviceLifetime::new(())));
+    let access = straggler.enter_owned(op!("straggler")).expect("it is plugged");
+    drop(straggler.begin_unplug(Cause::Unbind).expect("nobody else unplugs it"));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(SeqCst) {
+                    std::thread::spawn(enter).join().expect("it gets in");
+                }
+            });
+        }
+        // And their names are asked for all the time.
+        scope.spawn(|| {
+            while !done.load(SeqCst) {
+                assert!(straggler.report().to_string().contains("straggler"));
+            }
+        });
+        for _ in 0..rounds {
+            // SAFETY: the child starts a thread, and leaves without running anything else of the parent's.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: a child that waits is ended by the alarm.
+                unsafe { libc::alarm(20) };
+                extern "C" fn child(lifetime: *mut libc::c_void) -> *mut libc::c_void {
+                    // SAFETY: what it is started with, below.
+                    let lifetime = unsafe { &*lifetime.cast::<DeviceLifetime<u32>>() };
+                    let entered = lifetime.enter(op!("child's")).is_ok_and(|access| *access == 5);
+                    // SAFETY: the child ends.
+                    unsafe { libc::_exit(i32::from(!entered)) }
+                }
+                let (mut thread, lifetime) = (0, std::ptr::from_ref(lifetime).cast_mut().cast());
+                // Not one of std's: those take a lock of std's own, which nobody may have at a fork.
+                // SAFETY: the function takes what it is given, and the lifetime lives for ever.
+                unsafe { libc::pthread_create(&mut thread, std::ptr::null(), child, lifetime) };
+                loop {
+                    std::thread::park();
+                }
+            }
+            let mut status = 0;
+            // SAFETY: the status is written to.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            if status != 0 {
+                done.store(true, SeqCst);
+            }
+            assert_eq!(status, 0, "the child hung, or failed");
+        }
+        done.store(true, SeqCst);
+    });
+    drop(access);
+}
+
+/// An access that another thread opened, and that both processes have: the child's ends nothing but itself.
+#[test]
+fn an_access_that_a_child_inherits_ends_no_other_section() {
+    const NAME: &str = "an_access_that_a_child_inherits_ends_no_other_section";
+    if std::env::var_os(CHILD).is_none() {
+        return again(NAME);
+    }
+    let (inherited, own) = (Arc::new(DeviceLifetime::new(5)), Arc::new(DeviceLifetime::new(6)));
+    let enter = |lifetime: &Arc<DeviceLifetime<u32>>| {
+        let lifetime = lifetime.clone();
+        // Ended or not makes no difference; here it has ended.
+        std::thread::spawn(move || lifetime.enter_owned(op!("owned")).expect("it is plugged"))
+            .join()
+            .expect("it gets in")
+    };
+    let access = enter(&inherited);
+    // SAFETY: the child starts threads, and leaves without running anything else of the parent's.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: a child that waits is ended by the alarm.
+        unsafe { libc::alarm(20) };
+        let accesses: Vec<_> = (0..20).map(|_| enter(&own)).collect();
+        drop(access);
+        let stragglers = |draining: &Draining<'_, u32>| draining.report().stragglers().count();
+        let draining =
+            own.begin_unplug(Cause::Unbind).ok().and_then(|draining| draining.wait_for(Duration::ZERO).err());
+        let all = draining.as_ref().map_or(0, stragglers) == accesses.len();
+        let unplugged = inherited.begin_unplug(Cause::Unbind).map(|draining| draining.wait());
+        // SAFETY: the child ends.
+        unsafe { libc::_exit(if all && unplugged == Ok(5) { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: the status is written to.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0, "the child lost a section");
+    drop(access);
 }

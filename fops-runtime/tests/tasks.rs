@@ -380,3 +380,26 @@ fn the_last_exit_is_never_missed() {
     is_done.recv_timeout(DEADLINE).expect("a task sleeps for ever");
     runner.join().unwrap();
 }
+
+#[test]
+fn a_task_that_waits_no_more_leaves_nothing_behind() {
+    struct Nobody;
+    impl std::task::Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    let (lifetime, nobody) = (lifetime(), Arc::new(Nobody));
+    let waker = Waker::from(nobody.clone());
+    let mut unplugged = Box::pin(lifetime.unplugged());
+    assert_eq!(unplugged.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending);
+    assert_eq!(Arc::strong_count(&nobody), 3, "the waker that is waited with");
+    drop(unplugged);
+    assert_eq!(Arc::strong_count(&nobody), 2);
+    // As a task that unplugs, and is dropped.
+    let access = lifetime.enter_owned(op!("straggler")).unwrap();
+    let mut draining = Box::pin(lifetime.unplug_async(Cause::Unbind));
+    assert_eq!(draining.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending);
+    assert_eq!(Arc::strong_count(&nobody), 3);
+    drop(draining);
+    assert_eq!(Arc::strong_count(&nobody), 2);
+    drop(access);
+}

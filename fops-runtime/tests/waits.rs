@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually, watchdog};
-use fops_runtime::{Cause, DeviceLifetime, Errno, Request, WaitError, WaitQueue, op};
+use fops_runtime::{Cause, DeviceLifetime, Errno, PollEvents, PollTable, Poller, Request, WaitError, WaitQueue, op};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -269,4 +269,43 @@ fn cancellations_may_take_locks_that_sections_hold_while_they_register() {
         wait_inside.recv().unwrap();
         lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
     });
+}
+
+#[test]
+fn who_sleeps_in_poll_is_a_sleeper_until_it_is_gone() {
+    #[derive(Default)]
+    struct Counter(AtomicUsize);
+    impl Poller for Counter {
+        fn wake(&self) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    let queue = WaitQueue::new();
+    let register = |counter: &Arc<Counter>| {
+        let poller: Arc<dyn Poller> = counter.clone();
+        PollTable::new(PollEvents::IN, &poller).wait(&queue);
+    };
+    let pollers = || format!("{queue:?}");
+    let [first, second, third] = [(); 3].map(|()| Arc::new(Counter::default()));
+    assert!(!queue.has_sleepers());
+    register(&first);
+    register(&second);
+    register(&second);
+    assert!(queue.has_sleepers());
+    queue.wake_all();
+    assert_eq!([&first, &second].map(|counter| counter.0.load(SeqCst)), [1, 1]);
+    // What is left of those that are gone goes when the next one comes.
+    drop((first, second));
+    assert!(!queue.has_sleepers());
+    assert_eq!(pollers(), "WaitQueue { sections: 0, pollers: 2 }");
+    register(&third);
+    assert_eq!(pollers(), "WaitQueue { sections: 0, pollers: 1 }");
+}
+
+#[test]
+fn a_wait_that_is_over_leaves_nothing_behind() {
+    let (queue, request) = (WaitQueue::new(), Request::new(None));
+    request.run(|| assert_eq!(queue.wait_event(None, || Some(())), Ok(Some(()))));
+    assert!(!queue.has_sleepers());
+    assert_eq!(Arc::strong_count(&request), 1, "something would wake it still");
 }

@@ -6,7 +6,7 @@ use std::cell::UnsafeCell;
 use std::hint::black_box;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
 use std::sync::{Arc, RwLock, Weak};
 
 /// A way in and out of an operation. Each looks at something that unplug would change.
@@ -30,49 +30,12 @@ macro_rules! no_local {
         fn local(&self) {}
     };
 }
+pub(crate) use no_local;
 
 #[cold]
 #[inline(never)]
-fn refused() {
+pub(crate) fn refused() {
     black_box(());
-}
-
-/// Nothing: the loop alone.
-pub(crate) struct Nothing;
-
-impl Contender for Nothing {
-    no_local!();
-
-    #[inline(always)]
-    fn pair(&self, (): &mut (), op: impl FnOnce()) {
-        op();
-    }
-}
-
-/// What no gate with a name for the operation can do without: two stores of the thread's own and a look at a flag.
-#[derive(Default)]
-pub(crate) struct Floor(AtomicBool);
-
-/// Side by side, where processors put two stores into the cache at once.
-#[repr(align(16))]
-struct Both(AtomicU64, AtomicU64);
-
-thread_local!(static BOTH: Both = const { Both(AtomicU64::new(0), AtomicU64::new(0)) });
-
-impl Contender for Floor {
-    no_local!();
-
-    #[inline(always)]
-    fn pair(&self, (): &mut (), op: impl FnOnce()) {
-        BOTH.with(|both| {
-            both.0.store(1, Relaxed);
-            both.1.store(1, Relaxed);
-        });
-        if self.0.load(Relaxed) {
-            return refused();
-        }
-        op();
-    }
 }
 
 pub(crate) type Ours = DeviceLifetime<()>;

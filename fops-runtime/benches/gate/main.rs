@@ -5,6 +5,8 @@
 #[cfg(all(target_os = "linux", not(loom)))]
 mod contenders;
 #[cfg(all(target_os = "linux", not(loom)))]
+mod floors;
+#[cfg(all(target_os = "linux", not(loom)))]
 mod measure;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod memory;

@@ -3,7 +3,7 @@ use crate::contenders as c;
 use crate::measure::{Lap, Run, Work, calibrate, median, run};
 use crate::output::{self, Row};
 use crate::unplug::Against;
-use crate::{memory, unplug, urcu};
+use crate::{floors, memory, unplug, urcu};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
@@ -35,8 +35,9 @@ static COUNTING: Counting = Counting;
 
 fn contenders() -> Vec<(&'static str, Run)> {
     let mut all: Vec<(&'static str, Run)> = vec![
-        ("loop", run(c::Nothing)),
-        ("floor", run(c::Floor::default())),
+        ("loop", run(floors::Nothing)),
+        ("floor", run(floors::Floor::default())),
+        ("protocol alone", run(floors::Protocol::default())),
         ("plain", run(c::Plain::default())),
         ("nested", run(c::Nested::default())),
         ("owned", run(c::Owned::default())),

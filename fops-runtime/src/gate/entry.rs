@@ -1,6 +1,7 @@
 //! One slot.
 use crate::Op;
 use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::platform::needed;
 use core::ptr;
 
 /// No section stands here.
@@ -44,7 +45,7 @@ impl Entry {
     pub(super) fn is_free(&self) -> bool {
         // Acquire: where another thread ended the section, what that did comes before what happens here, and so
         // before what unplug reads of this slot next.
-        self.device.load(Ordering::Acquire) == FREE
+        self.device.load(needed("acquire of a free slot", Ordering::Acquire)) == FREE
     }
 
     /// Puts a section into the slot, which is free and this thread's to use.
@@ -52,18 +53,20 @@ impl Entry {
     pub(super) fn open(&self, tag: u64, op: &'static Op) {
         self.op.store(ptr::from_ref(op).cast_mut(), Ordering::Relaxed);
         // Release: who reads the device reads its operation, or a later one.
-        self.device.store(tag, Ordering::Release);
+        self.device.store(tag, needed("release of a section", Ordering::Release));
     }
 
     /// Ends the section. What it did comes before what unplug does when it sees this.
     #[inline(always)]
     pub(super) fn clear(&self) {
-        self.device.store(FREE, Ordering::Release);
+        self.device.store(FREE, needed("release of a slot", Ordering::Release));
     }
 
     /// The operation, if a section of this device stands here, and whether it is an owned one.
     pub(super) fn section_of(&self, device: u64) -> Option<(&'static Op, bool)> {
-        let seen = self.device.load(Ordering::Acquire);
+        // Acquire pairs with the release in `open`, for the operation; and with that in `clear`, for all that the
+        // section did.
+        let seen = self.device.load(needed("acquire of a slot", Ordering::Acquire));
         if number(seen) != device || seen == FREE {
             return None;
         }

@@ -1,8 +1,7 @@
 //! The light fence of sections and the heavy fence of unplug.
-#[cfg(not(loom))]
-use crate::platform::atomic::AtomicU8;
-use crate::platform::atomic::{Ordering, fence};
 use crate::platform::{self, Edge};
+#[cfg(not(loom))]
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// Which pair of fences this process uses. Chosen once, before the first section opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +27,12 @@ static KIND: AtomicU8 = AtomicU8::new(UNDECIDED);
 /// `membarrier(2)` where the kernel grants it, unless the environment says `FOPS_FENCE=symmetric`.
 #[cfg(not(loom))]
 pub fn kind() -> FenceKind {
+    // Acquire pairs with the release below: the process was registered before. No model sees that: it is the system's.
     let mut kind = KIND.load(Ordering::Acquire);
     if kind == UNDECIDED {
         let wish = if platform::register_heavy_fence() { ASYMMETRIC } else { SYMMETRIC };
         // Whoever is first decides for all.
-        kind = match KIND.compare_exchange(UNDECIDED, wish, Ordering::AcqRel, Ordering::Acquire) {
+        kind = match KIND.compare_exchange(UNDECIDED, wish, Ordering::Release, Ordering::Acquire) {
             Ok(_) => wish,
             Err(decided) => decided,
         };
@@ -40,10 +40,10 @@ pub fn kind() -> FenceKind {
     if kind == ASYMMETRIC { FenceKind::Asymmetric } else { FenceKind::Symmetric }
 }
 
-/// A model has the asymmetric protocol, with fences that it knows: those of the model's platform.
+/// Each model has the pair that it asks for.
 #[cfg(loom)]
 pub fn kind() -> FenceKind {
-    FenceKind::Asymmetric
+    if platform::register_heavy_fence() { FenceKind::Asymmetric } else { FenceKind::Symmetric }
 }
 
 pub(super) fn is_symmetric() -> bool {
@@ -58,8 +58,11 @@ pub(super) fn light(edge: Edge) {
 }
 
 /// The light fence where the pair is symmetric.
-pub(super) fn light_symmetric() {
-    fence(Ordering::SeqCst);
+pub(super) fn light_symmetric(edge: Edge) {
+    platform::needed_fence(match edge {
+        Edge::Enter => "symmetric fence at enter",
+        Edge::Exit => "symmetric fence at exit",
+    });
 }
 
 /// Between the write to a flag and the look at the slots. `false` when the system refuses it: then nothing is known
@@ -69,7 +72,7 @@ pub(super) fn heavy() -> bool {
     match kind() {
         FenceKind::Asymmetric => platform::heavy_fence(),
         FenceKind::Symmetric => {
-            fence(Ordering::SeqCst);
+            platform::needed_fence("symmetric fence of unplug");
             true
         }
     }

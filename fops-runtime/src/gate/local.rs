@@ -14,8 +14,8 @@
 use super::Section;
 use super::entry::Entry;
 use crate::Op;
-use crate::platform;
-use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::platform::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::platform::{self, needed};
 use core::ptr;
 
 /// Two slots: one for a section, and one for a section inside of that.
@@ -27,8 +27,10 @@ struct Block {
     pairs: [Pair; PAIRS],
     /// Whose it is, or was while sections are left in it.
     thread: AtomicU64,
+    /// Whether a thread has it to put sections into.
+    taken: AtomicBool,
     /// The next block of all; fixed once the block is public.
-    next: Option<&'static Block>,
+    next: AtomicPtr<Block>,
     /// The next block of this thread, in a ring.
     ring: AtomicPtr<Block>,
 }
@@ -41,7 +43,8 @@ impl Block {
         Self {
             pairs: core::array::from_fn(|_| [Entry::new(), Entry::new()]),
             thread: AtomicU64::new(0),
-            next: None,
+            taken: AtomicBool::new(true),
+            next: AtomicPtr::new(ptr::null_mut()),
             ring: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -52,20 +55,20 @@ platform::shared_static! {
     static BLOCKS: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
 }
 platform::shared_static! {
-    /// Blocks whose thread has ended.
-    static RETIRED: platform::Lock<Vec<&'static Block>> = platform::Lock::new(Vec::new());
+    /// About how many of them no thread has: mostly none, and then none has to be looked for.
+    static RETIRED: AtomicUsize = AtomicUsize::new(0);
 }
 
 extern crate std;
 use std::boxed::Box;
-use std::vec::Vec;
 
 /// All blocks of all threads.
 fn blocks() -> impl Iterator<Item = &'static Block> {
-    // Acquire pairs with the release in `publish`: a block is seen as it was made.
-    // SAFETY: blocks are leaked before they are put here.
-    let first = unsafe { BLOCKS.load(Ordering::Acquire).as_ref() };
-    core::iter::successors(first, |block| block.next)
+    // Acquire pairs with the release in `publish`: a block is seen as it was made, and so are those behind it.
+    let first = BLOCKS.load(needed("acquire of the blocks", Ordering::Acquire));
+    // SAFETY: null, or leaked before it was put there.
+    let block = |at: *mut Block| unsafe { at.as_ref() };
+    core::iter::successors(block(first), move |seen: &&Block| block(seen.next.load(Ordering::Relaxed)))
 }
 
 /// Where a section stands.
@@ -135,7 +138,7 @@ fn adopt(tag: u64, op: &'static Op) -> Place {
         use_from_now_on(block, &block.pairs[0]);
     } else {
         // The last moments of a thread: the block is left at once, and is for others when this section has ended.
-        RETIRED.lock().push(block);
+        block.retire();
     }
     entry
 }
@@ -150,27 +153,26 @@ fn retire() {
     platform::set_slots(ptr::null(), ptr::null());
     // SAFETY: null, or a block that this thread owns.
     let Some(first) = (unsafe { first.as_ref() }) else { return };
-    let mut retired = RETIRED.lock();
     let mut block = first;
     loop {
-        retired.push(block);
-        // SAFETY: a ring of blocks that this thread owns.
-        block = unsafe { &*block.ring.load(Ordering::Relaxed) };
-        if ptr::eq(block, first) {
+        // Before it is somebody else's, who puts it into a ring of its own.
+        let next = block.ring.load(Ordering::Relaxed);
+        block.retire();
+        if ptr::eq(next, first) {
             return;
         }
+        // SAFETY: a ring of blocks that this thread owns.
+        block = unsafe { &*next };
     }
 }
 
-/// A block for this thread: one that another has left, or a new one.
+/// A block for this thread: one that another has left, or a new one. Without a lock: at a fork, another thread may be
+/// at this, which the child does not have.
 fn obtain() -> &'static Block {
-    let left = {
-        let mut retired = RETIRED.lock();
-        // One with an open section keeps its thread's name until that has ended.
-        let clear = retired.iter().position(|block| block.is_clear());
-        clear.map(|at| retired.swap_remove(at))
-    };
+    // Relaxed: a hint. Who sees too few makes one more.
+    let left = if RETIRED.load(Ordering::Relaxed) == 0 { None } else { blocks().find(|block| block.take()) };
     let block = left.unwrap_or_else(publish);
+    // Relaxed: whoever sees a section in it sees this too, by the release of that.
     block.thread.store(platform::thread_id(), Ordering::Relaxed);
     block
 }
@@ -178,13 +180,15 @@ fn obtain() -> &'static Block {
 fn publish() -> &'static Block {
     #[cfg(not(loom))]
     platform::at_fork_in_child(forget_other_threads);
-    let block = Box::leak(Box::new(Block::new()));
-    let mut first = BLOCKS.load(Ordering::Acquire);
+    let block: &'static Block = Box::leak(Box::new(Block::new()));
+    // Relaxed: nothing is read of the first block here. Who sees this one sees that one as it was made all the same:
+    // the word is never written but in this way, so all of it is one release sequence.
+    let mut first = BLOCKS.load(Ordering::Relaxed);
     loop {
-        // SAFETY: null, or a block that was leaked before it was put there.
-        block.next = unsafe { first.as_ref() };
-        // Release: who sees the block sees its fields. Acquire: what it points to is seen too.
-        match BLOCKS.compare_exchange(first, block, Ordering::AcqRel, Ordering::Acquire) {
+        block.next.store(first, Ordering::Relaxed);
+        let new = ptr::from_ref(block).cast_mut();
+        // Release: who sees the block sees its fields.
+        match BLOCKS.compare_exchange(first, new, needed("release of a block", Ordering::Release), Ordering::Relaxed) {
             Ok(_) => return block,
             Err(newer) => first = newer,
         }
@@ -201,8 +205,31 @@ impl Block {
         self.pairs.iter().find(|pair| pair.iter().any(Entry::is_free))
     }
 
-    fn is_clear(&self) -> bool {
-        self.entries().iter().all(Entry::is_free)
+    /// Its thread has ended.
+    fn retire(&self) {
+        RETIRED.fetch_add(1, Ordering::Relaxed);
+        // Release: what the thread did with its slots comes before what the next one does.
+        self.taken.store(false, needed("release of a retired block", Ordering::Release));
+    }
+
+    /// Makes it the current thread's, if no thread has it and no section is left in it: one with an open section keeps
+    /// its thread's name until that has ended.
+    fn take(&self) -> bool {
+        // Relaxed: what is read here is looked at again. Acquire pairs with the release in `retire`.
+        let order = needed("acquire of a retired block", Ordering::Acquire);
+        if self.taken.load(Ordering::Relaxed)
+            || self.taken.compare_exchange(false, true, order, Ordering::Relaxed).is_err()
+        {
+            return false;
+        }
+        let clear = self.entries().iter().all(Entry::is_free);
+        if clear {
+            RETIRED.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            // Nothing was done with it; but what its last thread did comes first still.
+            self.taken.store(false, Ordering::Release);
+        }
+        clear
     }
 }
 
@@ -227,9 +254,20 @@ fn forget_other_threads() {
     let own = platform::own_block().cast::<Block>();
     // SAFETY: null, or a block that this thread owns.
     let here = unsafe { own.as_ref() }.map(|own| own.thread.load(Ordering::Relaxed));
-    // Nothing but loads and stores: other threads may have been in the middle of anything.
+    // Nothing but single words: other threads may have been in the middle of anything.
     for block in blocks().filter(|block| Some(block.thread.load(Ordering::Relaxed)) != here) {
+        if block.entries().iter().all(Entry::is_free) {
+            if block.taken.load(Ordering::Relaxed) {
+                block.retire();
+            }
+            continue;
+        }
         block.entries().iter().for_each(Entry::clear);
+        // Never to be used again: an owned section that stood there may end in the child too, and would then clear what
+        // stands in its place.
+        if !block.taken.swap(true, Ordering::Relaxed) {
+            RETIRED.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

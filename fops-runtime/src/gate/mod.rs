@@ -7,6 +7,8 @@ mod entry;
 mod fence;
 #[cfg(any(feature = "std", loom))]
 mod local;
+#[cfg(all(loom, test))]
+pub(crate) mod models;
 #[cfg(not(any(feature = "std", loom)))]
 mod shared;
 #[cfg(all(test, feature = "std", target_os = "linux", not(loom)))]
@@ -100,8 +102,9 @@ impl Gate {
     pub(crate) fn enter(&self, op: &'static Op, owned: bool) -> Option<Slot> {
         let slot = self.open(op, owned);
         fence::light(Edge::Enter);
-        // Acquire: what the remover did before it set the flag is seen by who is refused.
-        if self.state.load(Ordering::Acquire) == 0 { Some(slot) } else { self.enter_late(slot) }
+        // Relaxed: the fences have the order. Either this sees the flag, or unplug sees the slot; and then what the
+        // section reads is not touched before it has cleared that.
+        if self.state.load(Ordering::Relaxed) == 0 { Some(slot) } else { self.enter_late(slot) }
     }
 
     /// Opens a section, closed or not: what must not be.
@@ -131,7 +134,7 @@ impl Gate {
     #[cold]
     #[inline(never)]
     fn enter_late(&self, slot: Slot) -> Option<Slot> {
-        self.light_if_symmetric();
+        self.light_if_symmetric(Edge::Enter);
         if self.is_closed() {
             self.exit(slot);
             return None;
@@ -167,7 +170,7 @@ impl Gate {
     #[cold]
     #[inline(never)]
     fn exit_late(&self) {
-        self.light_if_symmetric();
+        self.light_if_symmetric(Edge::Exit);
         // Relaxed: as in `exit`.
         if self.state.load(Ordering::Relaxed) & CLOSED != 0 {
             self.signal();
@@ -175,10 +178,10 @@ impl Gate {
     }
 
     /// The fence between the write to the slot and the look at the flag that follows, where it has to be a real one.
-    fn light_if_symmetric(&self) {
+    fn light_if_symmetric(&self, edge: Edge) {
         // Relaxed: that bit never changes.
         if self.state.load(Ordering::Relaxed) & SYMMETRIC != 0 {
-            fence::light_symmetric();
+            fence::light_symmetric(edge);
         }
     }
 
@@ -186,18 +189,21 @@ impl Gate {
     pub(crate) fn close(&self) {
         // Relaxed: nobody else writes to it, since who closes holds the device's lock. Release: who is refused sees what
         // was done before. The heavy fence puts the rest in order.
-        self.state.store(self.state.load(Ordering::Relaxed) | CLOSED, Ordering::Release);
+        let closed = self.state.load(Ordering::Relaxed) | CLOSED;
+        self.state.store(closed, platform::needed("release of the flag", Ordering::Release));
     }
 
+    /// Whoever is told so sees what the remover did before.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.load(Ordering::SeqCst) & CLOSED != 0
+        // Acquire pairs with the release in `close`.
+        self.state.load(platform::needed("acquire of the flag", Ordering::Acquire)) & CLOSED != 0
     }
 
     /// What [`Gate::wait_event`] is to be given, read before looking at what one waits for.
     pub(crate) fn event(&self) -> u32 {
-        // Acquire pairs with the release in `signal`.
-        self.event.load(Ordering::Acquire)
+        // Acquire pairs with the release in `signal`: whoever knows of the event sees what it was about.
+        self.event.load(platform::needed("acquire of the event", Ordering::Acquire))
     }
 
     /// Sleeps until [`Gate::signal`] has run since [`Gate::event`], or for `timeout`. May return early.
@@ -210,7 +216,7 @@ impl Gate {
     #[inline(never)]
     pub(crate) fn signal(&self) {
         // Release: what is waited for was changed before.
-        self.event.fetch_add(1, Ordering::AcqRel);
+        self.event.fetch_add(1, platform::needed("release of the event", Ordering::Release));
         platform::wake_all(&self.event);
         #[cfg(feature = "async")]
         crate::wait::wake_tasks(self.number());

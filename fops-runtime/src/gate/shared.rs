@@ -49,7 +49,7 @@ pub(super) mod fence {
         atomic::fence(SeqCst);
     }
 
-    pub(in crate::gate) fn light_symmetric() {}
+    pub(in crate::gate) fn light_symmetric(_: Edge) {}
 
     pub(in crate::gate) fn heavy() -> bool {
         atomic::fence(SeqCst);

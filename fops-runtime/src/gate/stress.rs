@@ -2,12 +2,23 @@
 extern crate std;
 
 use super::{Gate, heavy_fence};
-use crate::{FenceKind, fence_kind, op};
+#[cfg(not(fops_weak))]
+use crate::FenceKind;
+use crate::platform::is_weak;
+use crate::{fence_kind, op};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::string::String;
 use std::vec::Vec;
-use std::{env, eprintln, println, process};
+use std::{env, println, process};
+
+#[cfg(not(fops_weak))]
+#[path = "../../tests/common/skip.rs"]
+mod skipping;
+#[cfg(not(fops_weak))]
+use skipping::skip;
+
+const HEAVY: &str = "heavy fence";
 
 /// Keeps the thread on a processor of its own: else both may take turns on one.
 fn pin(cpu: usize) {
@@ -61,23 +72,34 @@ fn closes(count: usize) -> u64 {
     violations.into_inner()
 }
 
+/// How often, as a failure says it too.
+fn count() -> usize {
+    if env::var_os("FOPS_QUICK").is_some() { 20_000 } else { 200_000 }
+}
+
 #[test]
 fn closed_and_drained() {
-    let count = if env::var_os("FOPS_QUICK").is_some() { 20_000 } else { 200_000 };
+    let count = count();
     // Without the fence it goes wrong a few times in so many, and must go wrong at all.
-    let rounds = if cfg!(fops_weak_heavy_fence) { 20 } else { 1 };
+    let rounds = if is_weak(HEAVY) { 20 } else { 1 };
     let violations = (0..rounds).map(|_| closes(count)).find(|&violations| violations > 0).unwrap_or(0);
     println!("{violations} violations in {count}, {:?} fences", fence_kind());
     assert!(violations == 0, "{violations} violations in {count}");
 }
 
-/// `RUSTFLAGS="--cfg fops_weak_heavy_fence" cargo test --release -p fops-runtime --lib closed_and_drained` fails.
+/// By hand: `FOPS_WEAK="heavy fence" RUSTFLAGS="--cfg fops_weak" cargo test --release -p fops-runtime --lib closed_and`.
 #[test]
-#[cfg(not(fops_weak_heavy_fence))]
+#[cfg(not(fops_weak))]
 fn without_the_heavy_fence_it_goes_wrong() {
-    if fence_kind() != FenceKind::Asymmetric || std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-        eprintln!("SKIPPED without_the_heavy_fence_it_goes_wrong: no membarrier(2), or one processor");
-        return;
+    if env::var_os("FOPS_FENCE").is_some_and(|fence| fence == "symmetric") {
+        // Asked for: there is no such fence.
+        return assert_eq!(fence_kind(), FenceKind::Symmetric);
+    }
+    if fence_kind() != FenceKind::Asymmetric {
+        return skip("membarrier(2) is not used here");
+    }
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return skip("there is one processor");
     }
     // This program is in `debug/deps` of the target folder.
     let program = env::current_exe().expect("a program has a path");
@@ -88,7 +110,8 @@ fn without_the_heavy_fence_it_goes_wrong() {
         .arg("--target-dir")
         .arg(target.join("weak"))
         .arg("closed_and_drained")
-        .env("RUSTFLAGS", "--cfg fops_weak_heavy_fence")
+        .env("RUSTFLAGS", "--cfg fops_weak")
+        .env("FOPS_WEAK", HEAVY)
         .env_remove("FOPS_QUICK")
         .output()
         .expect("cargo runs");

@@ -42,8 +42,8 @@ pub enum UnplugError {
     AlreadyUnplugged,
     /// The system refuses the fence that tells whether a section is open: `membarrier(2)` worked when the first
     /// section was opened, and does not any more, as under a seccomp filter that was installed since. The device
-    /// is closed, the resources stay where they are, and nothing is freed; another unplug tries again. Converts
-    /// into `EPERM`.
+    /// is closed and whoever sleeps is woken, but the resources stay where they are, and nothing is freed; another
+    /// unplug tries again. Converts into `EPERM`.
     FenceRefused,
 }
 

@@ -236,8 +236,8 @@ macro_rules! tuples {
             }
 
             fn confirm(drainings: &Self::Drainings, fenced: bool) -> Result<(), UnplugError> {
-                $($member::confirm(&drainings.$number, fenced)?;)+
-                Ok(())
+                // All of them, also where one says no: each tells its sleepers.
+                [$($member::confirm(&drainings.$number, fenced)),+].into_iter().collect()
             }
 
             fn cancel(drainings: &Self::Drainings) {

@@ -9,6 +9,8 @@ mod drain_async;
 #[cfg(all(feature = "std", target_os = "linux"))]
 mod fd;
 mod group;
+#[cfg(all(loom, test))]
+mod models;
 #[cfg(any(feature = "std", loom))]
 mod owned;
 #[cfg(any(feature = "std", loom))]

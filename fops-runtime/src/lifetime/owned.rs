@@ -37,7 +37,9 @@ pub struct OwnedAccess<R> {
 impl<R> DeviceLifetime<R> {
     /// Opens a device access section that is not bound to this thread.
     ///
-    /// The access counts as a reference to the lifetime; [`OwnedAccess::enter`] takes one over instead.
+    /// The access counts as a reference to the lifetime, which costs more than the section itself: two atomic operations on
+    /// a word that all threads share. [`OwnedAccess::enter`] takes one over instead, and [`OwnedAccess::exit`] gives it
+    /// back: for whoever has one to spare, and opens many sections.
     ///
     /// # Errors
     /// [`Unplugged`] once unplug has begun.

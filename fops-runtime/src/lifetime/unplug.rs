@@ -190,12 +190,16 @@ impl<'a, R> Draining<'a, R> {
         Self { lifetime, hooks, pause: pause.filter(|_| hooks.is_some()), _not_send: PhantomData }
     }
 
-    /// Whether the heavy fence was passed. Without it the device stays closed, and nothing of it is freed.
+    /// Whether the heavy fence was passed. Without it the device stays closed, whoever sleeps is woken, and nothing of it
+    /// is freed.
     pub(super) fn confirm(&self, fenced: bool) -> Result<(), UnplugError> {
         let mut cold = self.lifetime.core.cold().lock();
         if cold.phase == Phase::Unfenced {
             if !fenced {
                 drop(cold);
+                // The device is closed all the same: whoever sleeps until it goes is told. Who is not seen here, for want
+                // of the fence, sees the flag when it looks.
+                self.cancel();
                 platform::log_error(format_args!("{}", UnplugError::FenceRefused));
                 return Err(UnplugError::FenceRefused);
             }

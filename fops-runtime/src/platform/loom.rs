@@ -15,20 +15,28 @@ use atomic::AtomicU32;
 
 std::thread_local! {
     // loom runs all threads of a model on one thread of the system.
-    static WITHOUT: core::cell::Cell<Option<Edge>> = const { core::cell::Cell::new(None) };
+    static SYMMETRIC: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
 }
 
-/// From here on, models that this thread runs go without this fence.
+/// From here on, models that this thread runs have the symmetric pair of fences.
 #[cfg(test)]
-pub(crate) fn go_without(edge: Edge) {
-    WITHOUT.set(Some(edge));
+pub(crate) fn go_symmetric() {
+    SYMMETRIC.set(true);
+}
+
+pub(crate) fn register_heavy_fence() -> bool {
+    !SYMMETRIC.get()
 }
 
 /// The light fence of the asymmetric pair. loom knows no asymmetric one: both sides are real.
 pub(crate) fn edge_fence(edge: Edge) {
-    if WITHOUT.get() != Some(edge) {
-        atomic::fence(atomic::Ordering::SeqCst);
+    if SYMMETRIC.get() {
+        return;
     }
+    super::needed_fence(match edge {
+        Edge::Enter => "fence at enter",
+        Edge::Exit => "fence at exit",
+    });
 }
 
 /// A static that all threads share, or all threads of one run of a model.
@@ -42,19 +50,24 @@ macro_rules! shared_static {
 }
 pub(crate) use shared_static;
 
-/// There is no clock.
-#[derive(Clone, Copy)]
-pub(crate) enum Instant {}
+pub(crate) use std::time::Instant;
 
+/// No time passes in a model.
 pub(crate) fn now() -> Option<Instant> {
     None
 }
 
-pub(crate) fn elapsed(since: Instant) -> Duration {
-    match since {}
+pub(crate) fn elapsed(_: Instant) -> Duration {
+    Duration::ZERO
 }
 
 pub(crate) struct Lock<T>(Mutex<T>);
+
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
 
 impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
@@ -118,7 +131,7 @@ pub(crate) fn log_error(message: fmt::Arguments<'_>) {
 }
 
 pub(crate) fn heavy_fence() -> bool {
-    atomic::fence(atomic::Ordering::SeqCst);
+    super::needed_fence("heavy fence");
     true
 }
 

@@ -5,6 +5,7 @@ use super::{Request, WaitQueue, sleepers};
 use crate::{Access, Errno, Unplugged};
 use core::fmt;
 use core::time::Duration;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Why a wait ended without its event.
@@ -125,6 +126,17 @@ impl WaitQueue {
         let wait = Wait { queue: self, unplugging: || false, deadline };
         wait.run(&mut (), |()| condition(), |(), sleep| sleep())
     }
+
+    /// For models, which have no request of a thread's own.
+    #[cfg(all(loom, test))]
+    pub(crate) fn wait_as<T>(
+        &self,
+        request: &Arc<Request>,
+        mut condition: impl FnMut() -> Option<T>,
+    ) -> Result<Option<T>, WaitError> {
+        let wait = Wait { queue: self, unplugging: || false, deadline: None };
+        wait.run_as(request, &mut (), |()| condition(), |(), sleep| sleep())
+    }
 }
 
 /// One wait of one request.
@@ -139,12 +151,21 @@ impl<U: Fn() -> bool> Wait<'_, U> {
     fn run<L, T>(
         &self,
         lock: &mut L,
+        condition: impl FnMut(&mut L) -> Option<T>,
+        unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
+    ) -> Result<Option<T>, WaitError> {
+        self.run_as(&Request::current(), lock, condition, unlocked)
+    }
+
+    fn run_as<L, T>(
+        &self,
+        request: &Arc<Request>,
+        lock: &mut L,
         mut condition: impl FnMut(&mut L) -> Option<T>,
         mut unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
     ) -> Result<Option<T>, WaitError> {
-        let request = Request::current();
-        let _woken_by_queue = self.queue.enlist(&request);
-        let _woken_by_unplug = sleepers::enlist(&request);
+        let _woken_by_queue = self.queue.enlist(request);
+        let _woken_by_unplug = sleepers::enlist(request);
         loop {
             // Read before the condition is asked: a wake-up in between makes the sleep return at once.
             let seen = request.event();

@@ -2,9 +2,10 @@
 extern crate std;
 
 use super::Request;
-use crate::platform;
+use crate::platform::{self, Lock};
 use core::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use core::ops::DerefMut;
+use std::sync::{Arc, Weak};
 use std::vec::Vec;
 
 /// Somebody who sleeps in poll: told that one of the queues that the answer depends on was woken.
@@ -34,7 +35,7 @@ pub trait Poller: Send + Sync {
 /// ```
 #[derive(Default)]
 pub struct WaitQueue {
-    waiters: Mutex<Waiters>,
+    waiters: Lock<Waiters>,
 }
 
 #[derive(Default)]
@@ -46,8 +47,15 @@ struct Waiters {
 
 impl WaitQueue {
     /// An empty queue.
+    #[cfg(not(loom))]
     pub const fn new() -> Self {
-        Self { waiters: Mutex::new(Waiters { sections: Vec::new(), pollers: Vec::new() }) }
+        Self { waiters: Lock::new(Waiters { sections: Vec::new(), pollers: Vec::new() }) }
+    }
+
+    /// An empty queue.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Wakes all who sleep on the queue; they look at their condition again.
@@ -104,9 +112,8 @@ impl WaitQueue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiters> {
-        // Nothing panics under it.
-        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> impl DerefMut<Target = Waiters> {
+        self.waiters.lock()
     }
 }
 

@@ -1,16 +1,16 @@
 //! The request that a thread serves: whose it is, and whether a signal has come for it.
 extern crate std;
 
-use crate::platform;
+#[cfg(target_os = "linux")]
+use crate::platform::atomic::fence;
+use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::platform::{self, Lock, needed};
 use core::cell::RefCell;
 use core::fmt;
-#[cfg(target_os = "linux")]
-use core::sync::atomic::fence;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::string::String;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread_local;
 
 /// Who asked: the process behind a request.
@@ -72,12 +72,14 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Request>>> = const { RefCell::new(None) };
 }
 
-/// The requests that are being served, by thread: for reports.
-static RUNNING: Mutex<BTreeMap<u64, Client>> = Mutex::new(BTreeMap::new());
+platform::shared_static! {
+    /// The requests that are being served, by thread: for reports.
+    static RUNNING: Lock<BTreeMap<u64, Client>> = Lock::new(BTreeMap::new());
+}
 
 /// Whose request the thread serves.
 pub(crate) fn client_of(thread: u64) -> Option<Client> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).get(&thread).copied()
+    RUNNING.lock().get(&thread).copied()
 }
 
 impl Request {
@@ -100,13 +102,14 @@ impl Request {
     /// A signal has come: the sleep that serves this request, now or later, answers
     /// [`WaitError::Interrupted`](crate::WaitError::Interrupted).
     pub fn interrupt(&self) {
-        self.interrupted.store(true, SeqCst);
+        // Relaxed: the event that follows has the order.
+        self.interrupted.store(true, Ordering::Relaxed);
         self.wake();
     }
 
     /// Whether a signal has come.
     pub fn is_interrupted(&self) -> bool {
-        self.interrupted.load(SeqCst)
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// Runs `serve` on this thread with this as the current request.
@@ -137,11 +140,13 @@ impl Request {
 
     /// Has the thread that serves the request look again at what it waits for.
     pub(crate) fn wake(&self) {
-        self.event.fetch_add(1, SeqCst);
+        // Release: what the thread is to look at was changed before.
+        self.event.fetch_add(1, needed("release of a request's event", Ordering::Release));
         platform::wake_all(&self.event);
         #[cfg(target_os = "linux")]
         // Pairs with the fence in `alarm`: either the alarm is seen here, or its owner sees what has changed.
-        fence(SeqCst);
+        // A model of it would have to know eventfd(2).
+        fence(Ordering::SeqCst);
         #[cfg(target_os = "linux")]
         if let Some(alarm) = self.alarm.get() {
             alarm.raise();
@@ -154,14 +159,15 @@ impl Request {
         if self.alarm.get().is_none() {
             // Of two that are made at once, one is dropped.
             let _ = self.alarm.set(super::EventFd::new()?);
-            fence(SeqCst);
+            fence(Ordering::SeqCst);
         }
         Ok(self.alarm.get().expect("just made"))
     }
 
     /// What [`Request::sleep`] is to be given, read before looking at what one waits for.
     pub(crate) fn event(&self) -> u32 {
-        self.event.load(SeqCst)
+        // Acquire pairs with the release in `wake`.
+        self.event.load(needed("acquire of a request's event", Ordering::Acquire))
     }
 
     /// Sleeps until [`Request::wake`] has run since [`Request::event`], or for `timeout`. May return early.
@@ -172,7 +178,7 @@ impl Request {
 
 fn note_client(request: Option<&Request>) {
     let thread = platform::thread_id();
-    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut running = RUNNING.lock();
     match request.and_then(|request| request.client) {
         Some(client) => running.insert(thread, client),
         None => running.remove(&thread),

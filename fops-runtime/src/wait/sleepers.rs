@@ -6,22 +6,26 @@ extern crate std;
 
 use super::Request;
 use crate::gate::{self, Gate};
-use crate::platform;
-use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use crate::platform::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::platform::{self, Lock};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::vec::Vec;
 
-/// What each thread sleeps on; more than one thing where a condition sleeps itself.
-static SLEEPERS: Mutex<BTreeMap<u64, Vec<Arc<Request>>>> = Mutex::new(BTreeMap::new());
-/// The devices that are closed and not drained.
-static CLOSING: Mutex<Vec<u64>> = Mutex::new(Vec::new());
-/// How many there are: mostly none, and then nothing has to be looked up.
-static CLOSING_COUNT: AtomicUsize = AtomicUsize::new(0);
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics under them.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+platform::shared_static! {
+    /// What each thread sleeps on; more than one thing where a condition sleeps itself.
+    static SLEEPERS: Lock<BTreeMap<u64, Vec<Arc<Request>>>> = Lock::new(BTreeMap::new());
+}
+platform::shared_static! {
+    /// The devices that are closed and not drained.
+    static CLOSING: Lock<Vec<u64>> = Lock::new(Vec::new());
+}
+platform::shared_static! {
+    /// How many there are: mostly none, and then nothing has to be looked up.
+    ///
+    /// Relaxed: whoever asks has enlisted before, under the lock of the sleepers. If unplug took that lock earlier, to
+    /// wake who sleeps, the count is seen; if later, it finds the thread, which then asks again.
+    static CLOSING_COUNT: AtomicUsize = AtomicUsize::new(0);
 }
 
 /// From now on [`wake_sections`] finds this thread, until the return value is dropped.
@@ -30,7 +34,7 @@ pub(super) fn enlist(request: &Arc<Request>) -> impl Drop + use<> {
 
     impl Drop for Enlisted {
         fn drop(&mut self) {
-            let mut sleepers = lock(&SLEEPERS);
+            let mut sleepers = SLEEPERS.lock();
             if let Some(stack) = sleepers.get_mut(&self.0) {
                 stack.pop();
                 if stack.is_empty() {
@@ -41,27 +45,27 @@ pub(super) fn enlist(request: &Arc<Request>) -> impl Drop + use<> {
     }
 
     let thread = platform::thread_id();
-    lock(&SLEEPERS).entry(thread).or_default().push(request.clone());
+    SLEEPERS.lock().entry(thread).or_default().push(request.clone());
     Enlisted(thread)
 }
 
 /// Whether this thread is inside a section that an unplug waits for.
 pub(super) fn is_waited_for() -> bool {
-    CLOSING_COUNT.load(SeqCst) != 0 && gate::is_inside(platform::thread_id(), &lock(&CLOSING))
+    CLOSING_COUNT.load(Relaxed) != 0 && gate::is_inside(platform::thread_id(), &CLOSING.lock())
 }
 
 /// The device is about to be closed.
 pub(crate) fn begin_closing(device: u64) {
-    lock(&CLOSING).push(device);
-    CLOSING_COUNT.fetch_add(1, SeqCst);
+    CLOSING.lock().push(device);
+    CLOSING_COUNT.fetch_add(1, Relaxed);
 }
 
 /// No section of the device is left, or will be waited for.
 pub(crate) fn end_closing(device: u64) {
-    let mut closing = lock(&CLOSING);
+    let mut closing = CLOSING.lock();
     if let Some(at) = closing.iter().position(|&other| other == device) {
         closing.swap_remove(at);
-        CLOSING_COUNT.fetch_sub(1, SeqCst);
+        CLOSING_COUNT.fetch_sub(1, Relaxed);
     }
 }
 
@@ -70,9 +74,29 @@ pub(crate) fn end_closing(device: u64) {
 /// One that is not found here enlists later, and then sees that it is waited for.
 pub(crate) fn wake_sections(gate: &Gate) {
     for section in gate.sections() {
-        let sleepers = lock(&SLEEPERS);
+        let sleepers = SLEEPERS.lock();
         for request in sleepers.get(&section.thread).into_iter().flatten() {
             request.wake();
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::CLOSING;
+    use crate::{Cause, DeviceLifetime};
+
+    #[test]
+    fn a_device_is_closing_until_it_is_drained_or_gone() {
+        let is_closing = |id| CLOSING.lock().contains(&id);
+        let (drained, dropped) = (DeviceLifetime::new(()), DeviceLifetime::new(()));
+        let ids = [drained.id(), dropped.id()];
+        let draining = drained.begin_unplug(Cause::Unbind).unwrap();
+        drop(dropped.begin_unplug(Cause::Unbind).unwrap());
+        assert_eq!(ids.map(is_closing), [true, true]);
+        draining.wait();
+        assert_eq!(ids.map(is_closing), [false, true]);
+        drop(dropped);
+        assert_eq!(ids.map(is_closing), [false, false]);
     }
 }

@@ -1,17 +1,22 @@
 //! Tasks that wait for what a device's sections do: woken where a thread would be woken through the gate's word.
 extern crate std;
 
-use crate::platform;
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::platform::atomic::{AtomicUsize, Ordering};
+use crate::platform::{self, Lock, needed_fence};
 use core::task::Waker;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
-/// Who is to be woken, by device and task. In no device's own memory: few are ever waited for in this way.
-static WAITING: Mutex<BTreeMap<(u64, u64), Waker>> = Mutex::new(BTreeMap::new());
-/// How many: mostly none, and then a section that ends has nothing to look up.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+type Waiting = BTreeMap<(u64, u64), Waker>;
+
+platform::shared_static! {
+    /// Who is to be woken, by device and task. In no device's own memory: few are ever waited for in this way.
+    static WAITING: Lock<Waiting> = Lock::new(BTreeMap::new());
+}
+platform::shared_static! {
+    /// How many: mostly none, and then a section that ends has nothing to look up.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+}
 
 /// One task's place among those that wait for a device. Given up when dropped.
 #[derive(Debug)]
@@ -28,7 +33,7 @@ impl Task {
     /// Has `waker` woken at the next change of the device. What is looked at after this is not missed.
     pub(crate) fn wait(&self, waker: &Waker) {
         let waker = waker.clone();
-        let mut waiting = lock();
+        let mut waiting = WAITING.lock();
         let before = waiting.insert((self.device, self.number), waker);
         count(&waiting);
         drop(waiting);
@@ -36,13 +41,13 @@ impl Task {
         drop(before);
         // Pairs with the fence in `wake_tasks`: either that sees the count, or what the caller looks at next is as the
         // section that ended left it.
-        fence(Ordering::SeqCst);
+        needed_fence("fence of a task that waits");
     }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        let mut waiting = lock();
+        let mut waiting = WAITING.lock();
         let waker = waiting.remove(&(self.device, self.number));
         count(&waiting);
         drop(waiting);
@@ -53,11 +58,11 @@ impl Drop for Task {
 /// Something about the device has changed: a section has ended, or the remover's role is free.
 pub(crate) fn wake_tasks(device: u64) {
     // See `Task::wait`.
-    fence(Ordering::SeqCst);
+    needed_fence("fence of who wakes tasks");
     if COUNT.load(Ordering::Relaxed) == 0 {
         return;
     }
-    let mut waiting = lock();
+    let mut waiting = WAITING.lock();
     let numbers: Vec<_> = waiting.range((device, 0)..=(device, u64::MAX)).map(|(&key, _)| key).collect();
     let wakers: Vec<_> = numbers.iter().filter_map(|key| waiting.remove(key)).collect();
     count(&waiting);
@@ -70,12 +75,7 @@ pub(crate) fn wake_tasks(device: u64) {
     }
 }
 
-fn count(waiting: &BTreeMap<(u64, u64), Waker>) {
+fn count(waiting: &Waiting) {
     // Relaxed: the fences have the order.
     COUNT.store(waiting.len(), Ordering::Relaxed);
-}
-
-fn lock() -> MutexGuard<'static, BTreeMap<(u64, u64), Waker>> {
-    // Nothing panics under it.
-    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }

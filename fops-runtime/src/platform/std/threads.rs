@@ -1,13 +1,13 @@
 //! The current thread: its number, its name in reports, its slots, and its end.
 extern crate std;
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
 use std::string::{String, ToString};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread_local;
 
 thread_local! {
@@ -38,20 +38,30 @@ pub(crate) fn at_thread_exit(retire: fn()) -> bool {
     AT_EXIT.try_with(|at_exit| at_exit.0.set(Some(retire))).is_ok()
 }
 
-/// Has `forget` called in every child that is forked from here on, before the fork returns there.
+/// Has `forget` called in every child that is forked from here on, before the fork returns there. What this file locks
+/// is held by no other thread at that moment: the child does not have them.
 pub(crate) fn at_fork_in_child(forget: fn()) {
     #[cfg(target_os = "linux")]
     {
         static FORGET: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+        thread_local!(static HELD: RefCell<Option<MutexGuard<'static, Threads>>> = const { RefCell::new(None) });
+        extern "C" fn before() {
+            // In the last moments of a thread there is nowhere to keep it.
+            let _ = HELD.try_with(|held| held.replace(Some(lock_threads())));
+        }
+        extern "C" fn after() {
+            let _ = HELD.try_with(|held| held.replace(None));
+        }
         extern "C" fn in_child() {
+            after();
             if let Some(forget) = FORGET.get() {
                 forget();
             }
         }
         if FORGET.set(forget).is_ok() {
-            // SAFETY: the handler is a function without captures. Without memory for it, a forked child would wait
+            // SAFETY: the handlers are functions without captures. Without memory for them, a forked child would wait
             // for its parent's sections if it unplugs: it hangs, and frees nothing.
-            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+            unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) };
         }
     }
     #[cfg(not(target_os = "linux"))]
@@ -68,8 +78,15 @@ impl Drop for AtExit {
     }
 }
 
+type Threads = BTreeMap<u64, String>;
+
+fn lock_threads() -> MutexGuard<'static, Threads> {
+    // Nothing panics under it.
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Threads that opened a section, and what to call them in a report.
-static THREADS: Mutex<BTreeMap<u64, String>> = Mutex::new(BTreeMap::new());
+static THREADS: Mutex<Threads> = Mutex::new(BTreeMap::new());
 static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
@@ -81,7 +98,7 @@ struct Registered;
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        THREADS.lock().unwrap_or_else(PoisonError::into_inner).remove(&THREAD.get());
+        lock_threads().remove(&THREAD.get());
     }
 }
 
@@ -101,7 +118,7 @@ fn register_thread() -> u64 {
     // In the last moments of a thread there is no destructor to take the name back: leave it out.
     if REGISTERED.try_with(|_| ()).is_ok() {
         let name = describe_thread();
-        THREADS.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
+        lock_threads().insert(id, name);
     }
     id
 }
@@ -122,7 +139,7 @@ fn describe_thread() -> String {
 
 /// Writes what a person calls the thread.
 pub(crate) fn fmt_thread(id: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let name = THREADS.lock().unwrap_or_else(PoisonError::into_inner).get(&id).map(ToString::to_string);
+    let name = lock_threads().get(&id).map(ToString::to_string);
     match name {
         Some(name) => f.write_str(&name),
         None => write!(f, "#{id}, which has ended"),

@@ -1,0 +1,43 @@
+//! What devices and threads take, of 100,000 devices and 100 threads: as the benchmark measures it.
+#![cfg(all(feature = "std", not(loom)))]
+#[path = "../benches/gate/memory.rs"]
+mod memory;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
+
+/// Counts what is taken.
+struct Counting;
+
+static TAKEN: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: the system's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        TAKEN.fetch_add(layout.size() as isize, Relaxed);
+        // SAFETY: as the caller says.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        TAKEN.fetch_sub(layout.size() as isize, Relaxed);
+        // SAFETY: as the caller says.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn devices_and_threads_take_little_and_both_together_nothing() {
+    let memory = memory::memory(|| TAKEN.load(Relaxed) as f64);
+    let memory::Memory { device, thread, device_and_thread } = memory;
+    println!("a device: {device} bytes; a thread: {thread}; a device and thread: {device_and_thread}");
+    assert!(device <= 64.0, "a device takes {device} bytes beside its resources");
+    assert!(thread <= 256.0, "a thread takes {thread} bytes");
+    assert!(
+        device_and_thread < 0.1,
+        "each of a million pairs of a thread and a device takes {device_and_thread} bytes"
+    );
+}
