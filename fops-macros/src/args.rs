@@ -19,6 +19,7 @@ use syn::{
 use crate::{
     diagnostics::{Diagnostics, written},
     ops::Policy,
+    source::Source,
 };
 
 /// `#[guarded_fops(..)]`.
@@ -139,10 +140,14 @@ pub(crate) struct FopOptions {
 
 impl FopOptions {
     /// The policies given, each with the span of its word: one, if the author made no mistake.
-    pub(crate) fn policies(&self) -> impl Iterator<Item = (Policy, Span)> {
-        [(Policy::Guarded, self.guarded), (Policy::Always, self.always), (Policy::Unguarded, self.unguarded)]
-            .into_iter()
-            .filter_map(|(policy, Word(span))| Some((policy, span?)))
+    pub(crate) fn policies(&self) -> Vec<(Policy, Span)> {
+        let words =
+            [(Policy::Guarded, self.guarded), (Policy::Always, self.always), (Policy::Unguarded, self.unguarded)];
+        let mut policies = Vec::new();
+        for (policy, Word(span)) in words {
+            policies.extend(span.map(|span| (policy, span)));
+        }
+        policies
     }
 }
 
@@ -193,12 +198,18 @@ impl FromMeta for Word {
 }
 
 /// An expression, as written: a string stays a string.
-pub(crate) struct Code(pub(crate) Expr);
+pub(crate) struct Code {
+    pub(crate) expression: Expr,
+    /// Whether it says `self`.
+    pub(crate) mentions_self: bool,
+}
 
 impl FromMeta for Code {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
-            Meta::NameValue(given) => Ok(Self(given.value.clone())),
+            Meta::NameValue(given) => {
+                Ok(Self { expression: given.value.clone(), mentions_self: Source::of(&given.value).mentions("self") })
+            }
             _ => Err(expected(item, |name| format!("expected `{name} = <expression>`"))),
         }
     }

@@ -18,6 +18,7 @@ mod expand;
 mod model;
 mod ops;
 mod parse;
+mod source;
 #[cfg(test)]
 mod tests;
 mod validate;

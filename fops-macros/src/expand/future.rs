@@ -1,10 +1,13 @@
 //! Methods whose work is that of a future: their section opens when it is first polled.
 
 use proc_macro2::{Group, Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
-use syn::{AssocType, GenericArgument, Path, PathArguments, Type, TypeParamBound};
+use quote::ToTokens;
+use syn::{AssocType, GenericArgument, Path, PathArguments, Token, Type, TypeParamBound, punctuated::Punctuated};
 
-use super::body::{braces, enclose};
+use super::{
+    body::{braces, enclose},
+    template::tokens,
+};
 use crate::model::{Method, ungrouped};
 
 /// When the work of a method is done.
@@ -28,10 +31,10 @@ impl Work {
         if method.options.polled.0.is_none() {
             return Self::WithinCall;
         }
-        if method.signature.asyncness.is_some() {
+        if method.asyncness.is_some() {
             return Self::Async;
         }
-        match method.returns().and_then(returned_future) {
+        match method.returns().as_ref().and_then(returned_future) {
             Some((boxed, output)) => Self::Returned { boxed, output },
             None => Self::WithinCall,
         }
@@ -43,11 +46,11 @@ impl Work {
             return enclose(opening, body);
         };
         let here = Span::mixed_site();
-        let future = quote_spanned!(here=> async move { #opening #body.await });
+        let future = tokens(here, "async move { $ $.await }", &[&opening, body]);
         let future = match boxed {
-            Some(path) => quote_spanned!(here=> #path::pin(#future)),
+            Some(path) => tokens(here, "$::pin($)", &[path, &future]),
             // To a lint, a body that is nothing but `async move` should have been an `async fn`.
-            None => quote_spanned!(here=> let work = #future; work),
+            None => tokens(here, "let work = $; work", &[&future]),
         };
         braces(future, body.span())
     }
@@ -69,8 +72,8 @@ fn returned_future(ty: &Type) -> Option<(Option<Path>, Option<TokenStream>)> {
 }
 
 /// The bound that says `Future`.
-fn future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> Option<&'a Path> {
-    bounds.into_iter().find_map(|bound| match bound {
+fn future(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<&Path> {
+    bounds.iter().find_map(|bound| match bound {
         TypeParamBound::Trait(bound) if bound.path.segments.last()?.ident == "Future" => Some(&bound.path),
         _ => None,
     })

@@ -1,28 +1,33 @@
 //! The section of a method: how the device is found, the guard that opens it, and what is lent.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote_spanned};
-use syn::{Expr, PatType, spanned::Spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
+use syn::{Expr, spanned::Spanned};
 
-use super::{Runtime, future::Work, operand, replace_self, ungrouped};
+use super::{
+    Runtime,
+    future::Work,
+    operand, replace_self,
+    template::{tokens, write},
+    ungrouped,
+};
 use crate::{
-    model::{Block, Method, makes_value, plain_name},
-    ops::Policy,
+    model::{Block, Method, Parameter, makes_value, plain_name},
+    source::Source,
 };
 
 /// The way to the lifetime that a method enters.
 pub(super) struct Section<'a> {
     block: &'a Block,
     method: &'a Method,
-    policy: Policy,
     work: &'a Work,
-    descriptor: &'a TokenStream,
+    descriptor: &'a dyn ToTokens,
     /// What is made on the way is bound first, so that it lives as long as the section.
     lookup: Option<Lookup>,
     /// The lifetime, or what it is to be called once it is found.
     lifetime: TokenStream,
     /// The author's source on the way: the section may borrow from what it names.
-    pub(super) source: TokenStream,
+    pub(super) source: Source,
 }
 
 /// A value that is made for each request.
@@ -38,144 +43,158 @@ impl<'a> Section<'a> {
     pub(super) fn of(
         block: &'a Block,
         method: &'a Method,
-        policy: Policy,
         work: &'a Work,
-        descriptor: &'a TokenStream,
+        descriptor: &'a dyn ToTokens,
     ) -> Option<Self> {
         let here = Span::mixed_site();
-        let lifetime = ungrouped(&block.options.lifetime.as_ref()?.0);
+        let lifetime = ungrouped(&block.options.lifetime.as_ref()?.expression);
         let via = method.via(&block.options);
-        if [Some(lifetime), via].into_iter().flatten().any(|code| matches!(code, Expr::Lit(_))) {
+        if matches!(lifetime, Expr::Lit(_)) || matches!(via, Some(Expr::Lit(_))) {
             return None;
         }
-        let receiver = method.signature.receiver().map(|receiver| receiver.self_token.to_token_stream());
+        let mut source = Source::of(lifetime);
+        if let Some(via) = via {
+            source.0.extend(via.to_token_stream());
+        }
+        let mut section = Self { block, method, work, descriptor, lookup: None, lifetime: TokenStream::new(), source };
         let not_found = method.not_found(&block.options).cloned();
-        let mut source = lifetime.to_token_stream();
-        source.extend(via.map(ToTokens::to_token_stream));
-        let section = |lookup, lifetime| Self { block, method, policy, work, descriptor, lookup, lifetime, source };
 
         if let Some(via) = via {
             if makes_value(via) || not_found.is_some() || !method.device.is_empty() {
-                let name = Ident::new("device", here.located_at(via.span()));
-                let lifetime = super::lifetime(&block.options, &name.to_token_stream())?;
-                return Some(section(Some(Lookup { name, from: via.to_token_stream(), not_found }), lifetime));
+                // What is found has the author's own name for the device, if there is one.
+                let name = match method.device.first().and_then(|device| plain_name(&device.pattern)) {
+                    Some(name) => name.clone(),
+                    None => Ident::new("device", here.located_at(via.span())),
+                };
+                section.lifetime = super::lifetime(&block.options, &name)?;
+                section.lookup = Some(Lookup { name, from: via.to_token_stream(), not_found });
+            } else {
+                section.lifetime = super::lifetime(&block.options, &operand(via))?;
             }
-            return Some(section(None, super::lifetime(&block.options, &operand(via))?));
+            return Some(section);
         }
-        let device = receiver?;
+        let device = &method.receiver()?.this;
         if makes_value(lifetime) {
             let name = Ident::new("lifetime", here.located_at(lifetime.span()));
-            let from = super::lifetime(&block.options, &device).map(|from| unparenthesized(lifetime, &device, from))?;
-            let lifetime = name.to_token_stream();
-            return Some(section(Some(Lookup { name, from, not_found }), lifetime));
+            section.lifetime = name.to_token_stream();
+            let from = replace_self(lifetime.to_token_stream(), device);
+            section.lookup = Some(Lookup { name, from, not_found });
+        } else {
+            section.lifetime = super::lifetime(&block.options, device)?;
         }
-        Some(section(None, super::lifetime(&block.options, &device)?))
+        Some(section)
     }
 
     /// The statements that find the device, open the section and lend what the author asks for.
-    pub(super) fn opening(&self) -> TokenStream {
+    pub(super) fn open(&self, always: bool, opening: &mut TokenStream) {
         let here = Span::mixed_site();
-        let is_optional = self.policy == Policy::Always && self.lookup.as_ref().is_some_and(|l| l.not_found.is_some());
-        let mut opening = self.lookup(is_optional);
         let access = self.method.access.first();
-        let name = guard_name(access);
-        let enter = self.enter();
-        // So that errors about the loan point at the parameter.
-        let loan = here.located_at(access.map_or(here, |access| access.pat.span()));
-        let lent = match (self.policy, &self.lookup) {
-            (Policy::Always, Some(Lookup { name: found, .. })) if is_optional => {
-                opening.extend(quote_spanned! {here=>
-                    let #name = #found.as_ref().and_then(|#found| #enter.ok());
-                });
-                quote_spanned!(loan=> #name.as_ref())
-            }
-            (Policy::Always, _) => {
-                opening.extend(quote_spanned!(here=> let #name = #enter.ok();));
-                quote_spanned!(loan=> #name.as_ref())
-            }
-            _ => {
-                let answer = answer(self.block, self.method, self.work);
-                opening.extend(quote_spanned! {here=>
-                    let ::core::result::Result::Ok(#name) = #enter else { #answer };
-                });
-                quote_spanned!(loan=> &#name)
-            }
+        let may_be_missing = always && self.lookup.as_ref().is_some_and(|lookup| lookup.not_found.is_some());
+        self.find(may_be_missing, opening);
+
+        // The guard has the author's own name for the access, where that is a name: errors of the borrow checker then
+        // speak of it.
+        let guard = match access {
+            None => Ident::new("_guard", here),
+            Some(access) => plain_name(&access.pattern).cloned().unwrap_or_else(|| Ident::new("guard", here)),
         };
-        if let Some(PatType { attrs, pat, ty, .. }) = access {
-            opening.extend(quote_spanned!(here=> #(#attrs)* let #pat: #ty = #lent;));
+        let op = Ident::new("op", here);
+        write(opening, here, "let $ = const { &$ };", &[&op, &self.descriptor]);
+        // Where the field is no lifetime, the error points at the option that named it.
+        let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.expression.span());
+        let enter = if matches!(self.work, Work::WithinCall) { "enter" } else { "enter_owned" };
+        let enter = Ident::new(enter, here.located_at(option));
+        match &self.lookup {
+            Some(Lookup { name, .. }) if may_be_missing => write(
+                opening,
+                here,
+                "let $ = $.as_ref().and_then(|$| $.$($).ok());",
+                &[&guard, name, name, &self.lifetime, &enter, &op],
+            ),
+            _ if always => write(opening, here, "let $ = $.$($).ok();", &[&guard, &self.lifetime, &enter, &op]),
+            _ => write(
+                opening,
+                here,
+                "let ::core::result::Result::Ok($) = $.$($) else { $ };",
+                &[&guard, &self.lifetime, &enter, &op, &self.answer()],
+            ),
         }
-        if let (Some(PatType { attrs, pat, ty, .. }), Some(_)) = (self.method.device.first(), &self.lookup) {
-            let loan = here.located_at(pat.span());
-            let found = Ident::new("device", loan);
-            let lent =
-                if is_optional { quote_spanned!(loan=> #found.as_deref()) } else { quote_spanned!(loan=> &#found) };
-            opening.extend(quote_spanned!(here=> #(#attrs)* let #pat: #ty = #lent;));
+
+        let mut loans = Vec::new();
+        if let Some(access) = access {
+            loans.push((access, &guard, if always { "$.as_ref()" } else { "&$" }));
         }
-        opening
+        if let (Some(device), Some(Lookup { name, .. })) = (self.method.device.first(), &self.lookup) {
+            loans.push((device, name, if may_be_missing { "$.as_deref()" } else { "&$" }));
+        }
+        lend(&loans, opening);
     }
 
     /// Binds what is looked up.
-    fn lookup(&self, is_optional: bool) -> TokenStream {
-        let Some(Lookup { name, from, not_found }) = &self.lookup else {
-            return TokenStream::new();
-        };
+    fn find(&self, may_be_missing: bool, opening: &mut TokenStream) {
+        let Some(Lookup { name, from, not_found }) = &self.lookup else { return };
         let here = Span::mixed_site().located_at(name.span());
         match not_found {
-            Some(answer) if !is_optional => {
+            Some(answer) if !may_be_missing => {
                 let answer = returned(answer);
-                quote_spanned! {here=>
-                    let ::core::option::Option::Some(#name) = #from else { #answer };
-                }
+                write(opening, here, "let ::core::option::Option::Some($) = $ else { $ };", &[name, from, &answer]);
             }
-            _ => quote_spanned!(here=> let #name = #from;),
+            _ => write(opening, here, "let $ = $;", &[name, from]),
         }
     }
 
-    /// The call that opens the section.
-    fn enter(&self) -> TokenStream {
+    /// The statement that answers for a device that is gone.
+    fn answer(&self) -> TokenStream {
+        let method = self.method;
+        if let Some(expression) = method.unplugged(&self.block.options) {
+            return returned(expression);
+        }
+        // A type without an answer is an error at the type, or at the name where none is written.
+        let ty = match self.work {
+            Work::Returned { output, .. } => output.as_ref().map(|ty| Source::of(ty)),
+            _ if method.output.0.is_empty() => Some(Source(vec![unit(method.ident.span())])),
+            _ => Some(method.output.clone()),
+        };
         let here = Span::mixed_site();
-        let (lifetime, descriptor) = (&self.lifetime, self.descriptor);
-        // Where the field is no lifetime, the error points at the option that named it.
-        let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.0.span());
-        let enter = if matches!(self.work, Work::WithinCall) { "enter" } else { "enter_owned" };
-        let enter = Ident::new(enter, here.located_at(option));
-        quote_spanned!(here=> #lifetime.#enter(const { &#descriptor }))
+        let span = ty.as_ref().map_or(here, |ty| here.located_at(ty.span()));
+        let runtime = Runtime::of(&self.block.options).at(span);
+        match ty.filter(|ty| !ty.mentions("impl")) {
+            Some(ty) => tokens(span, "return $::unplugged::<$>();", &[&runtime, &ty]),
+            // Such a type cannot be named again.
+            None => tokens(span, "return $::unplugged();", &[&runtime]),
+        }
     }
 }
 
-/// The author's expression for the lifetime without the parentheses that a call upon it would need.
-fn unparenthesized(written: &Expr, device: &TokenStream, otherwise: TokenStream) -> TokenStream {
-    match written {
-        Expr::Path(_) => otherwise,
-        _ => replace_self(written.to_token_stream(), device),
-    }
+fn unit(span: Span) -> proc_macro2::TokenTree {
+    let mut unit = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, TokenStream::new());
+    unit.set_span(span);
+    unit.into()
 }
 
-/// The guard has the author's own name for the access, where that is a name: errors of the
-/// borrow checker then speak of it.
-fn guard_name(access: Option<&PatType>) -> Ident {
-    match access {
-        None => Ident::new("_guard", Span::mixed_site()),
-        Some(access) => plain_name(&access.pat).cloned().unwrap_or_else(|| Ident::new("guard", Span::mixed_site())),
-    }
-}
-
-/// The statement that answers for a device that is gone.
-fn answer(block: &Block, method: &Method, work: &Work) -> TokenStream {
-    if let Some(expression) = method.unplugged(&block.options) {
-        return returned(expression);
-    }
-    // A type without an answer is an error at the type, or at the name where none is written.
-    let unit = quote_spanned!(method.signature.ident.span()=> ());
-    let ty = match work {
-        Work::Returned { output, .. } => output.clone(),
-        _ => Some(method.returns().map_or(unit, ToTokens::to_token_stream)),
+/// Lends to each parameter what is called so, in a form: one statement, unless one of them is there on a condition.
+fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut TokenStream) {
+    let here = Span::mixed_site();
+    // So that errors about the loan point at the parameter.
+    let lent = |(parameter, name, form): &(&Parameter, &Ident, &str)| {
+        let loan = here.located_at(parameter.pattern.span());
+        let mut name = (*name).clone();
+        name.set_span(name.span().located_at(loan));
+        tokens(loan, form, &[&name])
     };
-    let span = Span::mixed_site().located_at(ty.span());
-    let runtime = Runtime::of(&block.options).at(span);
-    match ty.filter(|ty| !has_opaque(ty.clone())) {
-        Some(ty) => quote_spanned!(span=> return #runtime::unplugged::<#ty>();),
-        None => quote_spanned!(span=> return #runtime::unplugged();),
+    match loans {
+        [(one, ..), (two, ..)] if one.attributes.is_empty() && two.attributes.is_empty() => {
+            let (first, second) = (lent(&loans[0]), lent(&loans[1]));
+            let parts: &[&dyn ToTokens] = &[&one.pattern, &two.pattern, &one.ty, &two.ty, &first, &second];
+            write(opening, here, "let ($, $): ($, $) = ($, $);", parts);
+        }
+        _ => {
+            for loan in loans {
+                let parameter = loan.0;
+                parameter.attributes.iter().for_each(|attribute| attribute.to_tokens(opening));
+                write(opening, here, "let $: $ = $;", &[&parameter.pattern, &parameter.ty, &lent(loan)]);
+            }
+        }
     }
 }
 
@@ -183,16 +202,7 @@ fn answer(block: &Block, method: &Method, work: &Work) -> TokenStream {
 fn returned(answer: &Expr) -> TokenStream {
     let here = Span::mixed_site();
     match ungrouped(answer) {
-        Expr::Tuple(unit) if unit.elems.is_empty() => quote_spanned!(here=> return;),
-        expression => quote_spanned!(here=> return #expression;),
+        Expr::Tuple(unit) if unit.elems.is_empty() => tokens(here, "return;", &[]),
+        expression => tokens(here, "return $;", &[expression]),
     }
-}
-
-/// Whether `impl Trait` stands somewhere in the type: such a type cannot be named again.
-fn has_opaque(ty: TokenStream) -> bool {
-    ty.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == "impl",
-        TokenTree::Group(group) => has_opaque(group.stream()),
-        _ => false,
-    })
 }

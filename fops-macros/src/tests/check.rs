@@ -165,12 +165,13 @@ pub(crate) fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
         0 => drop(trees.remove(here)),
         1 => trees.insert(here, trees[there].clone()),
         2 => trees.swap(here, there),
-        3 => {
+        // As the fragment of a macro. Such are never just punctuation.
+        3 if !matches!(trees[here], TokenTree::Punct(_)) => {
             let mut group = Group::new(Delimiter::None, trees[here].clone().into());
             group.set_span(trees[here].span());
             trees[here] = group.into();
         }
-        4 => {
+        3 | 4 => {
             let word = Ident::new(random.of::<&str>(WORDS), trees[here].span());
             trees[here] = word.into();
         }
