@@ -200,6 +200,8 @@ impl FromMeta for Word {
 /// An expression, as written: a string stays a string.
 pub(crate) struct Code {
     pub(crate) expression: Expr,
+    /// The same, not looked into.
+    pub(crate) source: Source,
     /// Whether it says `self`.
     pub(crate) mentions_self: bool,
 }
@@ -208,7 +210,9 @@ impl FromMeta for Code {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::NameValue(given) => {
-                Ok(Self { expression: given.value.clone(), mentions_self: Source::of(&given.value).mentions("self") })
+                let source = Source::of(&given.value);
+                let mentions_self = source.mentions("self");
+                Ok(Self { expression: given.value.clone(), source, mentions_self })
             }
             _ => Err(expected(item, |name| format!("expected `{name} = <expression>`"))),
         }

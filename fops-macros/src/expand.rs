@@ -8,17 +8,17 @@ mod section;
 mod template;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, TokenStreamExt};
+use quote::ToTokens;
 use syn::{Expr, Path};
 
 use self::template::{tokens, write};
 use crate::{
-    args::{BlockOptions, UnplugHooks},
+    args::{BlockOptions, Code, UnplugHooks},
     diagnostics::Diagnostics,
     model::{Block, Method},
     ops::Policy,
     parse,
-    source::{Attribute, Source},
+    source::{self, Attribute, Part, Source, is_punct},
     validate,
 };
 
@@ -28,7 +28,7 @@ pub(crate) fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenSt
     let mut output = match parse::parse(arguments, item.clone(), &mut diagnostics) {
         Some(mut block) => {
             validate::validate(&mut block, &mut diagnostics);
-            expand(&block)
+            expand(&block).into_stream()
         }
         None => parse::without_helpers(item),
     };
@@ -49,26 +49,26 @@ pub(crate) fn stray_fop(mut item: TokenStream) -> TokenStream {
     item
 }
 
-fn expand(block: &Block) -> TokenStream {
-    let (mut output, mut methods, mut rows) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
+fn expand(block: &Block) -> Source {
+    let (mut output, mut methods, mut rows) = (Source::default(), Source::default(), Source::default());
     let type_name = block.type_name();
     for method in &block.methods {
         let descriptor = descriptor(block, method, &type_name);
-        method.before.to_tokens(&mut methods);
+        method.before.put(&mut methods);
         method::expand(block, method, &descriptor, &mut methods);
         for condition in method.attributes.iter().filter(|attribute| attribute.is_builtin("cfg")) {
-            condition.to_tokens(&mut rows);
+            condition.put(&mut rows);
         }
         write(&mut rows, Span::mixed_site(), "$,", &[&descriptor]);
     }
-    block.rest.to_tokens(&mut methods);
-    let mut braces = Group::new(block.braces.delimiter(), methods);
+    block.rest.put(&mut methods);
+    let mut braces = Group::new(block.braces.delimiter(), methods.into_stream());
     braces.set_span(block.braces.span());
     for attribute in block.attributes.iter().filter(|attribute| !attribute.is("guarded_fops")) {
-        attribute.to_tokens(&mut output);
+        attribute.put(&mut output);
     }
-    block.header.to_tokens(&mut output);
-    output.append(TokenTree::Group(braces));
+    block.header.put(&mut output);
+    output.0.push(TokenTree::Group(braces));
 
     table(block, &rows, &mut output);
     if let Some(hooks) = &block.unplug {
@@ -80,16 +80,16 @@ fn expand(block: &Block) -> TokenStream {
 }
 
 /// The ops of the block as data: `impl Guarded`.
-fn table(block: &Block, rows: &TokenStream, output: &mut TokenStream) {
+fn table(block: &Block, rows: &Source, output: &mut Source) {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
-    let (generics, _, bounds) = block.generics.split_for_impl();
+    let Claim { generics, self_ty, bounds } = &Claim::of(block);
     carried_over(&block.attributes, output);
     write(
         output,
         here,
         "#[automatically_derived] impl $ $::Guarded<{ $::key($) }> for $ $ { const OPS: &'static [$::Op] = &[$]; }",
-        &[&generics, &runtime, &runtime, &block.key(), &block.self_ty, &bounds, &runtime, rows],
+        &[generics, &runtime, &runtime, &At(&block.key(), here), self_ty, bounds, &runtime, rows],
     );
 }
 
@@ -99,9 +99,9 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
     let span = method.ident.span();
     let runtime = Runtime::of(&block.options).at(span);
     let name = method.name();
-    let mut descriptor = TokenStream::new();
+    let mut descriptor = Source::default();
     let reason = method.options.reason.as_ref().map_or(String::new(), |reason| reason.0.value());
-    let (text, parts): (&str, &[&dyn ToTokens]) = match method.policy(&block.options).unwrap_or(Policy::Guarded) {
+    let (text, parts): (&str, &[&dyn Part]) = match method.policy(&block.options).unwrap_or(Policy::Guarded) {
         Policy::Guarded => ("$::Op::guarded($, $)", &[&runtime, &At(type_name, span), &At(&name, span)]),
         Policy::Always => ("$::Op::always($, $)", &[&runtime, &At(type_name, span), &At(&name, span)]),
         Policy::Unguarded => {
@@ -109,34 +109,49 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
         }
     };
     write(&mut descriptor, span, text, parts);
-    Source(descriptor.into_iter().collect())
+    descriptor
 }
 
 /// A string at a place.
 struct At<'a>(&'a str, Span);
 
-impl ToTokens for At<'_> {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
+impl Part for At<'_> {
+    fn put(&self, output: &mut Source) {
         let mut string = proc_macro2::Literal::string(self.0);
         string.set_span(self.1);
-        tokens.append(TokenTree::Literal(string));
+        output.0.push(TokenTree::Literal(string));
+    }
+}
+
+/// What a generated impl says of the type.
+struct Claim {
+    generics: Source,
+    self_ty: Source,
+    bounds: Source,
+}
+
+impl Claim {
+    fn of(block: &Block) -> Self {
+        let (generics, _, bounds) = block.generics.split_for_impl();
+        Self { generics: Source::of(&generics), self_ty: Source::of(&block.self_ty), bounds: Source::of(&bounds) }
     }
 }
 
 /// `impl Unplug`: where the lifetime is, and the driver's hooks.
-fn unplug(block: &Block, hooks: &UnplugHooks, output: &mut TokenStream) {
+fn unplug(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
     let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
+    let resources = Source::of(&resources);
     // What rustc has against this impl, it says of the option that asks for it.
     let here = Span::mixed_site().located_at(asked.span);
     let runtime = Runtime::of(&block.options).at(here);
-    let (generics, _, bounds) = block.generics.split_for_impl();
+    let Claim { generics, self_ty, bounds } = &Claim::of(block);
     let this = Ident::new("self", here);
     let lifetime = match lifetime(&block.options, &this) {
         Some(lifetime) if !block.looks_up() => tokens(here, "&$", &[&lifetime]),
         // An error already: who calls `unplug` need not hear of it.
         _ => tokens(here, "$::__private::any()", &[&runtime]),
     };
-    let mut methods = TokenStream::new();
+    let mut methods = Source::default();
     if let Some(hook) = &hooks.stop {
         let text = "fn stop(&$, resources: &$, cause: $::Cause) { $.$(resources, cause); }";
         write(&mut methods, here, text, &[&this, &resources, &runtime, &this, &hook.0]);
@@ -155,26 +170,27 @@ fn unplug(block: &Block, hooks: &UnplugHooks, output: &mut TokenStream) {
             fn lifetime(&$) -> &$::DeviceLifetime<$> { $ }
             $
         }",
-        &[&generics, &runtime, &block.self_ty, &bounds, &resources, &this, &runtime, &resources, &lifetime, &methods],
+        &[generics, &runtime, self_ty, bounds, &resources, &this, &runtime, &resources, &lifetime, &methods],
     );
 }
 
 /// A method `unplug` that has the subdevs in one group with the device. It stands before that of the trait.
-fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks, output: &mut TokenStream) {
+fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
     let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
+    let resources = Source::of(&resources);
     if hooks.subdevs.0.is_empty() {
         return;
     }
     let here = Span::mixed_site().located_at(asked.span);
     let runtime = Runtime::of(&block.options).at(here);
-    let (generics, _, bounds) = block.generics.split_for_impl();
+    let Claim { generics, self_ty, bounds } = &Claim::of(block);
     let this = Ident::new("self", here);
     // Called by its author, so it has the author's hygiene.
     let name = Ident::new("unplug", Span::call_site().located_at(asked.span));
-    let (mut children, mut theirs) = (TokenStream::new(), TokenStream::new());
+    let (mut children, mut theirs) = (Source::default(), Source::default());
     for (field, ty) in &hooks.subdevs.0 {
         write(&mut children, here, "&$.$,", &[&this, field]);
-        write(&mut theirs, here, "<$ as $::Unplug>::Resources,", &[ty, &runtime]);
+        write(&mut theirs, here, "<$ as $::Unplug>::Resources,", &[&Source::of(ty), &runtime]);
     }
     carried_over(&block.attributes, output);
     write(
@@ -187,82 +203,68 @@ fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks, output: &mut TokenStr
                 $::Group::unplug_group(($, ($)), cause)
             }
         }",
-        &[
-            &generics,
-            &block.self_ty,
-            &bounds,
-            &name,
-            &this,
-            &runtime,
-            &resources,
-            &theirs,
-            &runtime,
-            &runtime,
-            &this,
-            &children,
-        ],
+        &[generics, self_ty, bounds, &name, &this, &runtime, &resources, &theirs, &runtime, &runtime, &this, &children],
     );
 }
 
 /// The claim that a subdev with this node has a release op.
-fn subdev_node(block: &Block, output: &mut TokenStream) {
+fn subdev_node(block: &Block, output: &mut Source) {
     let Some(asked) = block.options.subdev.0 else { return };
     let here = Span::mixed_site().located_at(asked);
     let runtime = Runtime::of(&block.options).at(here);
-    let (generics, _, bounds) = block.generics.split_for_impl();
+    let Claim { generics, self_ty, bounds } = &Claim::of(block);
     carried_over(&block.attributes, output);
     let text = "#[automatically_derived] impl $ $::SubdevNode for $ $ {}";
-    write(output, here, text, &[&generics, &runtime, &block.self_ty, &bounds]);
+    write(output, here, text, &[generics, &runtime, self_ty, bounds]);
 }
 
 /// The expression for the lifetime of the device that `device` leads to.
-fn lifetime(options: &BlockOptions, device: &dyn ToTokens) -> Option<TokenStream> {
-    let expression = ungrouped(&options.lifetime.as_ref()?.expression);
+fn lifetime(options: &BlockOptions, device: &dyn Part) -> Option<Source> {
+    let code = options.lifetime.as_ref()?;
+    let expression = ungrouped(&code.expression);
     if let Expr::Lit(_) = expression {
         return None;
     }
-    if let Expr::Path(path) = expression {
-        return Some(match path.path.get_ident() {
-            Some(field) if field != "self" => tokens(Span::mixed_site(), "$.$", &[device, field]),
-            Some(_) => device.to_token_stream(),
-            None => path.to_token_stream(),
-        });
+    let mut output = Source::default();
+    match expression {
+        Expr::Path(path) => match path.path.get_ident() {
+            Some(field) if field != "self" => write(&mut output, Span::mixed_site(), "$.$", &[device, field]),
+            Some(_) => device.put(&mut output),
+            None => output = code.source.clone(),
+        },
+        _ => output = replace_self(operand(code), device),
     }
-    Some(replace_self(operand(expression), device))
+    Some(output)
 }
 
 /// The expression in a form that `.field` or `.method()` may follow.
-fn operand(expression: &Expr) -> TokenStream {
-    let expression = ungrouped(expression);
-    match expression {
+fn operand(code: &Code) -> Source {
+    match ungrouped(&code.expression) {
         Expr::Path(_)
         | Expr::Call(_)
         | Expr::MethodCall(_)
         | Expr::Field(_)
         | Expr::Index(_)
         | Expr::Paren(_)
-        | Expr::Macro(_) => expression.to_token_stream(),
-        _ => tokens(Span::mixed_site(), "($)", &[expression]),
+        | Expr::Macro(_) => code.source.clone(),
+        _ => tokens(Span::mixed_site(), "($)", &[&code.source]),
     }
 }
 
 /// The expression with `device` for each `self`, except where that begins a path.
-fn replace_self(tokens: TokenStream, device: &dyn ToTokens) -> TokenStream {
-    let mut output = TokenStream::new();
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(tree) = tokens.next() {
-        let begins_path = matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+fn replace_self(source: Source, device: &dyn Part) -> Source {
+    let mut output = Source::default();
+    let mut trees = source.0.into_iter().peekable();
+    while let Some(tree) = trees.next() {
         match tree {
-            TokenTree::Ident(ident) if ident == "self" && !begins_path => {
-                device.to_tokens(&mut output);
-            }
+            TokenTree::Ident(ident) if ident == "self" && !is_punct(trees.peek(), ':') => device.put(&mut output),
             TokenTree::Group(group) => {
-                let inside = replace_self(group.stream(), device);
-                let mut replaced = Group::new(group.delimiter(), inside);
+                let inside = replace_self(Source(source::trees(group.stream())), device);
+                let mut replaced = Group::new(group.delimiter(), inside.into_stream());
                 replaced.set_span(group.span());
-                output.extend([TokenTree::Group(replaced)]);
+                output.0.push(TokenTree::Group(replaced));
             }
-            tree => output.extend([tree]),
+            tree => output.0.push(tree),
         }
     }
     output
@@ -277,10 +279,10 @@ fn ungrouped(expression: &Expr) -> &Expr {
 }
 
 /// Writes the attributes of the author's impl that hold for the generated ones too.
-fn carried_over(attributes: &[Attribute], output: &mut TokenStream) {
+fn carried_over(attributes: &[Attribute], output: &mut Source) {
     for attribute in attributes {
         if attribute.is_builtin("cfg") || attribute.is_builtin("allow") {
-            attribute.to_tokens(output);
+            attribute.put(output);
         }
     }
 }
@@ -299,15 +301,15 @@ impl<'a> Runtime<'a> {
     }
 }
 
-impl ToTokens for Runtime<'_> {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
+impl Part for Runtime<'_> {
+    fn put(&self, output: &mut Source) {
         match self.0 {
-            None => write(tokens, self.1, "::fops_runtime", &[]),
+            None => write(output, self.1, "::fops_runtime", &[]),
             // A path that the author gave keeps its hygiene: `$crate` means the crate of the macro that wrote it.
             Some(path) => {
                 for mut tree in path.to_token_stream() {
                     tree.set_span(tree.span().located_at(self.1));
-                    tokens.append(tree);
+                    output.0.push(tree);
                 }
             }
         }

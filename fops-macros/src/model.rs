@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::IdentExt};
 
 use crate::{
-    args::{BlockOptions, FopOptions, UnplugHooks},
+    args::{BlockOptions, Code, FopOptions, UnplugHooks},
     diagnostics::written,
     ops::{self, Policy},
     source::{Attribute, Source},
@@ -165,22 +165,22 @@ impl Method {
     }
 
     /// The answer once the device is gone, where the author gives one.
-    pub(crate) fn unplugged<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
+    pub(crate) fn unplugged<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Code> {
         let own = self.options.unplugged.as_ref();
-        own.or(block.unplugged.as_ref()).map(|code| &code.expression)
+        own.or(block.unplugged.as_ref())
     }
 
     /// What stands for the device in this method, where that is not `self`: its own `via`, else the block's
     /// where there is no `self`, or where the block's looks a device up through it.
-    pub(crate) fn via<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
+    pub(crate) fn via<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Code> {
         let default = block.via.as_ref().filter(|via| via.mentions_self || self.receiver().is_none());
-        self.options.via.as_ref().or(default).map(|code| &code.expression)
+        self.options.via.as_ref().or(default)
     }
 
     /// The answer where the device is not found, where the author gives one.
-    pub(crate) fn not_found<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
+    pub(crate) fn not_found<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Code> {
         let own = self.options.not_found.as_ref();
-        own.or(block.not_found.as_ref()).map(|code| &code.expression)
+        own.or(block.not_found.as_ref())
     }
 
     pub(crate) fn receiver(&self) -> Option<&Receiver> {

@@ -20,7 +20,49 @@ impl ToTokens for Source {
     }
 }
 
+/// What may stand in other source.
+pub(crate) trait Part {
+    /// Puts its tokens there, one by one: to join streams of them is what expansion would spend most of its time with.
+    fn put(&self, output: &mut Source);
+}
+
+impl Part for Source {
+    fn put(&self, output: &mut Source) {
+        output.0.extend_from_slice(&self.0);
+    }
+}
+
+impl Part for Ident {
+    fn put(&self, output: &mut Source) {
+        output.0.push(TokenTree::Ident(self.clone()));
+    }
+}
+
+impl Part for TokenTree {
+    fn put(&self, output: &mut Source) {
+        output.0.push(self.clone());
+    }
+}
+
+impl Part for Attribute {
+    fn put(&self, output: &mut Source) {
+        self.written.put(output);
+    }
+}
+
+impl<T: Part> Part for [T] {
+    fn put(&self, output: &mut Source) {
+        for part in self {
+            part.put(output);
+        }
+    }
+}
+
 impl Source {
+    pub(crate) fn into_stream(self) -> TokenStream {
+        self.0.into_iter().collect()
+    }
+
     pub(crate) fn of(tokens: &dyn ToTokens) -> Self {
         Self(tokens.to_token_stream().into_iter().collect())
     }

@@ -90,7 +90,9 @@ fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
 
 /// What `unplug` hands back has a type.
 fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) {
-    if let (Some(unplug), None, true) = (&block.options.unplug, block.resources(), block.options_are_sound) {
+    if let (Some(unplug), true) = (&block.options.unplug, block.options_are_sound)
+        && block.resources().is_none()
+    {
         diagnostics
             .error_at(
                 unplug.span,

@@ -1,12 +1,11 @@
 //! By-value arguments are bound anew after the guard, so that they are dropped before it.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, TokenStreamExt};
+use proc_macro2::{Delimiter, Ident, Span, TokenTree};
 
 use super::template::write;
 use crate::{
     model::{Block, InputKind, Method, Parameter, plain_name},
-    source::{Attribute, Source, find, is_punct, trees},
+    source::{Attribute, Part, Source, find, is_punct, trees},
 };
 
 /// An argument on its way into the section.
@@ -27,10 +26,7 @@ pub(super) struct Moved<'a> {
 /// before the statements.
 pub(super) fn to_rebind<'a>(block: &Block, method: &'a Method, section: &Source) -> Vec<Moved<'a>> {
     let mut moved = Vec::new();
-    let mut answers = Source::default();
-    for answer in [method.unplugged(&block.options), method.not_found(&block.options)].into_iter().flatten() {
-        answers.0.extend(answer.to_token_stream());
-    }
+    let answers = [method.unplugged(&block.options), method.not_found(&block.options)];
     for (position, input) in method.inputs.iter().enumerate() {
         let InputKind::Parameter(parameter) = &input.kind else { continue };
         if drops_nothing(&parameter.ty.0) {
@@ -40,7 +36,7 @@ pub(super) fn to_rebind<'a>(block: &Block, method: &'a Method, section: &Source)
         let is_named = |source: &Source| name.as_ref().is_some_and(|name| source.mentions(name));
         // The guard borrows from the argument that leads to the device: that one cannot move.
         if !is_named(section) {
-            moved.push(take(parameter, position, is_named(&answers)));
+            moved.push(take(parameter, position, answers.iter().flatten().any(|answer| is_named(&answer.source))));
         }
     }
     moved
@@ -66,18 +62,18 @@ fn take(parameter: &Parameter, position: usize, is_named_in_answer: bool) -> Mov
 }
 
 /// One `let` for all of them, one more for each pattern, and single ones under a `#[cfg]`.
-pub(super) fn rebind(moved: &[Moved], output: &mut TokenStream) {
+pub(super) fn rebind(moved: &[Moved], output: &mut Source) {
     let here = Span::mixed_site();
     let (always, sometimes): (Vec<&Moved>, Vec<&Moved>) = moved.iter().partition(|moved| moved.conditions.is_empty());
     bind_anew(&always, output);
     for one in sometimes {
-        one.conditions.iter().for_each(|condition| condition.to_tokens(output));
+        one.conditions.iter().for_each(|condition| condition.put(output));
         bind_anew(&[one], output);
     }
     for Moved { conditions, from, pattern, .. } in moved {
         if let Some(pattern) = pattern {
-            conditions.iter().for_each(|condition| condition.to_tokens(output));
-            write(output, here, "let $ = $;", &[pattern, from]);
+            conditions.iter().for_each(|condition| condition.put(output));
+            write(output, here, "let $ = $;", &[*pattern, from]);
         }
     }
 }
@@ -85,7 +81,7 @@ pub(super) fn rebind(moved: &[Moved], output: &mut TokenStream) {
 /// `let a = a;` or `let (a, b) = (a, b);`.
 ///
 /// `let _a = _a;` by itself would look to clippy as if it had no effect; in a tuple it does not.
-fn bind_anew(moved: &[&Moved], output: &mut TokenStream) {
+fn bind_anew(moved: &[&Moved], output: &mut Source) {
     let here = Span::mixed_site();
     match moved {
         [] => {}
@@ -94,14 +90,14 @@ fn bind_anew(moved: &[&Moved], output: &mut TokenStream) {
         }
         [one] => write(output, here, "let $ = $;", &[&one.to, &one.from]),
         _ => {
-            let (mut to, mut from) = (TokenStream::new(), TokenStream::new());
+            let (mut to, mut from) = (Source::default(), Source::default());
             for (position, one) in moved.iter().enumerate() {
                 if position > 0 {
                     write(&mut to, here, ",", &[]);
                     write(&mut from, here, ",", &[]);
                 }
-                one.to.to_tokens(&mut to);
-                from.append(one.from.clone());
+                one.to.put(&mut to);
+                one.from.put(&mut from);
             }
             write(output, here, "let ($) = ($);", &[&to, &from]);
         }

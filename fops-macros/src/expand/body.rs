@@ -1,10 +1,9 @@
 //! The body, as it was written, behind the statements that open its section.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::TokenStreamExt;
 use syn::{Block as RustBlock, parse::Parser};
 
-use crate::source::{is_punct, trees};
+use crate::source::{Source, is_punct, trees};
 
 /// Puts the opening statements before the body, which becomes a block of its own.
 ///
@@ -12,7 +11,7 @@ use crate::source::{is_punct, trees};
 /// are dropped within, before the guard, in whatever edition the author writes. They stand where
 /// the body ends, which is where rustc misses a value. The outer ones stay the author's: errors
 /// about the method point at them.
-pub(super) fn enclose(mut opening: TokenStream, body: &Group) -> Group {
+pub(super) fn enclose(mut opening: Source, body: &Group) -> Group {
     let content = trees(body.stream());
     let (attributes, content) = content.split_at(inner_attributes(&content));
     let stream = || if attributes.is_empty() { body.stream() } else { content.iter().cloned().collect() };
@@ -25,13 +24,9 @@ pub(super) fn enclose(mut opening: TokenStream, body: &Group) -> Group {
     } else {
         braces(stream(), body.span())
     };
-    if !attributes.is_empty() {
-        let mut all: TokenStream = attributes.iter().cloned().collect();
-        all.extend(opening);
-        opening = all;
-    }
-    opening.append(TokenTree::Group(inner));
-    braces(opening, body.span())
+    opening.0.splice(..0, attributes.iter().cloned());
+    opening.0.push(TokenTree::Group(inner));
+    braces(opening.into_stream(), body.span())
 }
 
 pub(super) fn braces(content: TokenStream, span: Span) -> Group {
@@ -124,14 +119,14 @@ const KEYWORDS: &[&str] = &[
 
 /// Whether this parses, with nothing in its braces and parentheses.
 fn parses(tail: &[TokenTree]) -> bool {
-    let mut emptied = TokenStream::new();
+    let mut emptied = Source::default();
     for tree in tail {
-        emptied.append(match tree {
+        emptied.0.push(match tree {
             TokenTree::Group(group) if matches!(group.delimiter(), Delimiter::Brace | Delimiter::Parenthesis) => {
                 TokenTree::Group(Group::new(group.delimiter(), TokenStream::new()))
             }
             tree => tree.clone(),
         });
     }
-    RustBlock::parse_within.parse2(emptied).is_ok()
+    RustBlock::parse_within.parse2(emptied.into_stream()).is_ok()
 }

@@ -1,17 +1,16 @@
 //! One method: its signature as the trait wants it, the guard, and the body as it was written.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, TokenStreamExt};
+use proc_macro2::{Delimiter, Group, Span, TokenTree};
 
 use super::{Runtime, arguments, body::enclose, future::Work, section::Section, template::write};
 use crate::{
     model::{Block, Input, InputKind, Method, Parameter},
     ops::Policy,
-    source::Attribute,
+    source::{Part, Source},
 };
 
 /// The method with a guard in front of its body.
-pub(super) fn expand(block: &Block, method: &Method, descriptor: &dyn ToTokens, output: &mut TokenStream) {
+pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output: &mut Source) {
     let work = Work::of(method);
     let policy = method.policy(&block.options);
     let consumes_device = method.consumes_device(&block.options);
@@ -24,7 +23,7 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &dyn ToTokens, 
     let body = match section {
         Some(section) => {
             moved = arguments::to_rebind(block, method, &section.source);
-            let mut opening = TokenStream::new();
+            let mut opening = Source::default();
             section.open(policy.ok() == Some(Policy::Always), &mut opening);
             arguments::rebind(&moved, &mut opening);
             work.enclose(opening, &method.body)
@@ -33,55 +32,49 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &dyn ToTokens, 
         None => enclose(placeholders(block, method), &method.body),
     };
 
-    all(&method.attributes, output);
-    method.qualifiers.to_tokens(output);
-    output.append(method.ident.clone());
-    method.generics.to_tokens(output);
-    let mut inputs = TokenStream::new();
+    method.attributes.put(output);
+    method.qualifiers.put(output);
+    method.ident.put(output);
+    method.generics.put(output);
+    let mut inputs = Source::default();
     for (position, Input { kind, comma }) in method.inputs.iter().enumerate() {
         match kind {
             InputKind::Receiver(receiver) => {
-                all(&receiver.attributes, &mut inputs);
-                receiver.written.to_tokens(&mut inputs);
+                receiver.attributes.put(&mut inputs);
+                receiver.written.put(&mut inputs);
             }
             InputKind::Parameter(Parameter { attributes, pattern, colon, ty }) => {
-                all(attributes, &mut inputs);
+                attributes.put(&mut inputs);
                 match moved.iter().find(|moved| moved.position == position) {
-                    Some(moved) => inputs.append(moved.from.clone()),
-                    None => pattern.to_tokens(&mut inputs),
+                    Some(moved) => moved.from.put(&mut inputs),
+                    None => pattern.put(&mut inputs),
                 }
-                inputs.append(colon.clone());
-                ty.to_tokens(&mut inputs);
+                colon.put(&mut inputs);
+                ty.put(&mut inputs);
             }
-            InputKind::Other(source) => source.to_tokens(&mut inputs),
+            InputKind::Other(source) => source.put(&mut inputs),
         }
         if let Some(comma) = comma {
-            inputs.append(comma.clone());
+            comma.put(&mut inputs);
         }
     }
-    let mut parentheses = Group::new(Delimiter::Parenthesis, inputs);
+    let mut parentheses = Group::new(Delimiter::Parenthesis, inputs.into_stream());
     parentheses.set_span(method.parentheses.span());
-    output.append(TokenTree::Group(parentheses));
-    method.arrow.to_tokens(output);
-    method.output.to_tokens(output);
-    method.where_clause.to_tokens(output);
-    output.append(TokenTree::Group(body));
-}
-
-fn all(attributes: &[Attribute], output: &mut TokenStream) {
-    for attribute in attributes {
-        attribute.to_tokens(output);
-    }
+    output.0.push(TokenTree::Group(parentheses));
+    method.arrow.put(output);
+    method.output.put(output);
+    method.where_clause.put(output);
+    output.0.push(TokenTree::Group(body));
 }
 
 /// For a method that an error was found in: what is lent by type only, so that its body means what it means
 /// to the author.
-fn placeholders(block: &Block, method: &Method) -> TokenStream {
+fn placeholders(block: &Block, method: &Method) -> Source {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
-    let mut bindings = TokenStream::new();
+    let mut bindings = Source::default();
     for Parameter { attributes, pattern, ty, .. } in method.access.iter().chain(&method.device) {
-        all(attributes, &mut bindings);
+        attributes.put(&mut bindings);
         write(&mut bindings, here, "let $: $ = $::__private::any();", &[pattern, ty, &runtime]);
     }
     bindings

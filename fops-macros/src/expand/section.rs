@@ -1,8 +1,7 @@
 //! The section of a method: how the device is found, the guard that opens it, and what is lent.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::ToTokens;
-use syn::{Expr, spanned::Spanned};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use syn::Expr;
 
 use super::{
     Runtime,
@@ -12,8 +11,9 @@ use super::{
     ungrouped,
 };
 use crate::{
+    args::Code,
     model::{Block, Method, Parameter, makes_value, plain_name},
-    source::Source,
+    source::{Part, Source},
 };
 
 /// The way to the lifetime that a method enters.
@@ -21,63 +21,59 @@ pub(super) struct Section<'a> {
     block: &'a Block,
     method: &'a Method,
     work: &'a Work,
-    descriptor: &'a dyn ToTokens,
+    descriptor: &'a Source,
     /// What is made on the way is bound first, so that it lives as long as the section.
-    lookup: Option<Lookup>,
+    lookup: Option<Lookup<'a>>,
     /// The lifetime, or what it is to be called once it is found.
-    lifetime: TokenStream,
+    lifetime: Source,
     /// The author's source on the way: the section may borrow from what it names.
     pub(super) source: Source,
 }
 
 /// A value that is made for each request.
-struct Lookup {
+struct Lookup<'a> {
     name: Ident,
-    from: TokenStream,
+    from: Source,
     /// The answer where there is none.
-    not_found: Option<Expr>,
+    not_found: Option<&'a Code>,
 }
 
 impl<'a> Section<'a> {
     /// The section of a method, if it is said where its lifetime is.
-    pub(super) fn of(
-        block: &'a Block,
-        method: &'a Method,
-        work: &'a Work,
-        descriptor: &'a dyn ToTokens,
-    ) -> Option<Self> {
+    pub(super) fn of(block: &'a Block, method: &'a Method, work: &'a Work, descriptor: &'a Source) -> Option<Self> {
         let here = Span::mixed_site();
-        let lifetime = ungrouped(&block.options.lifetime.as_ref()?.expression);
+        let lifetime = block.options.lifetime.as_ref()?;
         let via = method.via(&block.options);
-        if matches!(lifetime, Expr::Lit(_)) || matches!(via, Some(Expr::Lit(_))) {
+        let is_literal = |code: &Code| matches!(code.expression, Expr::Lit(_));
+        if is_literal(lifetime) || via.is_some_and(is_literal) {
             return None;
         }
-        let mut source = Source::of(lifetime);
+        let mut source = lifetime.source.clone();
         if let Some(via) = via {
-            source.0.extend(via.to_token_stream());
+            via.source.put(&mut source);
         }
-        let mut section = Self { block, method, work, descriptor, lookup: None, lifetime: TokenStream::new(), source };
-        let not_found = method.not_found(&block.options).cloned();
+        let mut section = Self { block, method, work, descriptor, lookup: None, lifetime: Source::default(), source };
+        let not_found = method.not_found(&block.options);
 
         if let Some(via) = via {
-            if makes_value(via) || not_found.is_some() || !method.device.is_empty() {
+            if makes_value(&via.expression) || not_found.is_some() || !method.device.is_empty() {
                 // What is found has the author's own name for the device, if there is one.
                 let name = match method.device.first().and_then(|device| plain_name(&device.pattern)) {
                     Some(name) => name.clone(),
-                    None => Ident::new("device", here.located_at(via.span())),
+                    None => Ident::new("device", here.located_at(via.source.span())),
                 };
                 section.lifetime = super::lifetime(&block.options, &name)?;
-                section.lookup = Some(Lookup { name, from: via.to_token_stream(), not_found });
+                section.lookup = Some(Lookup { name, from: via.source.clone(), not_found });
             } else {
                 section.lifetime = super::lifetime(&block.options, &operand(via))?;
             }
             return Some(section);
         }
         let device = &method.receiver()?.this;
-        if makes_value(lifetime) {
-            let name = Ident::new("lifetime", here.located_at(lifetime.span()));
-            section.lifetime = name.to_token_stream();
-            let from = replace_self(lifetime.to_token_stream(), device);
+        if makes_value(&lifetime.expression) {
+            let name = Ident::new("lifetime", here.located_at(lifetime.source.span()));
+            section.lifetime = Source(vec![name.clone().into()]);
+            let from = replace_self(lifetime.source.clone(), device);
             section.lookup = Some(Lookup { name, from, not_found });
         } else {
             section.lifetime = super::lifetime(&block.options, device)?;
@@ -86,7 +82,7 @@ impl<'a> Section<'a> {
     }
 
     /// The statements that find the device, open the section and lend what the author asks for.
-    pub(super) fn open(&self, always: bool, opening: &mut TokenStream) {
+    pub(super) fn open(&self, always: bool, opening: &mut Source) {
         let here = Span::mixed_site();
         let access = self.method.access.first();
         let may_be_missing = always && self.lookup.as_ref().is_some_and(|lookup| lookup.not_found.is_some());
@@ -99,9 +95,9 @@ impl<'a> Section<'a> {
             Some(access) => plain_name(&access.pattern).cloned().unwrap_or_else(|| Ident::new("guard", here)),
         };
         let op = Ident::new("op", here);
-        write(opening, here, "let $ = const { &$ };", &[&op, &self.descriptor]);
+        write(opening, here, "let $ = const { &$ };", &[&op, self.descriptor]);
         // Where the field is no lifetime, the error points at the option that named it.
-        let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.expression.span());
+        let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.source.span());
         let enter = if matches!(self.work, Work::WithinCall) { "enter" } else { "enter_owned" };
         let enter = Ident::new(enter, here.located_at(option));
         match &self.lookup {
@@ -131,7 +127,7 @@ impl<'a> Section<'a> {
     }
 
     /// Binds what is looked up.
-    fn find(&self, may_be_missing: bool, opening: &mut TokenStream) {
+    fn find(&self, may_be_missing: bool, opening: &mut Source) {
         let Some(Lookup { name, from, not_found }) = &self.lookup else { return };
         let here = Span::mixed_site().located_at(name.span());
         match not_found {
@@ -144,14 +140,14 @@ impl<'a> Section<'a> {
     }
 
     /// The statement that answers for a device that is gone.
-    fn answer(&self) -> TokenStream {
+    fn answer(&self) -> Source {
         let method = self.method;
         if let Some(expression) = method.unplugged(&self.block.options) {
             return returned(expression);
         }
         // A type without an answer is an error at the type, or at the name where none is written.
         let ty = match self.work {
-            Work::Returned { output, .. } => output.as_ref().map(|ty| Source::of(ty)),
+            Work::Returned { output, .. } => output.clone(),
             _ if method.output.0.is_empty() => Some(Source(vec![unit(method.ident.span())])),
             _ => Some(method.output.clone()),
         };
@@ -166,14 +162,14 @@ impl<'a> Section<'a> {
     }
 }
 
-fn unit(span: Span) -> proc_macro2::TokenTree {
-    let mut unit = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, TokenStream::new());
+fn unit(span: Span) -> TokenTree {
+    let mut unit = Group::new(Delimiter::Parenthesis, TokenStream::new());
     unit.set_span(span);
     unit.into()
 }
 
 /// Lends to each parameter what is called so, in a form: one statement, unless one of them is there on a condition.
-fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut TokenStream) {
+fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut Source) {
     let here = Span::mixed_site();
     // So that errors about the loan point at the parameter.
     let lent = |(parameter, name, form): &(&Parameter, &Ident, &str)| {
@@ -185,13 +181,13 @@ fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut TokenStream) {
     match loans {
         [(one, ..), (two, ..)] if one.attributes.is_empty() && two.attributes.is_empty() => {
             let (first, second) = (lent(&loans[0]), lent(&loans[1]));
-            let parts: &[&dyn ToTokens] = &[&one.pattern, &two.pattern, &one.ty, &two.ty, &first, &second];
+            let parts: &[&dyn Part] = &[&one.pattern, &two.pattern, &one.ty, &two.ty, &first, &second];
             write(opening, here, "let ($, $): ($, $) = ($, $);", parts);
         }
         _ => {
             for loan in loans {
                 let parameter = loan.0;
-                parameter.attributes.iter().for_each(|attribute| attribute.to_tokens(opening));
+                parameter.attributes.put(opening);
                 write(opening, here, "let $: $ = $;", &[&parameter.pattern, &parameter.ty, &lent(loan)]);
             }
         }
@@ -199,10 +195,10 @@ fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut TokenStream) {
 }
 
 /// The statement that returns an answer of the author's.
-fn returned(answer: &Expr) -> TokenStream {
+fn returned(answer: &Code) -> Source {
     let here = Span::mixed_site();
-    match ungrouped(answer) {
+    match ungrouped(&answer.expression) {
         Expr::Tuple(unit) if unit.elems.is_empty() => tokens(here, "return;", &[]),
-        expression => tokens(here, "return $;", &[expression]),
+        _ => tokens(here, "return $;", &[&answer.source]),
     }
 }
