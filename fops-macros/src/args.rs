@@ -154,13 +154,29 @@ impl FopOptions {
 /// Reads a list of options; those that are right are kept where others are wrong, so that one
 /// mistake does not bring errors about what it left unsaid.
 pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, diagnostics: &mut Diagnostics) -> T {
+    let last = tokens.clone().into_iter().last().map(|tree| tree.span());
     let mut items = match NestedMeta::parse_meta_list(tokens) {
         Ok(items) => items,
         Err(error) => {
-            diagnostics.syntax(error);
+            // What is missing at the end is missing after the last token.
+            let is_end = error.to_string().starts_with("unexpected end of input");
+            let span = last.filter(|_| is_end).unwrap_or_else(|| error.span());
+            diagnostics
+                .error_at(span, format_args!("{error}"))
+                .help(format_args!("options are `name`, `name = value` and `name(..)`, with commas between"));
             return T::default();
         }
     };
+    items.retain(|item| match item {
+        NestedMeta::NameValueInvalidExpr(given) if given.value.is_empty() => {
+            let name = written(&given.path);
+            diagnostics
+                .error(&given.path, format_args!("`{name}` is given no value"))
+                .help(format_args!("`{name} = ..`"));
+            false
+        }
+        _ => true,
+    });
     let error = match T::from_list(&items) {
         Ok(options) => return options,
         Err(error) => error,
@@ -252,7 +268,7 @@ impl FromMeta for Key {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         ident(item)
             .map(|ident| ident.to_string())
-            .or_else(|| string(item).map(|text| text.value()))
+            .or_else(|| string(item).map(|text| text.value()).filter(|text| !text.is_empty()))
             .map(Self)
             .ok_or_else(|| expected(item, |name| format!("expected `{name} = <identifier>`")))
     }

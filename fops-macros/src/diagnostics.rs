@@ -89,7 +89,8 @@ fn reword(text: &str) -> (String, Option<String>) {
         return (format!("option {name} is given twice"), None);
     }
     if text.starts_with("Unexpected meta-item format") {
-        return ("expected an option, found a literal".into(), None);
+        let help = "options are words, such as `always` and `reason = \"..\"`";
+        return ("expected an option, found a literal".into(), Some(help.into()));
     }
     (text.into(), None)
 }

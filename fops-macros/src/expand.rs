@@ -8,7 +8,6 @@ mod section;
 mod template;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::{Expr, Path};
 
 use self::template::{tokens, write};
@@ -99,16 +98,23 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
     let span = method.ident.span();
     let runtime = Runtime::of(&block.options).at(span);
     let name = method.name();
-    let mut descriptor = Source::default();
-    let reason = method.options.reason.as_ref().map_or(String::new(), |reason| reason.0.value());
-    let (text, parts): (&str, &[&dyn Part]) = match method.policy(&block.options).unwrap_or(Policy::Guarded) {
-        Policy::Guarded => ("$::Op::guarded($, $)", &[&runtime, &At(type_name, span), &At(&name, span)]),
-        Policy::Always => ("$::Op::always($, $)", &[&runtime, &At(type_name, span), &At(&name, span)]),
-        Policy::Unguarded => {
-            ("$::Op::unguarded($, $, $)", &[&runtime, &At(type_name, span), &At(&name, span), &At(&reason, span)])
-        }
+    let policy = method.policy(&block.options).unwrap_or(Policy::Guarded);
+    let op = match policy {
+        Policy::Guarded => "guarded",
+        Policy::Always => "always",
+        Policy::Unguarded => "unguarded",
     };
-    write(&mut descriptor, span, text, parts);
+    // A path of the author's stands elsewhere, and between brackets moves the call not there.
+    let text = if block.options.runtime.is_some() { "<$::Op>::$" } else { "$::Op::$" };
+    let mut descriptor = tokens(span, text, &[&runtime, &Ident::new(op, span)]);
+    let (type_name, name) = (At(type_name, span), At(&name, span));
+    match (policy, &method.options.reason) {
+        (Policy::Unguarded, Some(reason)) => {
+            write(&mut descriptor, span, "($, $, $)", &[&type_name, &name, &At(&reason.0.value(), span)]);
+        }
+        (Policy::Unguarded, None) => write(&mut descriptor, span, "($, $, \"\")", &[&type_name, &name]),
+        _ => write(&mut descriptor, span, "($, $)", &[&type_name, &name]),
+    }
     descriptor
 }
 
@@ -305,13 +311,9 @@ impl Part for Runtime<'_> {
     fn put(&self, output: &mut Source) {
         match self.0 {
             None => write(output, self.1, "::fops_runtime", &[]),
-            // A path that the author gave keeps its hygiene: `$crate` means the crate of the macro that wrote it.
-            Some(path) => {
-                for mut tree in path.to_token_stream() {
-                    tree.set_span(tree.span().located_at(self.1));
-                    output.0.push(tree);
-                }
-            }
+            // As its author gave it: with its hygiene, `$crate` means the crate of the macro that wrote it; and with its
+            // place, so that a path which leads nowhere is one error, however often it stands.
+            Some(path) => Source::of(path).put(output),
         }
     }
 }

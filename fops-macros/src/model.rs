@@ -8,7 +8,7 @@ use crate::{
     args::{BlockOptions, Code, FopOptions, UnplugHooks},
     diagnostics::written,
     ops::{self, Policy},
-    source::{Attribute, Source},
+    source::{Attribute, Source, is_punct},
 };
 
 /// An impl block under `#[guarded_fops]`.
@@ -195,6 +195,15 @@ impl Method {
     pub(crate) fn consumes_device(&self, block: &BlockOptions) -> bool {
         let receiver = self.receiver().is_some_and(|receiver| receiver.is_by_value);
         receiver && self.access.is_empty() && self.via(block).is_none()
+    }
+
+    /// Whether something else than parameters, which rustc rejects, stands between its parentheses.
+    pub(crate) fn is_broken(&self) -> bool {
+        let is_broken = |kind: &InputKind| match kind {
+            InputKind::Other(other) => matches!(other.0.first(), Some(first) if !is_punct(Some(first), '.')),
+            _ => false,
+        };
+        self.inputs.iter().any(|input| is_broken(&input.kind))
     }
 
     /// Whether `#[async_trait]` made it what it is.

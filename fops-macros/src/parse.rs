@@ -37,9 +37,10 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
         }
     };
     let before = diagnostics.count();
-    let options = args::read::<BlockOptions>(arguments, diagnostics);
+    let is_list = !is_key_value(Span::call_site());
+    let options = if is_list { args::read::<BlockOptions>(arguments, diagnostics) } else { BlockOptions::default() };
     let unplug = options.unplug.as_ref().map(|asked| args::read::<UnplugHooks>(asked.hooks.clone(), diagnostics));
-    let options_are_sound = diagnostics.count() == before;
+    let options_are_sound = is_list && diagnostics.count() == before;
     let (methods, rest) = content(&braces, diagnostics);
     Some(Block {
         options,
@@ -54,6 +55,12 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
         methods,
         rest,
     })
+}
+
+/// Whether the attribute reads `#[name = value]`, which rustc rejects: there is nothing to add.
+fn is_key_value(attribute: Span) -> bool {
+    let text = attribute.source_text().unwrap_or_default();
+    text.find(['(', '=']).is_some_and(|at| text[at..].starts_with('='))
 }
 
 /// The tokens of an item before its last braces, and these.
@@ -120,6 +127,7 @@ fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Method>, Sourc
                         .error(attribute, format_args!("`#[fop]` sets the policy of a method, this is none"))
                         .help(format_args!("remove it, only methods are operations"));
                 }
+                method::reject_marks(&mut attributes, diagnostics);
             }
             Kind::Macro(path) => {
                 diagnostics
@@ -134,11 +142,16 @@ fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Method>, Sourc
             }
             // That a method of an impl has a body is well said by rustc.
             Kind::WithoutBody => {}
-            // As is anything else that is no item: but nothing must pass by unseen.
+            // As is anything else that is no item. It is not passed on, or rustc would say it again; but no method
+            // may pass by unseen.
             Kind::Unknown => {
-                let first = input.peek(0).map(|tree| tree as &dyn ToTokens);
-                let culprit = first.or(attributes.last().map(|attribute| attribute as &dyn ToTokens));
-                diagnostics.error(&culprit, format_args!("expected a method, a constant or a type"));
+                let unknown = input.take(end_of_item(input.rest(), false));
+                if unknown.has_word("fn") {
+                    diagnostics
+                        .error(&unknown, format_args!("`#[guarded_fops]` cannot read this method"))
+                        .help(format_args!("a method is `fn <name>(..)`, with nothing before it but `pub`, `async`, `unsafe` and the like"));
+                }
+                continue;
             }
         }
         for attribute in attributes {

@@ -87,6 +87,11 @@ impl Source {
         mentions(&self.0, name)
     }
 
+    /// Whether the word stands in it, outside of groups.
+    pub(crate) fn has_word(&self, word: &str) -> bool {
+        self.0.iter().any(|tree| matches!(tree, TokenTree::Ident(ident) if ident == word))
+    }
+
     /// Whether it begins with this word.
     pub(crate) fn begins_with(&self, word: &str) -> bool {
         matches!(self.0.first(), Some(TokenTree::Ident(ident)) if ident == word)

@@ -70,12 +70,21 @@ fn attribute_stands_once(block: &Block, diagnostics: &mut Diagnostics) {
 
 /// `lifetime` is given, as source: a string says nothing to rustc.
 fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
-    let named = [("lifetime", &block.options.lifetime), ("via", &block.options.via)];
-    for (name, code) in named {
-        if let Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = code.as_ref().map(|code| &code.expression) {
-            diagnostics
-                .error(&text, format_args!("`{name}` is source, not a string"))
-                .help(format_args!("`{name} = {}`", text.value()));
+    let named = [("lifetime", block.options.lifetime.as_ref()), ("via", block.options.via.as_ref())];
+    let of_methods = block.methods.iter().filter_map(|method| method.options.via.as_ref());
+    for (name, code) in named.into_iter().chain(of_methods.map(|via| ("via", Some(via)))) {
+        match code.map(|code| &code.expression) {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
+                diagnostics
+                    .error(text, format_args!("`{name}` is source, not a string"))
+                    .help(format_args!("`{name} = {}`", text.value()));
+            }
+            Some(literal @ Expr::Lit(_)) => {
+                diagnostics
+                    .error(literal, format_args!("a literal does not lead to a device's lifetime"))
+                    .help(format_args!("`{name} = <expression>`"));
+            }
+            _ => {}
         }
     }
     if block.options.lifetime.is_none() && block.options_are_sound {

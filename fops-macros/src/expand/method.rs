@@ -52,6 +52,7 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
                 colon.put(&mut inputs);
                 ty.put(&mut inputs);
             }
+            InputKind::Other(source) if source.0.is_empty() => continue,
             InputKind::Other(source) => source.put(&mut inputs),
         }
         if let Some(comma) = comma {
@@ -60,6 +61,10 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
     }
     let mut parentheses = Group::new(Delimiter::Parenthesis, inputs.into_stream());
     parentheses.set_span(method.parentheses.span());
+    if method.is_broken() && method.access.is_empty() && method.device.is_empty() {
+        // rustc has reported it already, and recognises the same error in the same parentheses.
+        parentheses = method.parentheses.clone();
+    }
     output.0.push(TokenTree::Group(parentheses));
     method.arrow.put(output);
     method.output.put(output);

@@ -32,12 +32,14 @@ pub(super) fn method(
     let body = input.next().as_ref().and_then(super::body).unwrap_or_else(|| group(None));
 
     reject_cfg_attr(&mut attributes, diagnostics);
+    reject_marks(&mut attributes, diagnostics);
     let options = options(&mut attributes, &ident, diagnostics);
     let (mut access, mut device, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
     for mut input in self::inputs(&parentheses) {
         match &mut input.kind {
             InputKind::Parameter(parameter) => {
                 reject_cfg_attr(&mut parameter.attributes, diagnostics);
+                reject_fop(&mut parameter.attributes, diagnostics);
                 let lent = match take_mark(&mut parameter.attributes, diagnostics) {
                     Some(Mark::Access) => &mut access,
                     Some(Mark::Device) => &mut device,
@@ -120,15 +122,20 @@ fn kind(attributes: Vec<Attribute>, mut written: Source) -> InputKind {
         Some(position) => {
             let ty = Source(written.0.split_off(position + 1)).ungrouped();
             let Some(colon) = written.0.pop() else { unreachable!("there is a colon") };
+            // Half-typed: nothing is a type that ends like this.
+            if matches!(ty.0.last(), None | Some(TokenTree::Punct(_))) && !ends_type(ty.0.last()) {
+                return InputKind::Other(Source::default());
+            }
             InputKind::Parameter(Parameter { attributes, pattern: written.ungrouped(), colon, ty })
         }
-        None => {
-            let mut other = Source::default();
-            attributes.iter().for_each(|attribute| other.0.extend(attribute.to_token_stream()));
-            other.0.extend(written.0);
-            InputKind::Other(other)
-        }
+        // With an attribute it is not passed on: that may be ours.
+        None if !attributes.is_empty() => InputKind::Other(Source::default()),
+        None => InputKind::Other(written),
     }
+}
+
+fn ends_type(last: Option<&TokenTree>) -> bool {
+    is_punct(last, '>') || is_punct(last, '!')
 }
 
 /// The `self` of a receiver, and whether that is all there is but for a `mut`.
@@ -253,9 +260,29 @@ fn take_mark(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> 
     Some(mark)
 }
 
+/// Takes marks off what is no parameter and says where they belong.
+pub(super) fn reject_marks(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
+    for culprit in take(attributes, &|attribute| Mark::of(attribute).is_some()) {
+        let name = Mark::of(&culprit).map_or("", Mark::name);
+        diagnostics
+            .error(&culprit, format_args!("`#[{name}]` marks a parameter"))
+            .help(format_args!("`fn operation(&self, #[{name}] {name}: &<Type>, ..)`"));
+    }
+}
+
+/// Takes the policy off a parameter and says where it belongs.
+fn reject_fop(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
+    for culprit in take(attributes, &|attribute| attribute.is("fop")) {
+        diagnostics
+            .error(&culprit, format_args!("`#[fop]` sets the policy of a method, not of a parameter"))
+            .help(format_args!("put it on the method"));
+    }
+}
+
 /// Takes marks off the receiver and says where they belong.
 fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
     reject_cfg_attr(attributes, diagnostics);
+    reject_fop(attributes, diagnostics);
     for culprit in take(attributes, &|attribute| Mark::of(attribute).is_some()) {
         match Mark::of(&culprit) {
             Some(Mark::Access) => diagnostics
