@@ -164,6 +164,10 @@ impl Cursor {
         Self(trees(tokens).into_iter())
     }
 
+    pub(crate) fn of(source: Source) -> Self {
+        Self(source.0.into_iter())
+    }
+
     /// All that is left.
     pub(crate) fn rest(&self) -> &[TokenTree] {
         self.0.as_slice()

@@ -24,9 +24,10 @@ pub(super) fn enclose(mut opening: Source, body: &Group) -> Group {
     } else {
         braces(stream(), body.span())
     };
-    opening.0.splice(..0, attributes.iter().cloned());
-    opening.0.push(TokenTree::Group(inner));
-    braces(opening.into_stream(), body.span())
+    let mut all = attributes.to_vec();
+    all.append(&mut opening.0);
+    all.push(TokenTree::Group(inner));
+    braces(Source(all).into_stream(), body.span())
 }
 
 pub(super) fn braces(content: TokenStream, span: Span) -> Group {

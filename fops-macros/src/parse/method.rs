@@ -114,7 +114,7 @@ fn inputs(parentheses: &Group) -> Vec<Input> {
     inputs
 }
 
-fn kind(attributes: Vec<Attribute>, mut written: Source) -> InputKind {
+fn kind(mut attributes: Vec<Attribute>, mut written: Source) -> InputKind {
     if let Some((this, is_by_value)) = receiver(&written.0) {
         return InputKind::Receiver(Receiver { attributes, written, this, is_by_value });
     }
@@ -126,7 +126,11 @@ fn kind(attributes: Vec<Attribute>, mut written: Source) -> InputKind {
             if matches!(ty.0.last(), None | Some(TokenTree::Punct(_))) && !ends_type(ty.0.last()) {
                 return InputKind::Other(Source::default());
             }
-            InputKind::Parameter(Parameter { attributes, pattern: written.ungrouped(), colon, ty })
+            // Within the group of a fragment there may be more attributes.
+            let mut pattern = Cursor::of(written.ungrouped());
+            attributes.append(&mut pattern.attributes());
+            let pattern = pattern.take(pattern.rest().len());
+            InputKind::Parameter(Parameter { attributes, pattern, colon, ty })
         }
         // With an attribute it is not passed on: that may be ours.
         None if !attributes.is_empty() => InputKind::Other(Source::default()),
