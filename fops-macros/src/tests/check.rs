@@ -235,8 +235,8 @@ pub(crate) fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
         0 => drop(trees.remove(here)),
         1 => trees.insert(here, trees[there].clone()),
         2 => trees.swap(here, there),
-        // As the fragment of a macro. Such are never just punctuation.
-        3 if !matches!(trees[here], TokenTree::Punct(_)) => {
+        // As the fragment of a macro. Such are never just punctuation, nor the brackets of an attribute.
+        3 if !matches!(trees[here], TokenTree::Punct(_)) && !is_attribute(&trees, here) => {
             let mut group = Group::new(Delimiter::None, trees[here].clone().into());
             group.set_span(trees[here].span());
             trees[here] = group.into();
@@ -252,6 +252,11 @@ pub(crate) fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
         }
     }
     trees.into_iter().collect()
+}
+
+fn is_attribute(trees: &[TokenTree], here: usize) -> bool {
+    let follows = |before: char| here.checked_sub(1).is_some_and(|at| trees[at].to_string().starts_with(before));
+    follows('#') || follows('!')
 }
 
 /// The tokens, all at one place.
