@@ -268,7 +268,10 @@ pub(crate) struct Hook(pub(crate) Ident);
 
 impl FromMeta for Hook {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        ident(item).map(Self).ok_or_else(|| expected(item, &|name| format!("expected `{name} = <method>`")))
+        ident(item)
+            .filter(|name| !is_keyword(name))
+            .map(Self)
+            .ok_or_else(|| expected(item, &|name| format!("expected `{name} = <method>`")))
     }
 }
 
@@ -324,6 +327,11 @@ fn ident(item: &Meta) -> Option<Ident> {
         Expr::Path(path) if path.qself.is_none() => path.path.get_ident().cloned(),
         _ => None,
     }
+}
+
+/// Whether a path can be this word, and nothing else have it for its name.
+pub(crate) fn is_keyword(name: &Ident) -> bool {
+    ["self", "Self", "super", "crate"].iter().any(|keyword| name == keyword)
 }
 
 /// The string that an option is given.

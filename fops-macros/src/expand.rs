@@ -12,7 +12,7 @@ use syn::{Expr, Path};
 
 use self::template::{tokens, write};
 use crate::{
-    args::{BlockOptions, Code, UnplugHooks},
+    args::{BlockOptions, Code, UnplugHooks, is_keyword},
     diagnostics::Diagnostics,
     model::{Block, Method},
     ops::Policy,
@@ -234,9 +234,9 @@ fn lifetime(options: &BlockOptions, device: &dyn Part) -> Option<Source> {
     let mut output = Source::default();
     match expression {
         Expr::Path(path) => match path.path.get_ident() {
-            Some(field) if field != "self" => write(&mut output, Span::mixed_site(), "$.$", &[device, field]),
-            Some(_) => device.put(&mut output),
-            None => output = code.source.clone(),
+            Some(field) if !is_keyword(field) => write(&mut output, Span::mixed_site(), "$.$", &[device, field]),
+            Some(word) if word == "self" => device.put(&mut output),
+            _ => output = code.source.clone(),
         },
         _ => output = replace_self(operand(code), device),
     }

@@ -121,6 +121,15 @@ fn inputs_of_the_fuzzer() {
     }
 }
 
+/// Words that are names only in paths.
+#[test]
+fn keywords_for_names() {
+    for word in ["self", "Self", "super", "crate"] {
+        let arguments = format!("lifetime = {word}, unplug(stop = {word}, wake = {word}), resources = u8");
+        check::check(arguments.parse().unwrap(), "impl X { fn read(&self) -> Result {} }".parse().unwrap());
+    }
+}
+
 /// The same tokens, each with a place of its own.
 fn respan(tokens: TokenStream) -> TokenStream {
     tokens.to_string().parse().unwrap_or(tokens)
