@@ -19,6 +19,7 @@ use syn::{
 use crate::{
     diagnostics::{Diagnostics, written},
     ops::Policy,
+    source::Source,
 };
 
 /// `#[guarded_fops(..)]`.
@@ -66,7 +67,7 @@ impl FromMeta for Resources {
 
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         let Meta::NameValue(given) = item else {
-            return Err(expected(item, |name| format!("expected `{name} = <type>`")));
+            return Err(expected(item, &|name| format!("expected `{name} = <type>`")));
         };
         Self::parse(given.value.to_token_stream())
     }
@@ -99,7 +100,7 @@ impl FromMeta for Subdevs {
 
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         let Meta::List(list) = item else {
-            return Err(expected(item, |name| format!("expected `{name}(<field> = <type>, ..)`")));
+            return Err(expected(item, &|name| format!("expected `{name}(<field> = <type>, ..)`")));
         };
         let subdev = |input: ParseStream| -> syn::Result<(Ident, Type)> {
             let field: Ident = input.parse()?;
@@ -139,37 +140,68 @@ pub(crate) struct FopOptions {
 
 impl FopOptions {
     /// The policies given, each with the span of its word: one, if the author made no mistake.
-    pub(crate) fn policies(&self) -> impl Iterator<Item = (Policy, Span)> {
-        [(Policy::Guarded, self.guarded), (Policy::Always, self.always), (Policy::Unguarded, self.unguarded)]
-            .into_iter()
-            .filter_map(|(policy, Word(span))| Some((policy, span?)))
+    pub(crate) fn policies(&self) -> Vec<(Policy, Span)> {
+        let words =
+            [(Policy::Guarded, self.guarded), (Policy::Always, self.always), (Policy::Unguarded, self.unguarded)];
+        let mut policies = Vec::new();
+        for (policy, Word(span)) in words {
+            policies.extend(span.map(|span| (policy, span)));
+        }
+        policies
     }
 }
 
 /// Reads a list of options; those that are right are kept where others are wrong, so that one
 /// mistake does not bring errors about what it left unsaid.
 pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, diagnostics: &mut Diagnostics) -> T {
-    let mut items = match NestedMeta::parse_meta_list(tokens) {
-        Ok(items) => items,
-        Err(error) => {
-            diagnostics.syntax(error);
-            return T::default();
-        }
-    };
+    let items = list(tokens, diagnostics);
     let error = match T::from_list(&items) {
         Ok(options) => return options,
         Err(error) => error,
     };
     diagnostics.options(error);
-    let mut seen = Vec::new();
-    items.retain(|item| {
-        let first = matches!(item, NestedMeta::Meta(meta) if !seen.contains(meta.path()));
-        if let NestedMeta::Meta(meta) = item {
-            seen.push(meta.path().clone());
+    let right = first_of_each(items, &|item| T::from_list(std::slice::from_ref(item)).is_ok());
+    T::from_list(&right).unwrap_or_default()
+}
+
+/// The list, without options that have an equals sign and no value.
+fn list(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<NestedMeta> {
+    let all = match NestedMeta::parse_meta_list(tokens) {
+        Ok(all) => all,
+        Err(error) => {
+            diagnostics
+                .error_at(error.span(), format_args!("{error}"))
+                .help(format_args!("options are `name`, `name = value` and `name(..)`, with commas between"));
+            return Vec::new();
         }
-        first && T::from_list(std::slice::from_ref(item)).is_ok()
-    });
-    T::from_list(&items).unwrap_or_default()
+    };
+    let mut items = Vec::new();
+    for item in all {
+        match &item {
+            NestedMeta::NameValueInvalidExpr(given) if given.value.is_empty() => {
+                let name = written(&given.path);
+                diagnostics
+                    .error(&given.path, format_args!("`{name}` is given no value"))
+                    .help(format_args!("`{name} = ..`"));
+            }
+            _ => items.push(item),
+        }
+    }
+    items
+}
+
+/// The options that are right, and of those that are given twice the first.
+fn first_of_each(items: Vec<NestedMeta>, is_right: &dyn Fn(&NestedMeta) -> bool) -> Vec<NestedMeta> {
+    let (mut seen, mut right): (Vec<Path>, _) = (Vec::new(), Vec::new());
+    for item in items {
+        let NestedMeta::Meta(meta) = &item else { continue };
+        let is_first = !seen.contains(meta.path());
+        seen.push(meta.path().clone());
+        if is_first && is_right(&item) {
+            right.push(item);
+        }
+    }
+    right
 }
 
 /// A bare word: there or not.
@@ -184,7 +216,7 @@ impl FromMeta for Word {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::Path(_) => Ok(Self(Some(item.span()))),
-            _ => Err(expected(item, |name| match name {
+            _ => Err(expected(item, &|name| match name {
                 "unguarded" => format!("`{name}` takes no value\nhelp: `{name}, reason = \"..\"`"),
                 _ => format!("`{name}` takes no value"),
             })),
@@ -193,13 +225,23 @@ impl FromMeta for Word {
 }
 
 /// An expression, as written: a string stays a string.
-pub(crate) struct Code(pub(crate) Expr);
+pub(crate) struct Code {
+    pub(crate) expression: Expr,
+    /// The same, not looked into.
+    pub(crate) source: Source,
+    /// Whether it says `self`.
+    pub(crate) mentions_self: bool,
+}
 
 impl FromMeta for Code {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
-            Meta::NameValue(given) => Ok(Self(given.value.clone())),
-            _ => Err(expected(item, |name| format!("expected `{name} = <expression>`"))),
+            Meta::NameValue(given) => {
+                let source = Source::of(&given.value);
+                let mentions_self = source.mentions("self");
+                Ok(Self { expression: given.value.clone(), source, mentions_self })
+            }
+            _ => Err(expected(item, &|name| format!("expected `{name} = <expression>`"))),
         }
     }
 }
@@ -215,7 +257,7 @@ impl FromMeta for Asked {
         let hooks = match item {
             Meta::Path(_) => TokenStream::new(),
             Meta::List(list) => list.tokens.clone(),
-            Meta::NameValue(_) => return Err(expected(item, |name| format!("expected `{name}(..)`"))),
+            Meta::NameValue(_) => return Err(expected(item, &|name| format!("expected `{name}(..)`"))),
         };
         Ok(Self { span: item.path().span(), hooks })
     }
@@ -226,7 +268,10 @@ pub(crate) struct Hook(pub(crate) Ident);
 
 impl FromMeta for Hook {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        ident(item).map(Self).ok_or_else(|| expected(item, |name| format!("expected `{name} = <method>`")))
+        ident(item)
+            .filter(|name| !is_keyword(name))
+            .map(Self)
+            .ok_or_else(|| expected(item, &|name| format!("expected `{name} = <method>`")))
     }
 }
 
@@ -237,9 +282,9 @@ impl FromMeta for Key {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         ident(item)
             .map(|ident| ident.to_string())
-            .or_else(|| string(item).map(|text| text.value()))
+            .or_else(|| string(item).map(|text| text.value()).filter(|text| !text.is_empty()))
             .map(Self)
-            .ok_or_else(|| expected(item, |name| format!("expected `{name} = <identifier>`")))
+            .ok_or_else(|| expected(item, &|name| format!("expected `{name} = <identifier>`")))
     }
 }
 
@@ -250,7 +295,7 @@ impl FromMeta for Reason {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         string(item)
             .map(Self)
-            .ok_or_else(|| expected(item, |name| format!("a reason is a sentence: `{name} = \"..\"`")))
+            .ok_or_else(|| expected(item, &|name| format!("a reason is a sentence: `{name} = \"..\"`")))
     }
 }
 
@@ -266,12 +311,12 @@ impl FromMeta for DefaultPolicy {
         match word.as_deref() {
             Some("guarded") => Ok(Self(Policy::Guarded)),
             Some("always") => Ok(Self(Policy::Always)),
-            Some("unguarded") => Err(expected(item, |_| {
+            Some("unguarded") => Err(expected(item, &|_| {
                 "`unguarded` cannot be the default: each unguarded operation needs its own reason\n\
                  help: `#[fop(unguarded, reason = \"..\")]` on the method"
                     .into()
             })),
-            _ => Err(expected(item, |name| format!("expected `{name} = guarded` or `{name} = always`"))),
+            _ => Err(expected(item, &|name| format!("expected `{name} = guarded` or `{name} = always`"))),
         }
     }
 }
@@ -282,6 +327,11 @@ fn ident(item: &Meta) -> Option<Ident> {
         Expr::Path(path) if path.qself.is_none() => path.path.get_ident().cloned(),
         _ => None,
     }
+}
+
+/// Whether a path can be this word, and nothing else have it for its name.
+pub(crate) fn is_keyword(name: &Ident) -> bool {
+    ["self", "Self", "super", "crate"].iter().any(|keyword| name == keyword)
 }
 
 /// The string that an option is given.
@@ -304,7 +354,7 @@ fn value(item: &Meta) -> Option<&Expr> {
 }
 
 /// An error about the value of an option, at the value where there is one.
-fn expected(item: &Meta, message: impl FnOnce(&str) -> String) -> darling::Error {
+fn expected(item: &Meta, message: &dyn Fn(&str) -> String) -> darling::Error {
     let error = darling::Error::custom(message(&written(item.path())));
     match item {
         Meta::NameValue(given) => error.with_span(&given.value),

@@ -1,7 +1,7 @@
 //! What is said of mistakes: errors are recorded and expansion goes on, so that one build shows
 //! all mistakes of a block.
 
-use std::fmt::Display;
+use std::fmt;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
@@ -20,20 +20,20 @@ pub(crate) struct Diagnostic {
 
 impl Diagnostics {
     /// Records an error that underlines `culprit`.
-    pub(crate) fn error(&mut self, culprit: impl ToTokens, message: impl Display) -> &mut Diagnostic {
-        self.errors.push(Diagnostic { culprit: culprit.into_token_stream(), message: message.to_string() });
+    pub(crate) fn error(&mut self, culprit: &dyn ToTokens, message: fmt::Arguments<'_>) -> &mut Diagnostic {
+        self.errors.push(Diagnostic { culprit: culprit.to_token_stream(), message: message.to_string() });
         self.errors.last_mut().expect("pushed just now")
     }
 
     /// Records an error at a span that no token at hand has.
-    pub(crate) fn error_at(&mut self, span: Span, message: impl Display) -> &mut Diagnostic {
-        self.error(Ident::new("_", span), message)
+    pub(crate) fn error_at(&mut self, span: Span, message: fmt::Arguments<'_>) -> &mut Diagnostic {
+        self.error(&Ident::new("_", span), message)
     }
 
     /// Records what syn has to say of source that it cannot parse.
     pub(crate) fn syntax(&mut self, error: syn::Error) {
         for error in error {
-            self.error_at(error.span(), &error);
+            self.error_at(error.span(), format_args!("{error}"));
         }
     }
 
@@ -43,9 +43,9 @@ impl Diagnostics {
             let span = error.span();
             let text = syn::Error::from(error).to_string();
             let (message, help) = reword(&text);
-            let diagnostic = self.error_at(span, message);
+            let diagnostic = self.error_at(span, format_args!("{message}"));
             if let Some(help) = help {
-                diagnostic.help(help);
+                diagnostic.help(format_args!("{help}"));
             }
         }
     }
@@ -66,7 +66,7 @@ impl Diagnostics {
 
 impl Diagnostic {
     /// Adds the line to write instead.
-    pub(crate) fn help(&mut self, line: impl Display) -> &mut Self {
+    pub(crate) fn help(&mut self, line: fmt::Arguments<'_>) -> &mut Self {
         self.message.push_str(&format!("\nhelp: {line}"));
         self
     }
@@ -89,7 +89,8 @@ fn reword(text: &str) -> (String, Option<String>) {
         return (format!("option {name} is given twice"), None);
     }
     if text.starts_with("Unexpected meta-item format") {
-        return ("expected an option, found a literal".into(), None);
+        let help = "options are words, such as `always` and `reason = \"..\"`";
+        return ("expected an option, found a literal".into(), Some(help.into()));
     }
     (text.into(), None)
 }
@@ -116,7 +117,7 @@ fn home_of(name: &str, advice: &str) -> Option<&'static str> {
 }
 
 /// Source as its author would have written it, for messages.
-pub(crate) fn written(tokens: impl ToTokens) -> String {
+pub(crate) fn written(tokens: &dyn ToTokens) -> String {
     const TIGHT: [(&str, &str); 12] = [
         (" <", "<"),
         ("< ", "<"),
@@ -131,6 +132,6 @@ pub(crate) fn written(tokens: impl ToTokens) -> String {
         (" .", "."),
         (". ", "."),
     ];
-    let text = tokens.into_token_stream().to_string();
+    let text = tokens.to_token_stream().to_string();
     TIGHT.iter().fold(text, |text, (wide, tight)| text.replace(wide, tight))
 }

@@ -5,17 +5,20 @@ mod body;
 pub(crate) mod future;
 mod method;
 mod section;
+mod template;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, Expr, Path, Type};
+use syn::{Expr, Path};
 
+use self::template::{tokens, write};
 use crate::{
-    args::{BlockOptions, UnplugHooks},
+    args::{BlockOptions, Code, UnplugHooks, is_keyword},
     diagnostics::Diagnostics,
-    model::{Block, Item, Method},
+    model::{Block, Method},
     ops::Policy,
-    parse, validate,
+    parse,
+    source::{self, Attribute, Part, Source, is_punct},
+    validate,
 };
 
 /// All of `#[guarded_fops]`. Whatever is wrong, the author's item is part of the outcome.
@@ -24,7 +27,7 @@ pub(crate) fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenSt
     let mut output = match parse::parse(arguments, item.clone(), &mut diagnostics) {
         Some(mut block) => {
             validate::validate(&mut block, &mut diagnostics);
-            expand(&block)
+            expand(&block).into_stream()
         }
         None => parse::without_helpers(item),
     };
@@ -36,221 +39,238 @@ pub(crate) fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenSt
 pub(crate) fn stray_fop(mut item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     diagnostics
-        .error_at(Span::call_site(), "`#[fop]` does nothing outside an impl block under `#[guarded_fops]`")
-        .help("`#[guarded_fops(lifetime = <field>)]` on the impl block");
+        .error_at(
+            Span::call_site(),
+            format_args!("`#[fop]` does nothing outside an impl block under `#[guarded_fops]`"),
+        )
+        .help(format_args!("`#[guarded_fops(lifetime = <field>)]` on the impl block"));
     item.extend(diagnostics.into_compile_errors());
     item
 }
 
-fn expand(block: &Block) -> TokenStream {
+fn expand(block: &Block) -> Source {
+    let (mut output, mut methods, mut rows) = (Source::default(), Source::default(), Source::default());
     let type_name = block.type_name();
-    let descriptors: Vec<TokenStream> = block.methods().map(|method| descriptor(block, method, &type_name)).collect();
-    let mut output = guarded_block(block, &descriptors);
-    output.extend(table(block, &descriptors));
-    if let Some(hooks) = &block.unplug {
-        output.extend(unplug(block, hooks));
-        output.extend(unplug_with_subdevs(block, hooks));
+    for method in &block.methods {
+        let descriptor = descriptor(block, method, &type_name);
+        method.before.put(&mut methods);
+        method::expand(block, method, &descriptor, &mut methods);
+        for condition in method.attributes.iter().filter(|attribute| attribute.is_builtin("cfg")) {
+            condition.put(&mut rows);
+        }
+        write(&mut rows, Span::mixed_site(), "$,", &[&descriptor]);
     }
-    output.extend(subdev_node(block));
+    block.rest.put(&mut methods);
+    let mut braces = Group::new(block.braces.delimiter(), methods.into_stream());
+    braces.set_span(block.braces.span());
+    for attribute in block.attributes.iter().filter(|attribute| !attribute.is("guarded_fops")) {
+        attribute.put(&mut output);
+    }
+    block.header.put(&mut output);
+    output.0.push(TokenTree::Group(braces));
+
+    table(block, &rows, &mut output);
+    if let Some(hooks) = &block.unplug {
+        unplug(block, hooks, &mut output);
+        unplug_with_subdevs(block, hooks, &mut output);
+    }
+    subdev_node(block, &mut output);
     output
 }
 
-/// The author's impl block, a guard in front of each body.
-fn guarded_block(block: &Block, descriptors: &[TokenStream]) -> TokenStream {
-    let inner_attributes = &block.inner_attributes;
-    let mut descriptors = descriptors.iter();
-    let items = block.items.iter().map(|item| match item {
-        Item::Method(method) => method::expand(block, method, descriptors.next().expect("each method has one")),
-        Item::Other(tokens) => tokens.clone(),
-    });
-    let mut braces = Group::new(block.braces.delimiter(), quote!(#(#inner_attributes)* #(#items)*));
-    braces.set_span(block.braces.span());
-    let header = if block.attributes.iter().any(|attribute| parse::is(attribute, "guarded_fops")) {
-        parse::without_attributes(block.header.clone(), &["guarded_fops"])
-    } else {
-        block.header.clone()
-    };
-    quote!(#header #braces)
-}
-
 /// The ops of the block as data: `impl Guarded`.
-fn table(block: &Block, descriptors: &[TokenStream]) -> TokenStream {
+fn table(block: &Block, rows: &Source, output: &mut Source) {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
-    let (generics, _, bounds) = block.generics.split_for_impl();
-    let (attributes, self_ty, key) = (carried_over(&block.attributes), &block.self_ty, block.key());
-    let rows = block.methods().zip(descriptors).map(|(method, descriptor)| {
-        let conditions = conditions(&method.attributes);
-        quote!(#(#conditions)* #descriptor)
-    });
-    quote_spanned! {here=>
-        #(#attributes)*
-        #[automatically_derived]
-        impl #generics #runtime::Guarded<{ #runtime::key(#key) }> for #self_ty #bounds {
-            const OPS: &'static [#runtime::Op] = &[#(#rows),*];
-        }
-    }
+    let Claim { generics, self_ty, bounds } = &Claim::of(block);
+    carried_over(&block.attributes, output);
+    write(
+        output,
+        here,
+        "#[automatically_derived] impl $ $::Guarded<{ $::key($) }> for $ $ { const OPS: &'static [$::Op] = &[$]; }",
+        &[generics, &runtime, &runtime, &At(&block.key(), here), self_ty, bounds, &runtime, rows],
+    );
 }
 
 /// `Op::guarded("Type", "name")`: every token is spanned at the method's name, because the
 /// place of the call is the place that the op is reported at.
-fn descriptor(block: &Block, method: &Method, type_name: &str) -> TokenStream {
-    let span = method.signature.ident.span();
+fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
+    let span = method.ident.span();
     let runtime = Runtime::of(&block.options).at(span);
     let name = method.name();
     let policy = method.policy(&block.options).unwrap_or(Policy::Guarded);
-    match policy {
-        Policy::Guarded => quote_spanned!(span=> #runtime::Op::guarded(#type_name, #name)),
-        Policy::Always => quote_spanned!(span=> #runtime::Op::always(#type_name, #name)),
-        Policy::Unguarded => {
-            let reason = method.options.reason.as_ref();
-            let reason = reason.map_or(String::new(), |reason| reason.0.value());
-            quote_spanned!(span=> #runtime::Op::unguarded(#type_name, #name, #reason))
+    let op = match policy {
+        Policy::Guarded => "guarded",
+        Policy::Always => "always",
+        Policy::Unguarded => "unguarded",
+    };
+    // A path of the author's stands elsewhere, and between brackets moves the call not there.
+    let text = if block.options.runtime.is_some() { "<$::Op>::$" } else { "$::Op::$" };
+    let mut descriptor = tokens(span, text, &[&runtime, &Ident::new(op, span)]);
+    let (type_name, name) = (At(type_name, span), At(&name, span));
+    match (policy, &method.options.reason) {
+        (Policy::Unguarded, Some(reason)) => {
+            write(&mut descriptor, span, "($, $, $)", &[&type_name, &name, &At(&reason.0.value(), span)]);
         }
+        (Policy::Unguarded, None) => write(&mut descriptor, span, "($, $, \"\")", &[&type_name, &name]),
+        _ => write(&mut descriptor, span, "($, $)", &[&type_name, &name]),
+    }
+    descriptor
+}
+
+/// A string at a place.
+struct At<'a>(&'a str, Span);
+
+impl Part for At<'_> {
+    fn put(&self, output: &mut Source) {
+        let mut string = proc_macro2::Literal::string(self.0);
+        string.set_span(self.1);
+        output.0.push(TokenTree::Literal(string));
+    }
+}
+
+/// What a generated impl says of the type.
+struct Claim {
+    generics: Source,
+    self_ty: Source,
+    bounds: Source,
+}
+
+impl Claim {
+    fn of(block: &Block) -> Self {
+        let (generics, _, bounds) = block.generics.split_for_impl();
+        Self { generics: Source::of(&generics), self_ty: Source::of(&block.self_ty), bounds: Source::of(&bounds) }
     }
 }
 
 /// `impl Unplug`: where the lifetime is, and the driver's hooks.
-fn unplug(block: &Block, hooks: &UnplugHooks) -> Option<TokenStream> {
+fn unplug(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
+    let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
+    let resources = Source::of(&resources);
     // What rustc has against this impl, it says of the option that asks for it.
-    let asked = block.options.unplug.as_ref()?.span;
-    let here = Span::mixed_site().located_at(asked);
+    let here = Span::mixed_site().located_at(asked.span);
     let runtime = Runtime::of(&block.options).at(here);
-    let (generics, _, bounds) = block.generics.split_for_impl();
-    let (attributes, self_ty) = (carried_over(&block.attributes), &block.self_ty);
-    let resources: &Type = block.resources()?;
+    let Claim { generics, self_ty, bounds } = &Claim::of(block);
     let this = Ident::new("self", here);
-    let lifetime = match lifetime(&block.options, &this.to_token_stream()) {
-        Some(lifetime) if !block.looks_up() => quote_spanned!(here=> &#lifetime),
+    let lifetime = match lifetime(&block.options, &this) {
+        Some(lifetime) if !block.looks_up() => tokens(here, "&$", &[&lifetime]),
         // An error already: who calls `unplug` need not hear of it.
-        _ => quote_spanned!(here=> #runtime::__private::any()),
+        _ => tokens(here, "$::__private::any()", &[&runtime]),
     };
-    let stop = hooks.stop.as_ref().map(|hook| {
-        let hook = &hook.0;
-        quote_spanned! {here=>
-            fn stop(&#this, resources: &#resources, cause: #runtime::Cause) {
-                #this.#hook(resources, cause);
-            }
-        }
-    });
-    let wake = hooks.wake.as_ref().map(|hook| {
-        let hook = &hook.0;
-        quote_spanned! {here=>
-            fn wake(&#this, resources: &#resources) -> bool {
-                #this.#hook(resources);
-                true
-            }
-        }
-    });
-    Some(quote_spanned! {here=>
-        #(#attributes)*
-        #[automatically_derived]
-        impl #generics #runtime::Unplug for #self_ty #bounds {
-            type Resources = #resources;
-
-            fn lifetime(&#this) -> &#runtime::DeviceLifetime<#resources> {
-                #lifetime
-            }
-            #stop
-            #wake
-        }
-    })
+    let mut methods = Source::default();
+    if let Some(hook) = &hooks.stop {
+        let text = "fn stop(&$, resources: &$, cause: $::Cause) { $.$(resources, cause); }";
+        write(&mut methods, here, text, &[&this, &resources, &runtime, &this, &hook.0]);
+    }
+    if let Some(hook) = &hooks.wake {
+        let text = "fn wake(&$, resources: &$) -> bool { $.$(resources); true }";
+        write(&mut methods, here, text, &[&this, &resources, &this, &hook.0]);
+    }
+    carried_over(&block.attributes, output);
+    write(
+        output,
+        here,
+        "#[automatically_derived]
+        impl $ $::Unplug for $ $ {
+            type Resources = $;
+            fn lifetime(&$) -> &$::DeviceLifetime<$> { $ }
+            $
+        }",
+        &[generics, &runtime, self_ty, bounds, &resources, &this, &runtime, &resources, &lifetime, &methods],
+    );
 }
 
 /// A method `unplug` that has the subdevs in one group with the device. It stands before that of the trait.
-fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks) -> Option<TokenStream> {
-    let subdevs = &hooks.subdevs.0;
-    let asked = block.options.unplug.as_ref()?.span;
-    let here = Span::mixed_site().located_at(asked);
+fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
+    let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
+    let resources = Source::of(&resources);
+    if hooks.subdevs.0.is_empty() {
+        return;
+    }
+    let here = Span::mixed_site().located_at(asked.span);
     let runtime = Runtime::of(&block.options).at(here);
-    let (generics, _, bounds) = block.generics.split_for_impl();
-    let (attributes, self_ty, resources) = (carried_over(&block.attributes), &block.self_ty, block.resources()?);
-    let (fields, types): (Vec<_>, Vec<_>) = subdevs.iter().map(|(field, ty)| (field, ty)).unzip();
+    let Claim { generics, self_ty, bounds } = &Claim::of(block);
     let this = Ident::new("self", here);
     // Called by its author, so it has the author's hygiene.
-    let name = Ident::new("unplug", Span::call_site().located_at(asked));
-    (!subdevs.is_empty()).then(|| {
-        quote_spanned! {here=>
-            #(#attributes)*
-            impl #generics #self_ty #bounds {
-                /// Unplugs the device and its subdevs as one, and returns the resources of each.
-                #[allow(dead_code, private_interfaces)]
-                pub(crate) fn #name(
-                    &#this,
-                    cause: #runtime::Cause,
-                ) -> ::core::result::Result<
-                    (#resources, (#(<#types as #runtime::Unplug>::Resources,)*)),
-                    #runtime::UnplugError,
-                > {
-                    #runtime::Group::unplug_group((#this, (#(&#this.#fields,)*)), cause)
-                }
+    let name = Ident::new("unplug", Span::call_site().located_at(asked.span));
+    let (mut children, mut theirs) = (Source::default(), Source::default());
+    for (field, ty) in &hooks.subdevs.0 {
+        write(&mut children, here, "&$.$,", &[&this, field]);
+        write(&mut theirs, here, "<$ as $::Unplug>::Resources,", &[&Source::of(ty), &runtime]);
+    }
+    carried_over(&block.attributes, output);
+    write(
+        output,
+        here,
+        "impl $ $ $ {
+            #[doc = \" Unplugs the device and its subdevs as one, and returns the resources of each.\"]
+            #[allow(dead_code, private_interfaces)]
+            pub(crate) fn $(&$, cause: $::Cause) -> ::core::result::Result<($, ($)), $::UnplugError> {
+                $::Group::unplug_group(($, ($)), cause)
             }
-        }
-    })
+        }",
+        &[generics, self_ty, bounds, &name, &this, &runtime, &resources, &theirs, &runtime, &runtime, &this, &children],
+    );
 }
 
 /// The claim that a subdev with this node has a release op.
-fn subdev_node(block: &Block) -> Option<TokenStream> {
-    let asked = block.options.subdev.0?;
+fn subdev_node(block: &Block, output: &mut Source) {
+    let Some(asked) = block.options.subdev.0 else { return };
     let here = Span::mixed_site().located_at(asked);
     let runtime = Runtime::of(&block.options).at(here);
-    let (generics, _, bounds) = block.generics.split_for_impl();
-    let (attributes, self_ty) = (carried_over(&block.attributes), &block.self_ty);
-    Some(quote_spanned! {here=>
-        #(#attributes)*
-        #[automatically_derived]
-        impl #generics #runtime::SubdevNode for #self_ty #bounds {}
-    })
+    let Claim { generics, self_ty, bounds } = &Claim::of(block);
+    carried_over(&block.attributes, output);
+    let text = "#[automatically_derived] impl $ $::SubdevNode for $ $ {}";
+    write(output, here, text, &[generics, &runtime, self_ty, bounds]);
 }
 
 /// The expression for the lifetime of the device that `device` leads to.
-fn lifetime(options: &BlockOptions, device: &TokenStream) -> Option<TokenStream> {
-    let expression = ungrouped(&options.lifetime.as_ref()?.0);
+fn lifetime(options: &BlockOptions, device: &dyn Part) -> Option<Source> {
+    let code = options.lifetime.as_ref()?;
+    let expression = ungrouped(&code.expression);
     if let Expr::Lit(_) = expression {
         return None;
     }
-    if let Expr::Path(path) = expression {
-        return Some(match path.path.get_ident() {
-            Some(field) if field != "self" => quote!(#device.#field),
-            Some(_) => device.clone(),
-            None => path.to_token_stream(),
-        });
+    let mut output = Source::default();
+    match expression {
+        Expr::Path(path) => match path.path.get_ident() {
+            Some(field) if !is_keyword(field) => write(&mut output, Span::mixed_site(), "$.$", &[device, field]),
+            Some(word) if word == "self" => device.put(&mut output),
+            _ => output = code.source.clone(),
+        },
+        _ => output = replace_self(operand(code), device),
     }
-    Some(replace_self(operand(expression), device))
+    Some(output)
 }
 
 /// The expression in a form that `.field` or `.method()` may follow.
-fn operand(expression: &Expr) -> TokenStream {
-    let expression = ungrouped(expression);
-    match expression {
+fn operand(code: &Code) -> Source {
+    match ungrouped(&code.expression) {
         Expr::Path(_)
         | Expr::Call(_)
         | Expr::MethodCall(_)
         | Expr::Field(_)
         | Expr::Index(_)
         | Expr::Paren(_)
-        | Expr::Macro(_) => expression.to_token_stream(),
-        _ => quote!((#expression)),
+        | Expr::Macro(_) => code.source.clone(),
+        _ => tokens(Span::mixed_site(), "($)", &[&code.source]),
     }
 }
 
 /// The expression with `device` for each `self`, except where that begins a path.
-fn replace_self(tokens: TokenStream, device: &TokenStream) -> TokenStream {
-    let mut output = TokenStream::new();
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(tree) = tokens.next() {
-        let begins_path = matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+fn replace_self(source: Source, device: &dyn Part) -> Source {
+    let mut output = Source::default();
+    let mut trees = source.0.into_iter().peekable();
+    while let Some(tree) = trees.next() {
         match tree {
-            TokenTree::Ident(ident) if ident == "self" && !begins_path => {
-                output.extend(device.clone());
-            }
+            TokenTree::Ident(ident) if ident == "self" && !is_punct(trees.peek(), ':') => device.put(&mut output),
             TokenTree::Group(group) => {
-                let inside = replace_self(group.stream(), device);
-                let mut replaced = Group::new(group.delimiter(), inside);
+                let inside = replace_self(Source(source::trees(group.stream())), device);
+                let mut replaced = Group::new(group.delimiter(), inside.into_stream());
                 replaced.set_span(group.span());
-                output.extend([TokenTree::Group(replaced)]);
+                output.0.push(TokenTree::Group(replaced));
             }
-            tree => output.extend([tree]),
+            tree => output.0.push(tree),
         }
     }
     output
@@ -264,35 +284,36 @@ fn ungrouped(expression: &Expr) -> &Expr {
     }
 }
 
-/// The `#[cfg]`s of a method, to stand on its row of the table.
-fn conditions(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
-}
-
-/// The attributes of the author's impl that hold for the generated ones too.
-fn carried_over(attributes: &[Attribute]) -> Vec<&Attribute> {
-    let carried = |attribute: &&Attribute| attribute.path().is_ident("cfg") || attribute.path().is_ident("allow");
-    attributes.iter().filter(carried).collect()
+/// Writes the attributes of the author's impl that hold for the generated ones too.
+fn carried_over(attributes: &[Attribute], output: &mut Source) {
+    for attribute in attributes {
+        if attribute.is_builtin("cfg") || attribute.is_builtin("allow") {
+            attribute.put(output);
+        }
+    }
 }
 
 /// The path of the runtime.
-struct Runtime<'a>(Option<&'a Path>);
+struct Runtime<'a>(Option<&'a Path>, Span);
 
 impl<'a> Runtime<'a> {
     fn of(options: &'a BlockOptions) -> Self {
-        Self(options.runtime.as_ref())
+        Self(options.runtime.as_ref(), Span::mixed_site())
     }
 
-    /// The path as tokens at `span`. A path that the author gave keeps its hygiene: `$crate`
-    /// means the crate of the macro that wrote it.
-    fn at(&self, span: Span) -> TokenStream {
-        let Some(path) = self.0 else {
-            return quote_spanned!(span=> ::fops_runtime);
-        };
-        let relocated = |mut tree: TokenTree| {
-            tree.set_span(tree.span().located_at(span));
-            tree
-        };
-        path.to_token_stream().into_iter().map(relocated).collect()
+    /// The path with its tokens at `span`.
+    fn at(self, span: Span) -> Self {
+        Self(self.0, span)
+    }
+}
+
+impl Part for Runtime<'_> {
+    fn put(&self, output: &mut Source) {
+        match self.0 {
+            None => write(output, self.1, "::fops_runtime", &[]),
+            // As its author gave it: with its hygiene, `$crate` means the crate of the macro that wrote it; and with its
+            // place, so that a path which leads nowhere is one error, however often it stands.
+            Some(path) => Source::of(path).put(output),
+        }
     }
 }

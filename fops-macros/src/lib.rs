@@ -18,6 +18,7 @@ mod expand;
 mod model;
 mod ops;
 mod parse;
+mod source;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -152,8 +153,10 @@ mod validate;
 /// # What it writes
 /// ```ignore
 /// fn read(&self, _file: &File, buf: UserSliceWriter<'_>) -> Result<usize> {
-///     let ::core::result::Result::Ok(hw) = self.lifetime.enter(const { &::fops_runtime::Op::guarded("RcarVin", "read") })
-///         else { return ::fops_runtime::unplugged::<Result<usize>>() };
+///     let op = const { &::fops_runtime::Op::guarded("RcarVin", "read") };
+///     let ::core::result::Result::Ok(hw) = self.lifetime.enter(op) else {
+///         return ::fops_runtime::unplugged::<Result<usize>>();
+///     };
 ///     let hw: &Access<'_, VinHw> = &hw;
 ///     let mut buf = buf;
 ///     { /* the body */ }

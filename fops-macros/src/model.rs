@@ -1,16 +1,14 @@
 //! What the author wrote: the outcome of parsing, and all that rules and expansion look at.
 
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenTree};
 use quote::ToTokens;
-use syn::{
-    Attribute, Expr, GenericArgument, Generics, Ident, Pat, PatType, Path, PathArguments, Receiver, ReceiverKind,
-    ReturnType, Signature, Token, Type, Visibility, ext::IdentExt,
-};
+use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::IdentExt};
 
 use crate::{
-    args::{BlockOptions, FopOptions, UnplugHooks},
+    args::{BlockOptions, Code, FopOptions, UnplugHooks},
     diagnostics::written,
     ops::{self, Policy},
+    source::{Attribute, Source, is_punct},
 };
 
 /// An impl block under `#[guarded_fops]`.
@@ -21,41 +19,77 @@ pub(crate) struct Block {
     /// The hooks of the impl of `Unplug`, if that is asked for.
     pub(crate) unplug: Option<UnplugHooks>,
     pub(crate) attributes: Vec<Attribute>,
-    /// From the first attribute to the where clause, as written.
-    pub(crate) header: TokenStream,
+    /// From after the attributes to the where clause, as written.
+    pub(crate) header: Source,
     pub(crate) generics: Generics,
     pub(crate) trait_: Option<Path>,
     pub(crate) self_ty: Type,
-    /// The braces, for their span; their content is `inner_attributes` and `items`.
+    /// The braces, for their span; their content is `methods` and `rest`.
     pub(crate) braces: Group,
-    pub(crate) inner_attributes: Vec<Attribute>,
-    pub(crate) items: Vec<Item>,
+    pub(crate) methods: Vec<Method>,
+    /// What follows the last method.
+    pub(crate) rest: Source,
 }
 
-/// An item of the block.
-pub(crate) enum Item {
-    Method(Box<Method>),
-    /// Constants, types, and whatever could not be parsed: passed on as it is.
-    Other(TokenStream),
-}
-
-/// A method, its body unparsed.
+/// A method, its body unread.
 pub(crate) struct Method {
+    /// What stands before it and is none: constants, types, and whatever could not be parsed.
+    pub(crate) before: Source,
     /// Without those that are ours.
     pub(crate) attributes: Vec<Attribute>,
-    pub(crate) visibility: Visibility,
-    pub(crate) defaultness: Option<Token![default]>,
-    /// As the trait sees it: without access and device.
-    pub(crate) signature: Signature,
+    /// From the visibility to the keyword `fn`.
+    pub(crate) qualifiers: Source,
+    pub(crate) constness: Option<Span>,
+    pub(crate) asyncness: Option<Span>,
+    pub(crate) ident: Ident,
+    pub(crate) generics: Source,
+    /// The parentheses, for their span; their content is `inputs`.
+    pub(crate) parentheses: Group,
+    /// As the trait sees them: without access and device.
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) arrow: Source,
+    /// The type that is returned; empty where none is written.
+    pub(crate) output: Source,
+    pub(crate) where_clause: Source,
     /// The `#[access]` parameters, without that attribute: at most one, if no mistake was made.
-    pub(crate) access: Vec<PatType>,
+    pub(crate) access: Vec<Parameter>,
     /// The `#[device]` parameters, likewise.
-    pub(crate) device: Vec<PatType>,
+    pub(crate) device: Vec<Parameter>,
     pub(crate) options: FopOptions,
     pub(crate) body: Group,
     /// No error has been found in it. Otherwise it is expanded without a guard and with a
     /// placeholder for the access, so that nothing follows from the error.
     pub(crate) sound: bool,
+}
+
+/// What a method takes, with the comma behind it.
+pub(crate) struct Input {
+    pub(crate) kind: InputKind,
+    pub(crate) comma: Option<TokenTree>,
+}
+
+pub(crate) enum InputKind {
+    Receiver(Receiver),
+    Parameter(Parameter),
+    /// `...`, and what rustc does not accept.
+    Other(Source),
+}
+
+/// `self` in some form.
+pub(crate) struct Receiver {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) written: Source,
+    pub(crate) this: Ident,
+    /// `self` or `mut self`.
+    pub(crate) is_by_value: bool,
+}
+
+/// `pattern: type`.
+pub(crate) struct Parameter {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) pattern: Source,
+    pub(crate) colon: TokenTree,
+    pub(crate) ty: Source,
 }
 
 /// Why a method has no policy.
@@ -67,17 +101,10 @@ pub(crate) enum NoPolicy {
 }
 
 impl Block {
-    pub(crate) fn methods(&self) -> impl Iterator<Item = &Method> {
-        self.items.iter().filter_map(|item| match item {
-            Item::Method(method) => Some(&**method),
-            Item::Other(_) => None,
-        })
-    }
-
     /// Whether the block looks a device up for each request, rather than being of one.
     pub(crate) fn looks_up(&self) -> bool {
-        let via = self.options.via.as_ref();
-        via.is_some_and(|via| mentions(via.0.to_token_stream(), "self")) || self.options.not_found.is_some()
+        let by_via = self.options.via.as_ref().is_some_and(|via| via.mentions_self);
+        by_via || self.options.not_found.is_some()
     }
 
     /// The name of the device's type, as the ops are reported under it.
@@ -98,25 +125,36 @@ impl Block {
     }
 
     /// The type of the resources: as given, else that of the first access.
-    pub(crate) fn resources(&self) -> Option<&Type> {
-        let mut accesses = self.methods().flat_map(|method| &method.access);
-        let given = self.options.resources.0.as_ref();
-        given.or_else(|| accesses.find_map(|access| lent(&access.ty)))
+    pub(crate) fn resources(&self) -> Option<Type> {
+        if let Some(given) = &self.options.resources.0 {
+            return Some(given.clone());
+        }
+        for method in &self.methods {
+            for access in &method.access {
+                if let Ok(ty) = syn::parse2(access.ty.to_token_stream())
+                    && let Some(resources) = lent(&ty)
+                {
+                    return Some(resources.clone());
+                }
+            }
+        }
+        None
     }
 }
 
 impl Method {
     /// The name, without `r#`.
     pub(crate) fn name(&self) -> String {
-        self.signature.ident.unraw().to_string()
+        let name = self.ident.to_string();
+        name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
     }
 
     /// The policy: its own, else by its name, else the block's.
     pub(crate) fn policy(&self, block: &BlockOptions) -> Result<Policy, NoPolicy> {
-        let name = self.name();
-        if let Some((policy, _)) = self.options.policies().next() {
+        if let [(policy, _), ..] = self.options.policies()[..] {
             return Ok(policy);
         }
+        let name = self.name();
         if let Some(policy) = ops::policy_of(&name) {
             return Ok(policy);
         }
@@ -127,50 +165,61 @@ impl Method {
     }
 
     /// The answer once the device is gone, where the author gives one.
-    pub(crate) fn unplugged<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
+    pub(crate) fn unplugged<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Code> {
         let own = self.options.unplugged.as_ref();
-        own.or(block.unplugged.as_ref()).map(|code| &code.0)
+        own.or(block.unplugged.as_ref())
     }
 
     /// What stands for the device in this method, where that is not `self`: its own `via`, else the block's
     /// where there is no `self`, or where the block's looks a device up through it.
-    pub(crate) fn via<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
-        let receiver = self.signature.receiver().is_some();
-        let default = block.via.as_ref().filter(|via| !receiver || mentions(via.0.to_token_stream(), "self"));
-        self.options.via.as_ref().or(default).map(|code| &code.0)
+    pub(crate) fn via<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Code> {
+        let default = block.via.as_ref().filter(|via| via.mentions_self || self.receiver().is_none());
+        self.options.via.as_ref().or(default)
     }
 
     /// The answer where the device is not found, where the author gives one.
-    pub(crate) fn not_found<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Expr> {
+    pub(crate) fn not_found<'a>(&'a self, block: &'a BlockOptions) -> Option<&'a Code> {
         let own = self.options.not_found.as_ref();
-        own.or(block.not_found.as_ref()).map(|code| &code.0)
+        own.or(block.not_found.as_ref())
+    }
+
+    pub(crate) fn receiver(&self) -> Option<&Receiver> {
+        match &self.inputs.first()?.kind {
+            InputKind::Receiver(receiver) => Some(receiver),
+            _ => None,
+        }
     }
 
     /// Whether it takes the device by value and nothing of it: the release op of a subdev. There is no section that
     /// could borrow from the device, and none that it would need.
     pub(crate) fn consumes_device(&self, block: &BlockOptions) -> bool {
-        let by_value = |receiver: &Receiver| matches!(receiver.kind, ReceiverKind::Value);
-        let receiver = self.signature.receiver().is_some_and(by_value);
+        let receiver = self.receiver().is_some_and(|receiver| receiver.is_by_value);
         receiver && self.access.is_empty() && self.via(block).is_none()
+    }
+
+    /// Whether something else than parameters, which rustc rejects, stands between its parentheses.
+    pub(crate) fn is_broken(&self) -> bool {
+        let is_broken = |kind: &InputKind| match kind {
+            InputKind::Other(other) => matches!(other.0.first(), Some(first) if !is_punct(Some(first), '.')),
+            _ => false,
+        };
+        self.inputs.iter().any(|input| is_broken(&input.kind))
     }
 
     /// Whether `#[async_trait]` made it what it is.
     pub(crate) fn generics_of_async_trait(&self) -> bool {
-        self.signature.generics.lifetimes().any(|lifetime| lifetime.lifetime.ident == "async_trait")
+        self.generics.mentions("async_trait")
     }
 
-    /// The type it returns, unless that is `()` by silence.
-    pub(crate) fn returns(&self) -> Option<&Type> {
-        match &self.signature.output {
-            ReturnType::Default => None,
-            ReturnType::Type(_, ty) => Some(ty),
-        }
+    /// The type it returns, looked into; none where that is `()` by silence.
+    pub(crate) fn returns(&self) -> Option<Type> {
+        if self.output.0.is_empty() { None } else { syn::parse2(self.output.to_token_stream()).ok() }
     }
 }
 
 /// Whether the type says `Option<..>`, by that name: what it means is rustc's to know.
-pub(crate) fn is_option(ty: &Type) -> bool {
-    last_segment(ty).is_some_and(|segment| segment.ident == "Option")
+pub(crate) fn is_option(ty: &Source) -> bool {
+    ty.path_name().is_some_and(|name| name == "Option")
 }
 
 /// `R`, where the type of an access reads `&Access<'_, R>`, perhaps in an `Option`.
@@ -207,15 +256,6 @@ pub(crate) fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
-/// Whether the source has this name in it.
-pub(crate) fn mentions(source: TokenStream, name: &str) -> bool {
-    source.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
-}
-
 /// Whether an expression makes a value, which is bound before it is used, rather than naming a place. What a
 /// macro makes may be either and is left where it stands.
 pub(crate) fn makes_value(expression: &Expr) -> bool {
@@ -227,10 +267,12 @@ pub(crate) fn makes_value(expression: &Expr) -> bool {
     }
 }
 
-/// The name that a pattern binds, if it is nothing but a name.
-pub(crate) fn plain_name(pat: &Pat) -> Option<&Ident> {
-    match pat {
-        Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() => Some(&pat.ident),
-        _ => None,
-    }
+/// The name that a pattern binds, if it is nothing but a name, which may be `mut`.
+pub(crate) fn plain_name(pattern: &Source) -> Option<&Ident> {
+    let name = match &pattern.0[..] {
+        [TokenTree::Ident(name)] => name,
+        [TokenTree::Ident(qualifier), TokenTree::Ident(name)] if qualifier == "mut" => name,
+        _ => return None,
+    };
+    (name != "_").then_some(name)
 }

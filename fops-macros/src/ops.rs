@@ -147,6 +147,71 @@ mod tests {
         }
     }
 
+    /// The members of the kernel's structures, in their order, those aside that are no operations.
+    const OF_THE_KERNEL: &[(&str, &str)] = &[
+        (
+            "file_operations",
+            "llseek read write read_iter write_iter iopoll iterate_shared poll unlocked_ioctl compat_ioctl mmap open flush \
+             release fsync fasync lock get_unmapped_area check_flags flock splice_write splice_read splice_eof setlease \
+             fallocate show_fdinfo mmap_capabilities copy_file_range remap_file_range fadvise uring_cmd uring_cmd_iopoll \
+             mmap_prepare",
+        ),
+        ("v4l2_file_operations", "read write poll unlocked_ioctl compat_ioctl32 get_unmapped_area mmap open release"),
+        ("MiscDevice", "open release mmap read_iter write_iter ioctl compat_ioctl show_fdinfo"),
+        ("v4l2_ioctl_ops", "vidioc_querycap vidioc_enum_fmt_vid_cap vidioc_reqbufs vidioc_dqbuf vidioc_default"),
+    ];
+
+    #[test]
+    fn all_of_the_kernel_are_known() {
+        for (structure, names) in OF_THE_KERNEL {
+            for name in names.split_whitespace() {
+                assert!(policy_of(name).is_some(), "{name} of {structure}");
+            }
+        }
+    }
+
+    /// The methods of the trait, as the crate that the tests are built with has them.
+    #[test]
+    fn all_of_fuser_are_known() {
+        let said = |command: &mut std::process::Command| {
+            let output = command.output().expect("it runs");
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let rustc = said(std::process::Command::new("rustc").arg("-vV"));
+        let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host");
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        // What other platforms need may never have been fetched.
+        let mut metadata = std::process::Command::new(cargo);
+        metadata
+            .args(["metadata", "--offline", "--format-version=1", "--filter-platform", host])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        let metadata = said(&mut metadata);
+        let manifest = metadata
+            .split("\"manifest_path\":\"")
+            .filter_map(|rest| rest.split('"').next())
+            .find(|path| path.contains("/fuser-0."))
+            .expect("the workspace depends on fuser");
+        let source = std::path::Path::new(manifest).with_file_name("src").join("lib.rs");
+        let file = syn::parse_file(&std::fs::read_to_string(source).expect("its source")).expect("Rust");
+        let methods: Vec<String> = file
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                syn::Item::Trait(item) if item.ident == "Filesystem" => Some(&item.items),
+                _ => None,
+            })
+            .flatten()
+            .filter_map(|item| match item {
+                syn::TraitItem::Fn(method) => Some(method.sig.ident.to_string()),
+                _ => None,
+            })
+            .collect();
+        assert!(methods.len() > 40, "{methods:?}");
+        for name in methods {
+            assert!(policy_of(&name).is_some(), "{name}");
+        }
+    }
+
     #[test]
     fn sorted() {
         for table in [ALWAYS, FILE_OPERATIONS, V4L2_AND_MISC, FUSE, SUBDEV] {

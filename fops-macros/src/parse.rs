@@ -1,19 +1,17 @@
-//! Tokens to model. Headers and signatures are parsed, bodies are not: they stay the groups of
+//! Tokens to model. The header of the block is parsed; signatures are only taken apart, and bodies stay the groups of
 //! tokens that they are, so that half-typed code is no error here and expansion stays cheap.
 
 mod method;
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
-use syn::{
-    Attribute, ItemImpl, LitStr, Signature, Token, Visibility,
-    parse::{ParseStream, Parser, discouraged::Speculative},
-};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ItemImpl;
 
 use crate::{
     args::{self, BlockOptions, UnplugHooks},
     diagnostics::Diagnostics,
-    model::{Block, Item},
+    model::{Block, Method},
+    source::{Cursor, Source, find, is_punct, trees},
 };
 
 /// The names of our attributes, as they stand within an impl block.
@@ -23,10 +21,15 @@ const HELPERS: &[&str] = &["access", "device", "fop"];
 /// block, which is an error then.
 pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut Diagnostics) -> Option<Block> {
     let (header, braces) = split(item.clone());
+    let mut header = Cursor::new(header);
+    let attributes = header.attributes();
+    let header = header.take(header.rest().len());
     // An empty stand-in for the content: only the header is parsed here.
     let mut empty = Group::new(Delimiter::Brace, TokenStream::new());
     empty.set_span(braces.span());
-    let parsed = match syn::parse2::<ItemImpl>(quote!(#header #empty)) {
+    let mut stand_in = header.to_token_stream();
+    stand_in.extend([TokenTree::Group(empty)]);
+    let parsed = match syn::parse2::<ItemImpl>(stand_in) {
         Ok(parsed) => parsed,
         Err(error) => {
             not_an_impl(item, error, diagnostics);
@@ -34,28 +37,35 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
         }
     };
     let before = diagnostics.count();
-    let options = args::read::<BlockOptions>(arguments, diagnostics);
+    let is_list = !is_key_value(Span::call_site());
+    let options = if is_list { args::read::<BlockOptions>(arguments, diagnostics) } else { BlockOptions::default() };
     let unplug = options.unplug.as_ref().map(|asked| args::read::<UnplugHooks>(asked.hooks.clone(), diagnostics));
-    let options_are_sound = diagnostics.count() == before;
-    let (inner_attributes, items) = content(&braces, diagnostics);
+    let options_are_sound = is_list && diagnostics.count() == before;
+    let (methods, rest) = content(&braces, diagnostics);
     Some(Block {
         options,
         options_are_sound,
         unplug,
-        attributes: parsed.attrs,
+        attributes,
         header,
         generics: parsed.generics,
         trait_: parsed.trait_.map(|(path, _)| path),
         self_ty: *parsed.self_ty,
         braces,
-        inner_attributes,
-        items,
+        methods,
+        rest,
     })
+}
+
+/// Whether the attribute reads `#[name = value]`, which rustc rejects: there is nothing to add.
+fn is_key_value(attribute: Span) -> bool {
+    let text = attribute.source_text().unwrap_or_default();
+    text.find(['(', '=']).is_some_and(|at| text[at..].starts_with('='))
 }
 
 /// The tokens of an item before its last braces, and these.
 fn split(item: TokenStream) -> (TokenStream, Group) {
-    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    let mut tokens = trees(item);
     match tokens.pop() {
         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => (tokens.into_iter().collect(), group),
         // An item that a macro was given: `$item`.
@@ -86,203 +96,178 @@ fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnosti
     };
     diagnostics
         .error(keyword, format_args!("`#[guarded_fops]` guards the operations of an impl block, not {what}"))
-        .help("put it on the `impl` block that holds the operations");
+        .help(format_args!("put it on the `impl` block that holds the operations"));
 }
 
-/// The items of the block.
-fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Attribute>, Vec<Item>) {
-    let mut bodies = Bodies::default();
-    let without_bodies = bodies.take(braces.stream());
-    let parser = |input: ParseStream| {
-        let attributes = Attribute::parse_inner(input)?;
-        let mut items = Vec::new();
-        while !input.is_empty() {
-            items.push(item(input, &bodies, diagnostics)?);
+/// The methods of the block, and what follows them.
+fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Method>, Source) {
+    let mut input = Cursor::new(braces.stream());
+    let (mut methods, mut before) = (Vec::new(), Source::default());
+    while input.peek(0).is_some() {
+        if is_punct(input.peek(0), '#') && is_punct(input.peek(1), '!') {
+            before.0.extend(input.take(3).0);
+            continue;
         }
-        Ok((attributes, items))
-    };
-    match parser.parse2(without_bodies) {
-        Ok(content) => content,
-        Err(error) => {
-            diagnostics.syntax(error);
-            let rest = without_helpers(braces.stream());
-            (Vec::new(), vec![Item::Other(rest)])
+        let mut attributes = input.attributes();
+        while let Some(item) = item_fragment(input.peek(0)) {
+            input.open(item);
+            attributes.append(&mut input.attributes());
         }
-    }
-}
-
-/// Bodies are kept from syn, which would look at each of their tokens before it parses the first of the block: in their
-/// places stand braces with a mark and a number.
-#[derive(Default)]
-struct Bodies(Vec<Group>);
-
-impl Bodies {
-    /// A name that no author has.
-    const MARK: &str = "__fops_body";
-
-    /// The tokens with numbers for bodies: for all braces that an item can end with. Those of a generic argument are
-    /// followed by punctuation.
-    fn take(&mut self, tokens: TokenStream) -> TokenStream {
-        let mut tokens = tokens.into_iter().peekable();
-        let mut output = Vec::new();
-        while let Some(tree) = tokens.next() {
-            let ends = match tokens.peek() {
-                None | Some(TokenTree::Ident(_)) => true,
-                Some(TokenTree::Punct(punct)) => punct.as_char() == '#',
-                Some(_) => false,
-            };
-            match tree {
-                TokenTree::Group(group) if ends && group.delimiter() == Delimiter::Brace => {
-                    let number = Literal::usize_unsuffixed(self.0.len());
-                    let mark = Ident::new(Self::MARK, group.span());
-                    let place = [TokenTree::Ident(mark), TokenTree::Literal(number)].into_iter().collect();
-                    let mut place = Group::new(Delimiter::Brace, place);
-                    place.set_span(group.span());
-                    self.0.push(group);
-                    output.push(TokenTree::Group(place));
+        let kind = kind(input.rest());
+        let is_constant = matches!(kind, Kind::Constant);
+        match kind {
+            Kind::Method(layout) => {
+                let before = std::mem::take(&mut before);
+                methods.push(method::method(before, attributes, &layout, &mut input, diagnostics));
+                continue;
+            }
+            Kind::Constant => {
+                for attribute in attributes.iter().filter(|attribute| attribute.is("fop")) {
+                    diagnostics
+                        .error(attribute, format_args!("`#[fop]` sets the policy of a method, this is none"))
+                        .help(format_args!("remove it, only methods are operations"));
                 }
-                tree => output.push(tree),
+                method::reject_marks(&mut attributes, diagnostics);
+            }
+            Kind::Macro(path) => {
+                diagnostics
+                    .error(
+                        &path,
+                        format_args!(
+                            "`#[guarded_fops]` cannot see the operations that a macro would produce here, they would \
+                             run unguarded"
+                        ),
+                    )
+                    .help(format_args!("write them out, or let the macro produce the whole impl block"));
+            }
+            // That a method of an impl has a body is well said by rustc.
+            Kind::WithoutBody => {}
+            // As is anything else that is no item. It is not passed on, or rustc would say it again; but no method
+            // may pass by unseen.
+            Kind::Unknown => {
+                let unknown = input.take(end_of_item(input.rest(), false));
+                if unknown.has_word("fn") {
+                    diagnostics
+                        .error(&unknown, format_args!("`#[guarded_fops]` cannot read this method"))
+                        .help(format_args!("a method is `fn <name>(..)`, with nothing before it but `pub`, `async`, `unsafe` and the like"));
+                }
+                continue;
             }
         }
-        output.into_iter().collect()
+        for attribute in attributes {
+            before.0.extend(without_helpers(attribute.to_token_stream()));
+        }
+        let end = end_of_item(input.rest(), is_constant);
+        before.0.extend(without_helpers(input.take(end).to_token_stream()));
     }
-
-    /// What stood in the place of a top-level group of the block.
-    fn put_back(&self, group: Group) -> Group {
-        let mut place = group.stream().into_iter();
-        let number = match (place.next(), place.next()) {
-            (Some(TokenTree::Ident(mark)), Some(TokenTree::Literal(number))) if mark == Self::MARK => {
-                number.to_string()
-            }
-            _ => return group,
-        };
-        number.parse().ok().and_then(|number: usize| self.0.get(number).cloned()).unwrap_or(group)
-    }
+    (methods, before)
 }
 
-/// The next item. What cannot be parsed is recorded and passed on up to where an item may end.
-fn item(input: ParseStream, bodies: &Bodies, diagnostics: &mut Diagnostics) -> syn::Result<Item> {
-    let ahead = input.fork();
-    match begin(&ahead) {
-        Ok(Beginning::Method(head)) => {
-            if let Some(body) = body(&ahead) {
-                input.advance_to(&ahead);
-                let body = bodies.put_back(body);
-                return Ok(Item::Method(Box::new(method::method(*head, body, diagnostics))));
-            }
-            // rustc says well that a method of an impl has a body.
-        }
-        Ok(Beginning::Other(attributes)) => {
-            for attribute in attributes.iter().filter(|attribute| is(attribute, "fop")) {
-                diagnostics.error(attribute, "`#[fop]` sets the policy of a method, this is none");
-            }
-        }
-        Ok(Beginning::Macro(path)) => {
-            diagnostics
-                .error(
-                    path,
-                    "`#[guarded_fops]` cannot see the operations that a macro would produce here, \
-                     they would run unguarded",
-                )
-                .help("write them out, or let the macro produce the whole impl block");
-        }
-        Err(error) => diagnostics.syntax(error),
-    }
-    let is_constant = matches!(begin(&input.fork()), Ok(Beginning::Other(_)));
-    Ok(Item::Other(without_helpers(rest_of_item(input, is_constant, bodies)?)))
+/// The content of the group that stands around an item which a macro was given: `$item`.
+fn item_fragment(tree: Option<&TokenTree>) -> Option<TokenStream> {
+    let Some(TokenTree::Group(group)) = tree.filter(|tree| is_group(tree, Delimiter::None)) else { return None };
+    let mut inside = Cursor::new(group.stream());
+    inside.attributes();
+    // Not `$visibility`.
+    (!matches!(kind(inside.rest()), Kind::Unknown)).then(|| group.stream())
 }
 
 /// What an item turns out to be.
-enum Beginning {
-    Method(Box<Head>),
+enum Kind {
+    Method(Layout),
+    WithoutBody,
     /// A constant or a type.
-    Other(Vec<Attribute>),
+    Constant,
     /// A macro call, by its path.
-    Macro(syn::Path),
+    Macro(Source),
+    Unknown,
 }
 
-/// A method up to its body.
-struct Head {
-    attributes: Vec<Attribute>,
-    visibility: Visibility,
-    defaultness: Option<Token![default]>,
-    signature: Signature,
+/// Where the parts of a method stand, after its attributes.
+struct Layout {
+    constness: Option<Span>,
+    asyncness: Option<Span>,
+    /// The name, after the keyword `fn`.
+    name: usize,
+    parentheses: usize,
+    /// Where a type is returned, or not: the arrow, the `where`, or the body.
+    output: usize,
+    where_clause: usize,
+    body: usize,
 }
 
-fn begin(input: ParseStream) -> syn::Result<Beginning> {
-    let attributes = input.call(Attribute::parse_outer)?;
-    let visibility: Visibility = input.parse()?;
-    let is_default = input.peek(Token![default]) && !input.peek2(Token![!]);
-    let defaultness = if is_default { Some(input.parse()?) } else { None };
-    if is_signature(&input.fork()) {
-        return Ok(Beginning::Method(Box::new(Head {
-            attributes,
-            visibility,
-            defaultness,
-            signature: input.parse()?,
-        })));
+fn kind(trees: &[TokenTree]) -> Kind {
+    let (mut constness, mut asyncness) = (None, None);
+    let mut at = 0;
+    loop {
+        match trees.get(at) {
+            Some(TokenTree::Ident(ident)) => match ident.to_string().as_str() {
+                "fn" => break method_kind(trees, at + 1, constness, asyncness).unwrap_or(Kind::Unknown),
+                "pub" => {}
+                "default" | "unsafe" | "safe" | "extern" if !is_punct(trees.get(at + 1), '!') => {}
+                "async" => asyncness = Some(ident.span()),
+                "const" => constness = Some(ident.span()),
+                "type" => break Kind::Constant,
+                _ if constness.is_some() => break Kind::Constant,
+                _ => break macro_call(&trees[at..]),
+            },
+            // `"C"`; a visibility, or the place of one that a macro was not given.
+            Some(TokenTree::Literal(_)) if at > 0 => {}
+            Some(TokenTree::Group(group))
+                if group.delimiter() == Delimiter::None || (group.delimiter() == Delimiter::Parenthesis && at > 0) => {}
+            _ => break macro_call(&trees[at..]),
+        }
+        at += 1;
     }
-    if input.peek(Token![const]) || input.peek(Token![type]) {
-        return Ok(Beginning::Other(attributes));
-    }
-    let path = input.call(syn::Path::parse_mod_style)?;
-    input.parse::<Token![!]>()?;
-    Ok(Beginning::Macro(path))
 }
 
-/// Whether qualifiers and then `fn` follow.
-fn is_signature(input: ParseStream) -> bool {
-    fn qualifier(input: ParseStream) -> syn::Result<bool> {
-        Ok(input.parse::<Option<Token![const]>>()?.is_some()
-            || input.parse::<Option<Token![async]>>()?.is_some()
-            || input.parse::<Option<Token![unsafe]>>()?.is_some()
-            || input.parse::<Option<Token![extern]>>()?.is_some()
-            || input.parse::<Option<LitStr>>()?.is_some())
+/// `a::path!`
+fn macro_call(trees: &[TokenTree]) -> Kind {
+    let is_path = |tree: &TokenTree| matches!(tree, TokenTree::Ident(_)) || is_punct(Some(tree), ':');
+    let end = trees.iter().position(|tree| !is_path(tree)).unwrap_or(0);
+    if end > 0 && is_punct(trees.get(end), '!') { Kind::Macro(Source(trees[..end].to_vec())) } else { Kind::Unknown }
+}
+
+/// Finds the parts of a method whose name is to stand at this position.
+fn method_kind(trees: &[TokenTree], name: usize, constness: Option<Span>, asyncness: Option<Span>) -> Option<Kind> {
+    let TokenTree::Ident(_) = trees.get(name)? else { return None };
+    let next = |from: usize, wanted: &dyn Fn(&TokenTree) -> bool| Some(from + find(trees.get(from..)?, wanted)?);
+    let parentheses = next(name + 1, &|tree| is_group(tree, Delimiter::Parenthesis) || ends(tree))?;
+    let output = parentheses + 1;
+    let body = next(output, &ends)?;
+    if !is_group(&trees[parentheses], Delimiter::Parenthesis) {
+        return None;
     }
-    while let Ok(true) = qualifier(input) {}
-    input.peek(Token![fn])
+    if is_punct(trees.get(body), ';') {
+        return Some(Kind::WithoutBody);
+    }
+    let where_clause = next(output, &|tree| matches!(tree, TokenTree::Ident(ident) if ident == "where") || ends(tree))?;
+    Some(Kind::Method(Layout { constness, asyncness, name, parentheses, output, where_clause, body }))
+}
+
+fn is_group(tree: &TokenTree, delimiter: Delimiter) -> bool {
+    matches!(tree, TokenTree::Group(group) if group.delimiter() == delimiter)
+}
+
+/// Whether a signature ends before this: at a body, or where one is missing.
+fn ends(tree: &TokenTree) -> bool {
+    is_punct(Some(tree), ';') || body(tree).is_some()
 }
 
 /// The body, also where it is a macro's fragment, which stands in a group without delimiters.
-fn body(input: ParseStream) -> Option<Group> {
-    fn braces(tree: TokenTree) -> Option<Group> {
-        match tree {
-            TokenTree::Group(group) => match group.delimiter() {
-                Delimiter::Brace => Some(group),
-                Delimiter::None => braces(group.stream().into_iter().next()?),
-                _ => None,
-            },
-            _ => None,
-        }
+fn body(tree: &TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = tree else { return None };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group.clone()),
+        Delimiter::None => body(&group.stream().into_iter().next()?),
+        _ => None,
     }
-    braces(input.parse().ok()?)
 }
 
-/// The tokens up to where this item may end: a semicolon, or braces unless it `is_constant`.
-fn rest_of_item(input: ParseStream, is_constant: bool, bodies: &Bodies) -> syn::Result<TokenStream> {
-    let mut tokens = TokenStream::new();
-    while !input.is_empty() {
-        let tree: TokenTree = input.parse()?;
-        let ends = match &tree {
-            TokenTree::Punct(punct) => punct.as_char() == ';',
-            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace && !is_constant,
-            _ => false,
-        };
-        tokens.extend([match tree {
-            TokenTree::Group(group) => TokenTree::Group(bodies.put_back(group)),
-            tree => tree,
-        }]);
-        if ends {
-            break;
-        }
-    }
-    Ok(tokens)
-}
-
-/// Whether this is the attribute of that name, however it is qualified.
-pub(crate) fn is(attribute: &Attribute, name: &str) -> bool {
-    let last = attribute.path().segments.last();
-    last.is_some_and(|segment| segment.ident == name)
+/// Where an item may end that is no method: after a semicolon, or after braces unless it `is_constant`.
+fn end_of_item(trees: &[TokenTree], is_constant: bool) -> usize {
+    let is_end = |tree: &TokenTree| is_punct(Some(tree), ';') || (!is_constant && is_group(tree, Delimiter::Brace));
+    trees.iter().position(is_end).map_or(trees.len(), |end| end + 1)
 }
 
 /// Source that is passed on unparsed, without our attributes: nobody else would understand them.
@@ -293,33 +278,21 @@ pub(crate) fn without_helpers(tokens: TokenStream) -> TokenStream {
 /// Tokens without the attributes of these names.
 pub(crate) fn without_attributes(tokens: TokenStream, names: &[&str]) -> TokenStream {
     let mut kept = Vec::new();
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(tree) = tokens.next() {
-        match (tree, tokens.peek()) {
-            (TokenTree::Punct(hash), Some(TokenTree::Group(brackets)))
-                if hash.as_char() == '#' && is_attribute(brackets, names) =>
-            {
-                tokens.next();
+    let mut input = Cursor::new(tokens);
+    loop {
+        for attribute in input.attributes() {
+            if !names.iter().any(|name| attribute.is(name)) {
+                kept.extend(attribute.to_token_stream());
             }
-            (TokenTree::Group(group), _) => {
-                let inside = without_attributes(group.stream(), names);
-                let mut clean = Group::new(group.delimiter(), inside);
+        }
+        match input.next() {
+            Some(TokenTree::Group(group)) => {
+                let mut clean = Group::new(group.delimiter(), without_attributes(group.stream(), names));
                 clean.set_span(group.span());
                 kept.push(TokenTree::Group(clean));
             }
-            (tree, _) => kept.push(tree),
+            Some(tree) => kept.push(tree),
+            None => return kept.into_iter().collect(),
         }
     }
-    kept.into_iter().collect()
-}
-
-/// Whether these are the brackets of an attribute of one of the names: `[a::b::name ..]`.
-fn is_attribute(brackets: &Group, names: &[&str]) -> bool {
-    let path = brackets.stream().into_iter().map_while(|tree| match tree {
-        TokenTree::Ident(ident) => Some(Some(ident)),
-        TokenTree::Punct(punct) if punct.as_char() == ':' => Some(None),
-        _ => None,
-    });
-    let last = path.flatten().last();
-    brackets.delimiter() == Delimiter::Bracket && last.is_some_and(|ident| names.iter().any(|name| ident == name))
 }

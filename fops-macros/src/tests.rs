@@ -15,7 +15,7 @@ fn expand(arguments: &str, item: &str) -> String {
     match syn::parse2(output.clone()) {
         Ok(file) => prettyplease::unparse(&file),
         // Half-typed source stays what it is.
-        Err(_) => crate::diagnostics::written(output),
+        Err(_) => crate::diagnostics::written(&output),
     }
 }
 

@@ -4,14 +4,12 @@ mod lent;
 mod work;
 
 use proc_macro2::Span;
-use syn::{Expr, ExprLit, FnArg, Lit};
+use syn::{Expr, ExprLit, Lit};
 
 use crate::{
-    args::Code,
     diagnostics::Diagnostics,
-    model::{Block, Item, Method, NoPolicy, makes_value},
+    model::{Block, InputKind, Method, NoPolicy, makes_value, plain_name},
     ops::Policy,
-    parse,
 };
 
 /// A method whose policy is known, in its block.
@@ -46,48 +44,47 @@ pub(crate) fn validate(block: &mut Block, diagnostics: &mut Diagnostics) {
     for rule in BLOCK_RULES {
         rule(block, diagnostics);
     }
-    let sound: Vec<bool> = block
-        .methods()
-        .map(|method| {
-            let before = diagnostics.count();
-            METHOD_RULES.iter().for_each(|rule| rule(method, diagnostics));
-            // What could not be read, or is said twice, may have been the policy: the rest depends on it.
-            let is_clear = method.sound && diagnostics.count() == before;
-            if is_clear && let Some(policy) = policy(block, method, diagnostics) {
-                let op = Op { block, method, policy };
-                OP_RULES.iter().for_each(|rule| rule(&op, diagnostics));
-            }
-            diagnostics.count() == before
-        })
-        .collect();
-    let methods = block.items.iter_mut().filter_map(|item| match item {
-        Item::Method(method) => Some(method),
-        Item::Other(_) => None,
-    });
-    for (method, sound) in methods.zip(sound) {
-        method.sound &= sound;
+    for index in 0..block.methods.len() {
+        let (method, before) = (&block.methods[index], diagnostics.count());
+        METHOD_RULES.iter().for_each(|rule| rule(method, diagnostics));
+        // What could not be read, or is said twice, may have been the policy: the rest depends on it.
+        let is_clear = method.sound && diagnostics.count() == before;
+        if is_clear && let Some(policy) = policy(block, method, diagnostics) {
+            let op = Op { block, method, policy };
+            OP_RULES.iter().for_each(|rule| rule(&op, diagnostics));
+        }
+        block.methods[index].sound &= diagnostics.count() == before;
     }
 }
 
 /// The impl has one `#[guarded_fops]`.
 fn attribute_stands_once(block: &Block, diagnostics: &mut Diagnostics) {
     for again in &block.attributes {
-        if parse::is(again, "guarded_fops") {
+        if again.is("guarded_fops") {
             diagnostics
-                .error(again, "a second `#[guarded_fops]` on this block")
-                .help("one `#[guarded_fops(..)]` takes all options");
+                .error(&again, format_args!("a second `#[guarded_fops]` on this block"))
+                .help(format_args!("one `#[guarded_fops(..)]` takes all options"));
         }
     }
 }
 
 /// `lifetime` is given, as source: a string says nothing to rustc.
 fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
-    let named = [("lifetime", &block.options.lifetime), ("via", &block.options.via)];
-    for (name, code) in named {
-        if let Some(Code(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))) = code {
-            diagnostics
-                .error(text, format_args!("`{name}` is source, not a string"))
-                .help(format_args!("`{name} = {}`", text.value()));
+    let named = [("lifetime", block.options.lifetime.as_ref()), ("via", block.options.via.as_ref())];
+    let of_methods = block.methods.iter().filter_map(|method| method.options.via.as_ref());
+    for (name, code) in named.into_iter().chain(of_methods.map(|via| ("via", Some(via)))) {
+        match code.map(|code| &code.expression) {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
+                diagnostics
+                    .error(text, format_args!("`{name}` is source, not a string"))
+                    .help(format_args!("`{name} = {}`", text.value()));
+            }
+            Some(literal @ Expr::Lit(_)) => {
+                diagnostics
+                    .error(literal, format_args!("a literal does not lead to a device's lifetime"))
+                    .help(format_args!("`{name} = <expression>`"));
+            }
+            _ => {}
         }
     }
     if block.options.lifetime.is_none() && block.options_are_sound {
@@ -96,16 +93,21 @@ fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
                 Span::call_site(),
                 format_args!("`lifetime` is missing: where does `{}` keep its `DeviceLifetime`?", block.type_name()),
             )
-            .help("`#[guarded_fops(lifetime = <field>)]`");
+            .help(format_args!("`#[guarded_fops(lifetime = <field>)]`"));
     }
 }
 
 /// What `unplug` hands back has a type.
 fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) {
-    if let (Some(unplug), None, true) = (&block.options.unplug, block.resources(), block.options_are_sound) {
+    if let (Some(unplug), true) = (&block.options.unplug, block.options_are_sound)
+        && block.resources().is_none()
+    {
         diagnostics
-            .error_at(unplug.span, "no `#[access] hw: &Access<'_, ..>` says what type `unplug` hands back")
-            .help("`#[guarded_fops(resources = <type>, ..)]`");
+            .error_at(
+                unplug.span,
+                format_args!("no `#[access] hw: &Access<'_, ..>` says what type `unplug` hands back"),
+            )
+            .help(format_args!("`#[guarded_fops(resources = <type>, ..)]`"));
     }
 }
 
@@ -114,39 +116,44 @@ fn unplug_is_of_one_device(block: &Block, diagnostics: &mut Diagnostics) {
     let Some(asked) = &block.options.unplug else { return };
     if block.looks_up() {
         diagnostics
-            .error_at(asked.span, "this block looks a device up for each request: which one would `unplug` unplug?")
-            .help("`unplug(..)` belongs on a block of the device's own type; its lifetime has `begin_unplug` too");
+            .error_at(
+                asked.span,
+                format_args!("this block looks a device up for each request: which one would `unplug` unplug?"),
+            )
+            .help(format_args!(
+                "`unplug(..)` belongs on a block of the device's own type; its lifetime has `begin_unplug` too"
+            ));
     }
 }
 
 /// `not_found` answers for a lookup.
 fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) {
     let Some(answer) = &block.options.not_found else { return };
-    let by_lifetime = block.options.lifetime.as_ref().is_some_and(|lifetime| makes_value(&lifetime.0));
-    let methods_do = block.methods().any(|method| method.options.via.is_some());
+    let by_lifetime = block.options.lifetime.as_ref().is_some_and(|lifetime| makes_value(&lifetime.expression));
+    let methods_do = block.methods.iter().any(|method| method.options.via.is_some());
     if block.options_are_sound && block.options.via.is_none() && !methods_do && !by_lifetime {
         diagnostics
-            .error(&answer.0, "nothing is looked up here that could be missing")
-            .help("`via = self.find(..)`, where that returns an `Option` of the device");
+            .error(&answer.expression, format_args!("nothing is looked up here that could be missing"))
+            .help(format_args!("`via = self.find(..)`, where that returns an `Option` of the device"));
     }
 }
 
 /// Every method has a policy.
 fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Option<Policy> {
-    let ident = &method.signature.ident;
+    let ident = &method.ident;
     match method.policy(&block.options) {
         Ok(policy) => return Some(policy),
         // What could not be read may have been the default.
         Err(NoPolicy::Unknown) if !block.options_are_sound => {}
         Err(NoPolicy::Unknown) => {
             diagnostics
-                .error(ident, format_args!("`{ident}` is not known by name and needs a policy"))
-                .help("`#[fop(guarded)]`, or `default = guarded` for all such methods of the block");
+                .error(&ident, format_args!("`{ident}` is not known by name and needs a policy"))
+                .help(format_args!("`#[fop(guarded)]`, or `default = guarded` for all such methods of the block"));
         }
         Err(NoPolicy::Release) => {
             diagnostics
-                .error(ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
-                .help("`#[fop(always)]`, or `#[fop(guarded)]` if it may be skipped");
+                .error(&ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
+                .help(format_args!("`#[fop(always)]`, or `#[fop(guarded)]` if it may be skipped"));
         }
     }
     None
@@ -154,27 +161,31 @@ fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Opti
 
 /// `guarded`, `always` and `unguarded` exclude each other.
 fn policy_is_one(method: &Method, diagnostics: &mut Diagnostics) {
-    let ident = &method.signature.ident;
-    for (_, span) in method.options.policies().skip(1) {
+    let ident = &method.ident;
+    for &(_, span) in method.options.policies().iter().skip(1) {
         diagnostics
             .error_at(span, format_args!("`{ident}` is given a second policy"))
-            .help("one of `guarded`, `always` and `unguarded`");
+            .help(format_args!("one of `guarded`, `always` and `unguarded`"));
     }
 }
 
 /// An unguarded op says why that is sound.
 fn unguarded_has_reason(op: &Op, diagnostics: &mut Diagnostics) {
-    let unguarded = op.method.options.policies().find(|(policy, _)| *policy == Policy::Unguarded);
-    let Some((_, word)) = unguarded else { return };
+    let [(Policy::Unguarded, word), ..] = op.method.options.policies()[..] else { return };
     let example = "`#[fop(unguarded, reason = \"touches no device resources\")]`";
     match &op.method.options.reason {
         None => {
             diagnostics
-                .error_at(word, "an unguarded operation runs on during and after unplug: why is that sound?")
-                .help(example);
+                .error_at(
+                    word,
+                    format_args!("an unguarded operation runs on during and after unplug: why is that sound?"),
+                )
+                .help(format_args!("{example}"));
         }
         Some(reason) if reason.0.value().trim().is_empty() => {
-            diagnostics.error(&reason.0, "an empty reason convinces no reviewer").help(example);
+            diagnostics
+                .error(&reason.0, format_args!("an empty reason convinces no reviewer"))
+                .help(format_args!("{example}"));
         }
         Some(_) => {}
     }
@@ -186,49 +197,48 @@ fn reason_has_unguarded(op: &Op, diagnostics: &mut Diagnostics) {
         diagnostics
             .error(
                 &reason.0,
-                format_args!("only an unguarded operation needs a reason, `{}` is guarded", op.method.signature.ident),
+                format_args!("only an unguarded operation needs a reason, `{}` is guarded", op.method.ident),
             )
-            .help("`#[fop(unguarded, reason = \"..\")]`, or no reason");
+            .help(format_args!("`#[fop(unguarded, reason = \"..\")]`, or no reason"));
     }
 }
 
 /// `unplugged` is for guarded ops, `via` for those that enter at all.
 fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) {
-    let (options, ident) = (&op.method.options, &op.method.signature.ident);
+    let (options, ident) = (&op.method.options, &op.method.ident);
     if let (Some(answer), false) = (&options.unplugged, op.policy == Policy::Guarded) {
         diagnostics
-            .error(&answer.0, format_args!("`{ident}` runs after unplug too, and needs no other answer"))
-            .help("remove `unplugged`, or make the operation `guarded`");
+            .error(&answer.expression, format_args!("`{ident}` runs after unplug too, and needs no other answer"))
+            .help(format_args!("remove `unplugged`, or make the operation `guarded`"));
     }
     let lookup = [&options.via, &options.not_found].into_iter().flatten();
     if op.policy == Policy::Unguarded {
         for option in lookup {
-            diagnostics
-                .error(&option.0, format_args!("`{ident}` is unguarded and does not look for the device's lifetime"));
+            diagnostics.error(
+                &option.expression,
+                format_args!("`{ident}` is unguarded and does not look for the device's lifetime"),
+            );
         }
     } else if let (Some(answer), Policy::Always) = (&options.not_found, op.policy) {
         diagnostics
-            .error(&answer.0, format_args!("`{ident}` always runs, where its device is not found too"))
-            .help("remove `not_found`, or make the operation `guarded`");
+            .error(&answer.expression, format_args!("`{ident}` always runs, where its device is not found too"))
+            .help(format_args!("remove `not_found`, or make the operation `guarded`"));
     }
 }
 
 /// There is something to reach the lifetime through.
 fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) {
-    let signature = &op.method.signature;
-    let via = op.method.via(&op.block.options);
-    if signature.receiver().is_some() || via.is_some() || op.policy == Policy::Unguarded {
+    let (method, ident) = (op.method, &op.method.ident);
+    let via = method.via(&op.block.options);
+    if method.receiver().is_some() || via.is_some() || op.policy == Policy::Unguarded {
         return;
     }
-    let parameter = signature.inputs.iter().find_map(|input| match input {
-        FnArg::Typed(parameter) => crate::model::plain_name(&parameter.pat),
-        FnArg::Receiver(_) => None,
+    let parameter = method.inputs.iter().find_map(|input| match &input.kind {
+        InputKind::Parameter(parameter) => plain_name(&parameter.pattern),
+        _ => None,
     });
     let via = parameter.map_or("<parameter>".into(), ToString::to_string);
     diagnostics
-        .error(
-            &signature.ident,
-            format_args!("`{}` has no `self` to reach the device's lifetime through", signature.ident),
-        )
+        .error(ident, format_args!("`{ident}` has no `self` to reach the device's lifetime through"))
         .help(format_args!("`#[fop(via = {via})]`, if that leads to the device"));
 }

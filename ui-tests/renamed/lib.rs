@@ -104,3 +104,13 @@ fn all_are_guarded() {
     assert_eq!((made.read(), made.unplug(Cause::Unbind)), (Ok(3), Ok(3)));
     assert_eq!(made.read(), Err(Errno::ENODEV));
 }
+
+/// Where the path of the runtime is written says nothing of where an operation is.
+#[test]
+fn operations_are_at_their_lines() {
+    use unplug::{Guarded, key};
+
+    let line = include_str!("lib.rs").lines().position(|line| line.contains("fn open(&self")).map(|at| at + 1);
+    let open = &<renamed::Device as Guarded<{ key("FileOperations") }>>::OPS[0];
+    assert!(open.to_string().contains(&format!("lib.rs:{}", line.expect("it is there"))), "{open}");
+}

@@ -1,8 +1,9 @@
 //! The body, as it was written, behind the statements that open its section.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::quote;
 use syn::{Block as RustBlock, parse::Parser};
+
+use crate::source::{Source, is_punct, trees};
 
 /// Puts the opening statements before the body, which becomes a block of its own.
 ///
@@ -10,18 +11,23 @@ use syn::{Block as RustBlock, parse::Parser};
 /// are dropped within, before the guard, in whatever edition the author writes. They stand where
 /// the body ends, which is where rustc misses a value. The outer ones stay the author's: errors
 /// about the method point at them.
-pub(super) fn enclose(opening: TokenStream, body: &Group) -> Group {
-    let (attributes, content) = split_inner_attributes(body.stream());
-    let inner = if tail_parses(&content) {
-        braces(content, Span::mixed_site().located_at(body.span_close()))
+pub(super) fn enclose(mut opening: Source, body: &Group) -> Group {
+    let content = trees(body.stream());
+    let (attributes, content) = content.split_at(inner_attributes(&content));
+    let stream = || if attributes.is_empty() { body.stream() } else { content.iter().cloned().collect() };
+    let inner = if tail_parses(content) {
+        braces(stream(), Span::mixed_site().located_at(body.span_close()))
     } else if attributes.is_empty() {
         // Half-typed code: rustc has reported it already, and recognises the same error in the
         // same braces.
         body.clone()
     } else {
-        braces(content, body.span())
+        braces(stream(), body.span())
     };
-    braces(quote!(#attributes #opening #inner), body.span())
+    let mut all = attributes.to_vec();
+    all.append(&mut opening.0);
+    all.push(TokenTree::Group(inner));
+    braces(Source(all).into_stream(), body.span())
 }
 
 pub(super) fn braces(content: TokenStream, span: Span) -> Group {
@@ -30,23 +36,13 @@ pub(super) fn braces(content: TokenStream, span: Span) -> Group {
     group
 }
 
-/// `#![..]` at the start of a body, which must stay at the start, and what follows.
-fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
-    let mut first = body.clone().into_iter();
-    if !matches!(first.next(), Some(TokenTree::Punct(hash)) if hash.as_char() == '#') {
-        return (TokenStream::new(), body);
-    }
-    let trees: Vec<TokenTree> = body.into_iter().collect();
-    let is = |tree: &TokenTree, expected: char| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == expected);
+/// How many tokens the `#![..]` at the start of a body are, which must stay at the start.
+fn inner_attributes(body: &[TokenTree]) -> usize {
     let mut end = 0;
-    while let [hash, bang, TokenTree::Group(_), ..] = &trees[end..]
-        && is(hash, '#')
-        && is(bang, '!')
-    {
+    while is_punct(body.get(end), '#') && is_punct(body.get(end + 1), '!') {
         end += 3;
     }
-    let mut trees = trees.into_iter();
-    (trees.by_ref().take(end).collect(), trees.collect())
+    end.min(body.len())
 }
 
 /// Whether the end of a body is complete, as far as its closing brace is concerned.
@@ -54,35 +50,35 @@ fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
 /// Only what follows the last semicolon, or the last statement that is a block, can be in want of more at the brace,
 /// and there only what stands outside of further braces and parentheses. Most bodies end in an expression without
 /// keywords, and are not parsed.
-fn tail_parses(body: &TokenStream) -> bool {
-    let mut tail: Vec<TokenTree> = Vec::new();
+fn tail_parses(body: &[TokenTree]) -> bool {
+    let mut tail = body.len();
     let mut has_keyword = false;
-    for tree in body.clone() {
-        let after_block = matches!(tail.last(), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace);
-        match tree {
-            TokenTree::Punct(punct) if punct.as_char() == ';' => {
-                tail.clear();
-                has_keyword = false;
+    let mut word = None;
+    while let Some(tree) = tail.checked_sub(1).map(|before| &body[before]) {
+        let is_end = match tree {
+            TokenTree::Punct(punct) => punct.as_char() == ';',
+            // A statement, if a word follows that does not go on with it.
+            TokenTree::Group(group) => {
+                group.delimiter() == Delimiter::Brace
+                    && word.take().is_some_and(|word: String| word != "else" && word != "as")
             }
-            TokenTree::Group(group) if matches!(group.delimiter(), Delimiter::Brace | Delimiter::Parenthesis) => {
-                tail.push(TokenTree::Group(Group::new(group.delimiter(), TokenStream::new())));
-            }
-            TokenTree::Ident(ident) => {
-                let is_keyword = KEYWORDS.iter().any(|keyword| ident == keyword);
-                if after_block && ident != "else" && ident != "as" {
-                    tail.clear();
-                    has_keyword = false;
-                }
-                has_keyword |= is_keyword;
-                tail.push(ident.into());
-            }
-            tree => tail.push(tree),
+            _ => false,
+        };
+        if is_end {
+            break;
         }
+        word = None;
+        if let TokenTree::Ident(ident) = tree {
+            let name = ident.to_string();
+            has_keyword |= KEYWORDS.contains(&name.as_str());
+            word = Some(name);
+        }
+        tail -= 1;
     }
-    match tail.last() {
+    match body[tail..].last() {
         None => true,
-        Some(TokenTree::Punct(punct)) if punct.as_char() != '?' => parses(tail),
-        Some(_) if has_keyword => parses(tail),
+        Some(TokenTree::Punct(punct)) if punct.as_char() != '?' => parses(&body[tail..]),
+        Some(_) if has_keyword => parses(&body[tail..]),
         Some(_) => true,
     }
 }
@@ -122,6 +118,16 @@ const KEYWORDS: &[&str] = &[
     "while",
 ];
 
-fn parses(tail: Vec<TokenTree>) -> bool {
-    RustBlock::parse_within.parse2(tail.into_iter().collect()).is_ok()
+/// Whether this parses, with nothing in its braces and parentheses.
+fn parses(tail: &[TokenTree]) -> bool {
+    let mut emptied = Source::default();
+    for tree in tail {
+        emptied.0.push(match tree {
+            TokenTree::Group(group) if matches!(group.delimiter(), Delimiter::Brace | Delimiter::Parenthesis) => {
+                TokenTree::Group(Group::new(group.delimiter(), TokenStream::new()))
+            }
+            tree => tree.clone(),
+        });
+    }
+    RustBlock::parse_within.parse2(emptied.into_stream()).is_ok()
 }

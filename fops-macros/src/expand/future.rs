@@ -1,11 +1,16 @@
 //! Methods whose work is that of a future: their section opens when it is first polled.
 
-use proc_macro2::{Group, Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
-use syn::{AssocType, GenericArgument, Path, PathArguments, Type, TypeParamBound};
+use proc_macro2::{Group, Span, TokenTree};
+use syn::{AssocType, GenericArgument, Path, PathArguments, Token, Type, TypeParamBound, punctuated::Punctuated};
 
-use super::body::{braces, enclose};
-use crate::model::{Method, ungrouped};
+use super::{
+    body::{braces, enclose},
+    template::tokens,
+};
+use crate::{
+    model::{Method, ungrouped},
+    source::Source,
+};
 
 /// When the work of a method is done.
 pub(crate) enum Work {
@@ -18,7 +23,7 @@ pub(crate) enum Work {
         /// What the future is made into, where that is a `Pin<Box<..>>`: the path of that `Box`.
         boxed: Option<Path>,
         /// What it comes to.
-        output: Option<TokenStream>,
+        output: Option<Source>,
     },
 }
 
@@ -28,33 +33,33 @@ impl Work {
         if method.options.polled.0.is_none() {
             return Self::WithinCall;
         }
-        if method.signature.asyncness.is_some() {
+        if method.asyncness.is_some() {
             return Self::Async;
         }
-        match method.returns().and_then(returned_future) {
+        match method.returns().as_ref().and_then(returned_future) {
             Some((boxed, output)) => Self::Returned { boxed, output },
             None => Self::WithinCall,
         }
     }
 
     /// The body behind its opening statements.
-    pub(super) fn enclose(&self, opening: TokenStream, body: &Group) -> Group {
+    pub(super) fn enclose(&self, opening: Source, body: &Group) -> Group {
         let Self::Returned { boxed, .. } = self else {
             return enclose(opening, body);
         };
         let here = Span::mixed_site();
-        let future = quote_spanned!(here=> async move { #opening #body.await });
+        let future = tokens(here, "async move { $ $.await }", &[&opening, &TokenTree::Group(body.clone())]);
         let future = match boxed {
-            Some(path) => quote_spanned!(here=> #path::pin(#future)),
+            Some(path) => tokens(here, "$::pin($)", &[&Source::of(path), &future]),
             // To a lint, a body that is nothing but `async move` should have been an `async fn`.
-            None => quote_spanned!(here=> let work = #future; work),
+            None => tokens(here, "let work = $; work", &[&future]),
         };
-        braces(future, body.span())
+        braces(future.into_stream(), body.span())
     }
 }
 
 /// Of `impl Future<Output = T>` and `Pin<Box<dyn Future<Output = T>>>`: the path of the `Box`, and `T`.
-fn returned_future(ty: &Type) -> Option<(Option<Path>, Option<TokenStream>)> {
+fn returned_future(ty: &Type) -> Option<(Option<Path>, Option<Source>)> {
     match ungrouped(ty) {
         Type::ImplTrait(opaque) => Some((None, output(future(&opaque.bounds)?))),
         Type::Path(pin) => {
@@ -69,17 +74,17 @@ fn returned_future(ty: &Type) -> Option<(Option<Path>, Option<TokenStream>)> {
 }
 
 /// The bound that says `Future`.
-fn future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> Option<&'a Path> {
-    bounds.into_iter().find_map(|bound| match bound {
+fn future(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<&Path> {
+    bounds.iter().find_map(|bound| match bound {
         TypeParamBound::Trait(bound) if bound.path.segments.last()?.ident == "Future" => Some(&bound.path),
         _ => None,
     })
 }
 
-fn output(future: &Path) -> Option<TokenStream> {
+fn output(future: &Path) -> Option<Source> {
     let PathArguments::AngleBracketed(arguments) = &future.segments.last()?.arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => Some(ty.to_token_stream()),
+        GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => Some(Source::of(ty)),
         _ => None,
     })
 }

@@ -1,52 +1,86 @@
 //! One method: its signature as the trait wants it, the guard, and the body as it was written.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::PatType;
+use proc_macro2::{Delimiter, Group, Span, TokenTree};
 
-use super::{Runtime, arguments, body::enclose, future::Work, section::Section};
+use super::{Runtime, arguments, body::enclose, future::Work, section::Section, template::write};
 use crate::{
-    model::{Block, Method},
+    model::{Block, Input, InputKind, Method, Parameter},
     ops::Policy,
+    source::{Part, Source},
 };
 
 /// The method with a guard in front of its body.
-pub(super) fn expand(block: &Block, method: &Method, descriptor: &TokenStream) -> TokenStream {
-    let mut signature = method.signature.clone();
-    let Method { attributes, visibility, defaultness, body, .. } = method;
-    let policy = method.policy(&block.options);
+pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output: &mut Source) {
     let work = Work::of(method);
-    let body = match policy {
-        Ok(Policy::Unguarded) if method.sound => body.clone(),
-        Ok(Policy::Always) if method.sound && method.consumes_device(&block.options) => body.clone(),
-        Ok(policy)
-            if method.sound
-                && let Some(section) = Section::of(block, method, policy, &work, descriptor) =>
-        {
-            let answers = [method.unplugged(&block.options), method.not_found(&block.options)];
-            let answers: TokenStream = answers.into_iter().flatten().map(ToTokens::to_token_stream).collect();
-            let mut opening = section.opening();
-            opening.extend(arguments::rebind(&mut signature, &section.source, &answers));
-            work.enclose(opening, body)
-        }
-        _ => match placeholders(block, method) {
-            Some(placeholders) => enclose(placeholders, body),
-            None => body.clone(),
-        },
+    let policy = method.policy(&block.options);
+    let consumes_device = method.consumes_device(&block.options);
+    let section = match policy {
+        Ok(Policy::Always) if consumes_device => None,
+        Ok(Policy::Guarded | Policy::Always) if method.sound => Section::of(block, method, &work, descriptor),
+        _ => None,
     };
-    quote!(#(#attributes)* #visibility #defaultness #signature #body)
+    let mut moved = Vec::new();
+    let body = match section {
+        Some(section) => {
+            moved = arguments::to_rebind(block, method, &section.source);
+            let mut opening = Source::default();
+            section.open(policy.ok() == Some(Policy::Always), &mut opening);
+            arguments::rebind(&moved, &mut opening);
+            work.enclose(opening, &method.body)
+        }
+        None if method.access.is_empty() && method.device.is_empty() => method.body.clone(),
+        None => enclose(placeholders(block, method), &method.body),
+    };
+
+    method.attributes.put(output);
+    method.qualifiers.put(output);
+    method.ident.put(output);
+    method.generics.put(output);
+    let mut inputs = Source::default();
+    for (position, Input { kind, comma }) in method.inputs.iter().enumerate() {
+        match kind {
+            InputKind::Receiver(receiver) => {
+                receiver.attributes.put(&mut inputs);
+                receiver.written.put(&mut inputs);
+            }
+            InputKind::Parameter(Parameter { attributes, pattern, colon, ty }) => {
+                attributes.put(&mut inputs);
+                match moved.iter().find(|moved| moved.position == position) {
+                    Some(moved) => moved.from.put(&mut inputs),
+                    None => pattern.put(&mut inputs),
+                }
+                colon.put(&mut inputs);
+                ty.put(&mut inputs);
+            }
+            InputKind::Other(source) if source.0.is_empty() => continue,
+            InputKind::Other(source) => source.put(&mut inputs),
+        }
+        if let Some(comma) = comma {
+            comma.put(&mut inputs);
+        }
+    }
+    let mut parentheses = Group::new(Delimiter::Parenthesis, inputs.into_stream());
+    parentheses.set_span(method.parentheses.span());
+    if method.is_broken() && method.access.is_empty() && method.device.is_empty() {
+        // rustc has reported it already, and recognises the same error in the same parentheses.
+        parentheses = method.parentheses.clone();
+    }
+    output.0.push(TokenTree::Group(parentheses));
+    method.arrow.put(output);
+    method.output.put(output);
+    method.where_clause.put(output);
+    output.0.push(TokenTree::Group(body));
 }
 
 /// For a method that an error was found in: what is lent by type only, so that its body means what it means
 /// to the author.
-fn placeholders(block: &Block, method: &Method) -> Option<TokenStream> {
+fn placeholders(block: &Block, method: &Method) -> Source {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
-    let lent = method.access.iter().chain(&method.device);
-    let bindings: TokenStream = lent
-        .map(|PatType { attrs, pat, ty, .. }| {
-            quote_spanned!(here=> #(#attrs)* let #pat: #ty = #runtime::__private::any();)
-        })
-        .collect();
-    (!bindings.is_empty()).then_some(bindings)
+    let mut bindings = Source::default();
+    for Parameter { attributes, pattern, ty, .. } in method.access.iter().chain(&method.device) {
+        attributes.put(&mut bindings);
+        write(&mut bindings, here, "let $: $ = $::__private::any();", &[pattern, ty, &runtime]);
+    }
+    bindings
 }

@@ -1,198 +1,204 @@
 //! The section of a method: how the device is found, the guard that opens it, and what is lent.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote_spanned};
-use syn::{Expr, PatType, spanned::Spanned};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use syn::Expr;
 
-use super::{Runtime, future::Work, operand, replace_self, ungrouped};
+use super::{
+    Runtime,
+    future::Work,
+    operand, replace_self,
+    template::{tokens, write},
+    ungrouped,
+};
 use crate::{
-    model::{Block, Method, makes_value, plain_name},
-    ops::Policy,
+    args::Code,
+    model::{Block, Method, Parameter, makes_value, plain_name},
+    source::{Part, Source},
 };
 
 /// The way to the lifetime that a method enters.
 pub(super) struct Section<'a> {
     block: &'a Block,
     method: &'a Method,
-    policy: Policy,
     work: &'a Work,
-    descriptor: &'a TokenStream,
+    descriptor: &'a Source,
     /// What is made on the way is bound first, so that it lives as long as the section.
-    lookup: Option<Lookup>,
+    lookup: Option<Lookup<'a>>,
     /// The lifetime, or what it is to be called once it is found.
-    lifetime: TokenStream,
+    lifetime: Source,
     /// The author's source on the way: the section may borrow from what it names.
-    pub(super) source: TokenStream,
+    pub(super) source: Source,
 }
 
 /// A value that is made for each request.
-struct Lookup {
+struct Lookup<'a> {
     name: Ident,
-    from: TokenStream,
+    from: Source,
     /// The answer where there is none.
-    not_found: Option<Expr>,
+    not_found: Option<&'a Code>,
 }
 
 impl<'a> Section<'a> {
     /// The section of a method, if it is said where its lifetime is.
-    pub(super) fn of(
-        block: &'a Block,
-        method: &'a Method,
-        policy: Policy,
-        work: &'a Work,
-        descriptor: &'a TokenStream,
-    ) -> Option<Self> {
+    pub(super) fn of(block: &'a Block, method: &'a Method, work: &'a Work, descriptor: &'a Source) -> Option<Self> {
         let here = Span::mixed_site();
-        let lifetime = ungrouped(&block.options.lifetime.as_ref()?.0);
+        let lifetime = block.options.lifetime.as_ref()?;
         let via = method.via(&block.options);
-        if [Some(lifetime), via].into_iter().flatten().any(|code| matches!(code, Expr::Lit(_))) {
+        let is_literal = |code: &Code| matches!(code.expression, Expr::Lit(_));
+        if is_literal(lifetime) || via.is_some_and(is_literal) {
             return None;
         }
-        let receiver = method.signature.receiver().map(|receiver| receiver.self_token.to_token_stream());
-        let not_found = method.not_found(&block.options).cloned();
-        let mut source = lifetime.to_token_stream();
-        source.extend(via.map(ToTokens::to_token_stream));
-        let section = |lookup, lifetime| Self { block, method, policy, work, descriptor, lookup, lifetime, source };
+        let mut source = lifetime.source.clone();
+        if let Some(via) = via {
+            via.source.put(&mut source);
+        }
+        let mut section = Self { block, method, work, descriptor, lookup: None, lifetime: Source::default(), source };
+        let not_found = method.not_found(&block.options);
 
         if let Some(via) = via {
-            if makes_value(via) || not_found.is_some() || !method.device.is_empty() {
-                let name = Ident::new("device", here.located_at(via.span()));
-                let lifetime = super::lifetime(&block.options, &name.to_token_stream())?;
-                return Some(section(Some(Lookup { name, from: via.to_token_stream(), not_found }), lifetime));
+            if makes_value(&via.expression) || not_found.is_some() || !method.device.is_empty() {
+                // What is found has the author's own name for the device, if there is one.
+                let name = match method.device.first().and_then(|device| plain_name(&device.pattern)) {
+                    Some(name) => name.clone(),
+                    None => Ident::new("device", here.located_at(via.source.span())),
+                };
+                section.lifetime = super::lifetime(&block.options, &name)?;
+                section.lookup = Some(Lookup { name, from: via.source.clone(), not_found });
+            } else {
+                section.lifetime = super::lifetime(&block.options, &operand(via))?;
             }
-            return Some(section(None, super::lifetime(&block.options, &operand(via))?));
+            return Some(section);
         }
-        let device = receiver?;
-        if makes_value(lifetime) {
-            let name = Ident::new("lifetime", here.located_at(lifetime.span()));
-            let from = super::lifetime(&block.options, &device).map(|from| unparenthesized(lifetime, &device, from))?;
-            let lifetime = name.to_token_stream();
-            return Some(section(Some(Lookup { name, from, not_found }), lifetime));
+        let device = &method.receiver()?.this;
+        if makes_value(&lifetime.expression) {
+            let name = Ident::new("lifetime", here.located_at(lifetime.source.span()));
+            section.lifetime = Source(vec![name.clone().into()]);
+            let from = replace_self(lifetime.source.clone(), device);
+            section.lookup = Some(Lookup { name, from, not_found });
+        } else {
+            section.lifetime = super::lifetime(&block.options, device)?;
         }
-        Some(section(None, super::lifetime(&block.options, &device)?))
+        Some(section)
     }
 
     /// The statements that find the device, open the section and lend what the author asks for.
-    pub(super) fn opening(&self) -> TokenStream {
+    pub(super) fn open(&self, always: bool, opening: &mut Source) {
         let here = Span::mixed_site();
-        let is_optional = self.policy == Policy::Always && self.lookup.as_ref().is_some_and(|l| l.not_found.is_some());
-        let mut opening = self.lookup(is_optional);
         let access = self.method.access.first();
-        let name = guard_name(access);
-        let enter = self.enter();
-        // So that errors about the loan point at the parameter.
-        let loan = here.located_at(access.map_or(here, |access| access.pat.span()));
-        let lent = match (self.policy, &self.lookup) {
-            (Policy::Always, Some(Lookup { name: found, .. })) if is_optional => {
-                opening.extend(quote_spanned! {here=>
-                    let #name = #found.as_ref().and_then(|#found| #enter.ok());
-                });
-                quote_spanned!(loan=> #name.as_ref())
-            }
-            (Policy::Always, _) => {
-                opening.extend(quote_spanned!(here=> let #name = #enter.ok();));
-                quote_spanned!(loan=> #name.as_ref())
-            }
-            _ => {
-                let answer = answer(self.block, self.method, self.work);
-                opening.extend(quote_spanned! {here=>
-                    let ::core::result::Result::Ok(#name) = #enter else { #answer };
-                });
-                quote_spanned!(loan=> &#name)
-            }
+        let may_be_missing = always && self.lookup.as_ref().is_some_and(|lookup| lookup.not_found.is_some());
+        self.find(may_be_missing, opening);
+
+        // The guard has the author's own name for the access, where that is a name: errors of the borrow checker then
+        // speak of it.
+        let guard = match access {
+            None => Ident::new("_guard", here),
+            Some(access) => plain_name(&access.pattern).cloned().unwrap_or_else(|| Ident::new("guard", here)),
         };
-        if let Some(PatType { attrs, pat, ty, .. }) = access {
-            opening.extend(quote_spanned!(here=> #(#attrs)* let #pat: #ty = #lent;));
+        let op = Ident::new("op", here);
+        write(opening, here, "let $ = const { &$ };", &[&op, self.descriptor]);
+        // Where the field is no lifetime, the error points at the option that named it.
+        let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.source.span());
+        let enter = if matches!(self.work, Work::WithinCall) { "enter" } else { "enter_owned" };
+        let enter = Ident::new(enter, here.located_at(option));
+        match &self.lookup {
+            Some(Lookup { name, .. }) if may_be_missing => write(
+                opening,
+                here,
+                "let $ = $.as_ref().and_then(|$| $.$($).ok());",
+                &[&guard, name, name, &self.lifetime, &enter, &op],
+            ),
+            _ if always => write(opening, here, "let $ = $.$($).ok();", &[&guard, &self.lifetime, &enter, &op]),
+            _ => write(
+                opening,
+                here,
+                "let ::core::result::Result::Ok($) = $.$($) else { $ };",
+                &[&guard, &self.lifetime, &enter, &op, &self.answer()],
+            ),
         }
-        if let (Some(PatType { attrs, pat, ty, .. }), Some(_)) = (self.method.device.first(), &self.lookup) {
-            let loan = here.located_at(pat.span());
-            let found = Ident::new("device", loan);
-            let lent =
-                if is_optional { quote_spanned!(loan=> #found.as_deref()) } else { quote_spanned!(loan=> &#found) };
-            opening.extend(quote_spanned!(here=> #(#attrs)* let #pat: #ty = #lent;));
+
+        let mut loans = Vec::new();
+        if let Some(access) = access {
+            loans.push((access, &guard, if always { "$.as_ref()" } else { "&$" }));
         }
-        opening
+        if let (Some(device), Some(Lookup { name, .. })) = (self.method.device.first(), &self.lookup) {
+            loans.push((device, name, if may_be_missing { "$.as_deref()" } else { "&$" }));
+        }
+        lend(&loans, opening);
     }
 
     /// Binds what is looked up.
-    fn lookup(&self, is_optional: bool) -> TokenStream {
-        let Some(Lookup { name, from, not_found }) = &self.lookup else {
-            return TokenStream::new();
-        };
+    fn find(&self, may_be_missing: bool, opening: &mut Source) {
+        let Some(Lookup { name, from, not_found }) = &self.lookup else { return };
         let here = Span::mixed_site().located_at(name.span());
         match not_found {
-            Some(answer) if !is_optional => {
+            Some(answer) if !may_be_missing => {
                 let answer = returned(answer);
-                quote_spanned! {here=>
-                    let ::core::option::Option::Some(#name) = #from else { #answer };
-                }
+                write(opening, here, "let ::core::option::Option::Some($) = $ else { $ };", &[name, from, &answer]);
             }
-            _ => quote_spanned!(here=> let #name = #from;),
+            _ => write(opening, here, "let $ = $;", &[name, from]),
         }
     }
 
-    /// The call that opens the section.
-    fn enter(&self) -> TokenStream {
+    /// The statement that answers for a device that is gone.
+    fn answer(&self) -> Source {
+        let method = self.method;
+        if let Some(expression) = method.unplugged(&self.block.options) {
+            return returned(expression);
+        }
+        // A type without an answer is an error at the type, or at the name where none is written.
+        let ty = match self.work {
+            Work::Returned { output, .. } => output.clone(),
+            _ if method.output.0.is_empty() => Some(Source(vec![unit(method.ident.span())])),
+            _ => Some(method.output.clone()),
+        };
         let here = Span::mixed_site();
-        let (lifetime, descriptor) = (&self.lifetime, self.descriptor);
-        // Where the field is no lifetime, the error points at the option that named it.
-        let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.0.span());
-        let enter = if matches!(self.work, Work::WithinCall) { "enter" } else { "enter_owned" };
-        let enter = Ident::new(enter, here.located_at(option));
-        quote_spanned!(here=> #lifetime.#enter(const { &#descriptor }))
+        let span = ty.as_ref().map_or(here, |ty| here.located_at(ty.span()));
+        let runtime = Runtime::of(&self.block.options).at(span);
+        match ty.filter(|ty| !ty.mentions("impl")) {
+            Some(ty) => tokens(span, "return $::unplugged::<$>();", &[&runtime, &ty]),
+            // Such a type cannot be named again.
+            None => tokens(span, "return $::unplugged();", &[&runtime]),
+        }
     }
 }
 
-/// The author's expression for the lifetime without the parentheses that a call upon it would need.
-fn unparenthesized(written: &Expr, device: &TokenStream, otherwise: TokenStream) -> TokenStream {
-    match written {
-        Expr::Path(_) => otherwise,
-        _ => replace_self(written.to_token_stream(), device),
-    }
+fn unit(span: Span) -> TokenTree {
+    let mut unit = Group::new(Delimiter::Parenthesis, TokenStream::new());
+    unit.set_span(span);
+    unit.into()
 }
 
-/// The guard has the author's own name for the access, where that is a name: errors of the
-/// borrow checker then speak of it.
-fn guard_name(access: Option<&PatType>) -> Ident {
-    match access {
-        None => Ident::new("_guard", Span::mixed_site()),
-        Some(access) => plain_name(&access.pat).cloned().unwrap_or_else(|| Ident::new("guard", Span::mixed_site())),
-    }
-}
-
-/// The statement that answers for a device that is gone.
-fn answer(block: &Block, method: &Method, work: &Work) -> TokenStream {
-    if let Some(expression) = method.unplugged(&block.options) {
-        return returned(expression);
-    }
-    // A type without an answer is an error at the type, or at the name where none is written.
-    let unit = quote_spanned!(method.signature.ident.span()=> ());
-    let ty = match work {
-        Work::Returned { output, .. } => output.clone(),
-        _ => Some(method.returns().map_or(unit, ToTokens::to_token_stream)),
+/// Lends to each parameter what is called so, in a form: one statement, unless one of them is there on a condition.
+fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut Source) {
+    let here = Span::mixed_site();
+    // So that errors about the loan point at the parameter.
+    let lent = |(parameter, name, form): &(&Parameter, &Ident, &str)| {
+        let loan = here.located_at(parameter.pattern.span());
+        let mut name = (*name).clone();
+        name.set_span(name.span().located_at(loan));
+        tokens(loan, form, &[&name])
     };
-    let span = Span::mixed_site().located_at(ty.span());
-    let runtime = Runtime::of(&block.options).at(span);
-    match ty.filter(|ty| !has_opaque(ty.clone())) {
-        Some(ty) => quote_spanned!(span=> return #runtime::unplugged::<#ty>();),
-        None => quote_spanned!(span=> return #runtime::unplugged();),
+    match loans {
+        [(one, ..), (two, ..)] if one.attributes.is_empty() && two.attributes.is_empty() => {
+            let (first, second) = (lent(&loans[0]), lent(&loans[1]));
+            let parts: &[&dyn Part] = &[&one.pattern, &two.pattern, &one.ty, &two.ty, &first, &second];
+            write(opening, here, "let ($, $): ($, $) = ($, $);", parts);
+        }
+        _ => {
+            for loan in loans {
+                let parameter = loan.0;
+                parameter.attributes.put(opening);
+                write(opening, here, "let $: $ = $;", &[&parameter.pattern, &parameter.ty, &lent(loan)]);
+            }
+        }
     }
 }
 
 /// The statement that returns an answer of the author's.
-fn returned(answer: &Expr) -> TokenStream {
+fn returned(answer: &Code) -> Source {
     let here = Span::mixed_site();
-    match ungrouped(answer) {
-        Expr::Tuple(unit) if unit.elems.is_empty() => quote_spanned!(here=> return;),
-        expression => quote_spanned!(here=> return #expression;),
+    match ungrouped(&answer.expression) {
+        Expr::Tuple(unit) if unit.elems.is_empty() => tokens(here, "return;", &[]),
+        _ => tokens(here, "return $;", &[&answer.source]),
     }
-}
-
-/// Whether `impl Trait` stands somewhere in the type: such a type cannot be named again.
-fn has_opaque(ty: TokenStream) -> bool {
-    ty.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == "impl",
-        TokenTree::Group(group) => has_opaque(group.stream()),
-        _ => false,
-    })
 }

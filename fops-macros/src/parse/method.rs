@@ -1,62 +1,214 @@
-//! A method: what is ours is taken out of its attributes and its parameters.
+//! A method: taken apart, and what is ours is taken out of its attributes and its parameters.
 
-use proc_macro2::{Group, TokenTree};
-use syn::{Attribute, FnArg, Meta, PatType, Signature, punctuated::Punctuated};
+use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
+use quote::ToTokens;
 
-use super::{HELPERS, Head, is};
+use super::{HELPERS, Layout};
 use crate::{
     args::{self, FopOptions},
     diagnostics::Diagnostics,
-    model::Method,
+    model::{Input, InputKind, Method, Parameter, Receiver},
+    source::{Attribute, Cursor, Source, find, is_punct, trees},
 };
 
 /// Takes out the `#[fop]`s, and the `#[access]` and `#[device]` parameters.
-pub(super) fn method(head: Head, body: Group, diagnostics: &mut Diagnostics) -> Method {
-    let before = diagnostics.count();
-    let Head { mut attributes, visibility, defaultness, mut signature } = head;
+pub(super) fn method(
+    before: Source,
+    mut attributes: Vec<Attribute>,
+    layout: &Layout,
+    input: &mut Cursor,
+    diagnostics: &mut Diagnostics,
+) -> Method {
+    let errors = diagnostics.count();
+    let qualifiers = input.take(layout.name);
+    let ident = match input.next() {
+        Some(TokenTree::Ident(ident)) => ident,
+        other => unreachable!("the layout has a name here, not {other:?}"),
+    };
+    let generics = input.take(layout.parentheses - layout.name - 1);
+    let parentheses = group(input.next());
+    let (arrow, output) = returned(input.take(layout.where_clause - layout.output));
+    let where_clause = input.take(layout.body - layout.where_clause);
+    let body = input.next().as_ref().and_then(super::body).unwrap_or_else(|| group(None));
+
     reject_cfg_attr(&mut attributes, diagnostics);
-    let options = options(&mut attributes, &signature, diagnostics);
-    let (mut access, mut device) = (Vec::new(), Vec::new());
-    let mut inputs = Punctuated::new();
-    for mut input in std::mem::take(&mut signature.inputs) {
-        match &mut input {
-            FnArg::Typed(parameter) => {
-                reject_cfg_attr(&mut parameter.attrs, diagnostics);
-                match take_mark(parameter, diagnostics) {
-                    Some(Mark::Access) => access.push(parameter.clone()),
-                    Some(Mark::Device) => device.push(parameter.clone()),
-                    None => inputs.push(input),
+    reject_marks(&mut attributes, diagnostics);
+    let options = options(&mut attributes, &ident, diagnostics);
+    let (mut access, mut device, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
+    for mut input in self::inputs(&parentheses) {
+        match &mut input.kind {
+            InputKind::Parameter(parameter) => {
+                reject_cfg_attr(&mut parameter.attributes, diagnostics);
+                reject_fop(&mut parameter.attributes, diagnostics);
+                let lent = match take_mark(&mut parameter.attributes, diagnostics) {
+                    Some(Mark::Access) => &mut access,
+                    Some(Mark::Device) => &mut device,
+                    None => {
+                        inputs.push(input);
+                        continue;
+                    }
+                };
+                if let InputKind::Parameter(parameter) = input.kind {
+                    lent.push(parameter);
                 }
             }
-            FnArg::Receiver(receiver) => {
-                reject_on_self(&mut receiver.attrs, diagnostics);
+            InputKind::Receiver(receiver) => {
+                reject_on_self(&mut receiver.attributes, diagnostics);
+                inputs.push(input);
+            }
+            InputKind::Other(source) => {
+                let clean = super::without_helpers(source.to_token_stream());
+                *source = Source(trees(clean));
                 inputs.push(input);
             }
         }
     }
-    signature.inputs = inputs;
-    let sound = diagnostics.count() == before;
-    Method { attributes, visibility, defaultness, signature, access, device, options, body, sound }
+    Method {
+        before,
+        attributes,
+        qualifiers,
+        constness: layout.constness,
+        asyncness: layout.asyncness,
+        ident,
+        generics,
+        parentheses,
+        inputs,
+        arrow,
+        output,
+        where_clause,
+        access,
+        device,
+        options,
+        body,
+        sound: diagnostics.count() == errors,
+    }
+}
+
+fn group(tree: Option<TokenTree>) -> Group {
+    match tree {
+        Some(TokenTree::Group(group)) => group,
+        _ => Group::new(Delimiter::Brace, TokenStream::new()),
+    }
+}
+
+/// The arrow, and the type behind it.
+fn returned(mut output: Source) -> (Source, Source) {
+    let is_arrow = is_punct(output.0.first(), '-') && is_punct(output.0.get(1), '>');
+    if !is_arrow {
+        return (output, Source::default());
+    }
+    let ty = output.0.split_off(2);
+    (output, Source(ty).ungrouped())
+}
+
+/// What a method takes.
+fn inputs(parentheses: &Group) -> Vec<Input> {
+    let mut input = Cursor::new(parentheses.stream());
+    let mut inputs = Vec::new();
+    while input.peek(0).is_some() {
+        let attributes = input.attributes();
+        let end = find(input.rest(), &|tree| is_punct(Some(tree), ',')).unwrap_or(input.rest().len());
+        let kind = kind(attributes, input.take(end));
+        inputs.push(Input { kind, comma: input.next() });
+    }
+    inputs
+}
+
+fn kind(mut attributes: Vec<Attribute>, mut written: Source) -> InputKind {
+    if let Some((this, is_by_value)) = receiver(&written.0) {
+        return InputKind::Receiver(Receiver { attributes, written, this, is_by_value });
+    }
+    match colon(&written.0) {
+        Some(position) => {
+            let ty = Source(written.0.split_off(position + 1)).ungrouped();
+            let Some(colon) = written.0.pop() else { unreachable!("there is a colon") };
+            // Half-typed: nothing is a type that ends like this.
+            if matches!(ty.0.last(), None | Some(TokenTree::Punct(_))) && !ends_type(ty.0.last()) {
+                return InputKind::Other(Source::default());
+            }
+            // Within the group of a fragment there may be more attributes.
+            let mut pattern = Cursor::of(written.ungrouped());
+            attributes.append(&mut pattern.attributes());
+            let pattern = pattern.take(pattern.rest().len());
+            InputKind::Parameter(Parameter { attributes, pattern, colon, ty })
+        }
+        // With an attribute it is not passed on: that may be ours.
+        None if !attributes.is_empty() => InputKind::Other(Source::default()),
+        None => InputKind::Other(written),
+    }
+}
+
+fn ends_type(last: Option<&TokenTree>) -> bool {
+    is_punct(last, '>') || is_punct(last, '!')
+}
+
+/// The `self` of a receiver, and whether that is all there is but for a `mut`.
+fn receiver(trees: &[TokenTree]) -> Option<(Ident, bool)> {
+    let mut at = 0;
+    let is_reference = is_punct(trees.first(), '&');
+    if is_reference {
+        at += 1;
+        if is_punct(trees.get(at), '\'') {
+            at += 2;
+        }
+    }
+    loop {
+        let TokenTree::Ident(ident) = trees.get(at)? else { return None };
+        at += 1;
+        match ident.to_string().as_str() {
+            "mut" => {}
+            "self" if colon(trees).is_some() => return Some((ident.clone(), false)),
+            "self" if trees.get(at).is_none() => return Some((ident.clone(), !is_reference)),
+            _ => return None,
+        }
+    }
+}
+
+/// The colon that is not half of `::`.
+fn colon(trees: &[TokenTree]) -> Option<usize> {
+    let mut is_second = false;
+    for (position, tree) in trees.iter().enumerate() {
+        let TokenTree::Punct(punct) = tree else {
+            is_second = false;
+            continue;
+        };
+        let is_first = punct.spacing() == Spacing::Joint && is_punct(trees.get(position + 1), ':');
+        if punct.as_char() == ':' && !is_first && !is_second {
+            return Some(position);
+        }
+        is_second = punct.as_char() == ':' && is_first && !is_second;
+    }
+    None
 }
 
 /// The options of the method's `#[fop]`, which is taken off.
-fn options(attributes: &mut Vec<Attribute>, signature: &Signature, diagnostics: &mut Diagnostics) -> FopOptions {
-    let fops: Vec<Attribute> = attributes.extract_if(.., |attribute| is(attribute, "fop")).collect();
+fn options(attributes: &mut Vec<Attribute>, ident: &Ident, diagnostics: &mut Diagnostics) -> FopOptions {
+    let fops = take(attributes, &|attribute| attribute.is("fop"));
     for again in fops.iter().skip(1) {
         diagnostics
-            .error(again, format_args!("a second `#[fop]` on `{}`", signature.ident))
-            .help("one `#[fop(..)]` takes all options");
+            .error(again, format_args!("a second `#[fop]` on `{ident}`"))
+            .help(format_args!("one `#[fop(..)]` takes all options"));
     }
-    match fops.first().map(|fop| &fop.meta) {
-        Some(Meta::List(list)) if !list.tokens.is_empty() => args::read::<FopOptions>(list.tokens.clone(), diagnostics),
-        Some(other) => {
+    let Some(fop) = fops.first() else { return FopOptions::default() };
+    match fop.arguments() {
+        Some(list) if !list.stream().is_empty() => args::read::<FopOptions>(list.stream(), diagnostics),
+        _ => {
             diagnostics
-                .error(other, "`#[fop]` says nothing without options")
-                .help("`#[fop(guarded)]`, `#[fop(always)]` or `#[fop(unguarded, reason = \"..\")]`");
+                .error(&fop.meta(), format_args!("`#[fop]` says nothing without options"))
+                .help(format_args!("`#[fop(guarded)]`, `#[fop(always)]` or `#[fop(unguarded, reason = \"..\")]`"));
             FopOptions::default()
         }
-        None => FopOptions::default(),
     }
+}
+
+/// Takes off the attributes that are wanted.
+fn take(attributes: &mut Vec<Attribute>, wanted: &dyn Fn(&Attribute) -> bool) -> Vec<Attribute> {
+    let mut taken = Vec::new();
+    let mut at = 0;
+    while let Some(attribute) = attributes.get(at) {
+        if wanted(attribute) { taken.push(attributes.remove(at)) } else { at += 1 }
+    }
+    taken
 }
 
 /// What a parameter is marked as, which is then no part of the signature.
@@ -68,7 +220,13 @@ enum Mark {
 
 impl Mark {
     fn of(attribute: &Attribute) -> Option<Self> {
-        [Self::Access, Self::Device].into_iter().find(|mark| is(attribute, mark.name()))
+        if attribute.is("access") {
+            Some(Self::Access)
+        } else if attribute.is("device") {
+            Some(Self::Device)
+        } else {
+            None
+        }
     }
 
     fn name(self) -> &'static str {
@@ -80,69 +238,98 @@ impl Mark {
 }
 
 /// The mark of a parameter, which is taken off.
-fn take_mark(parameter: &mut PatType, diagnostics: &mut Diagnostics) -> Option<Mark> {
-    let marks: Vec<Attribute> = parameter.attrs.extract_if(.., |attribute| Mark::of(attribute).is_some()).collect();
+fn take_mark(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Option<Mark> {
+    let marks = take(attributes, &|attribute| Mark::of(attribute).is_some());
     let first = marks.first()?;
     let mark = Mark::of(first)?;
-    if !matches!(first.meta, Meta::Path(_)) {
-        diagnostics.error(&first.meta, format_args!("`#[{}]` takes no arguments", mark.name()));
+    if !first.rest.0.is_empty() {
+        diagnostics
+            .error(&first.meta(), format_args!("`#[{}]` takes no arguments", mark.name()))
+            .help(format_args!("`#[{}]`", mark.name()));
     }
     for again in &marks[1..] {
         match Mark::of(again) {
             Some(other) if other != mark => {
                 diagnostics
-                    .error(again, "a parameter is the device or the access to its resources, not both")
-                    .help("give each a parameter of its own");
+                    .error(again, format_args!("a parameter is the device or the access to its resources, not both"))
+                    .help(format_args!("give each a parameter of its own"));
             }
             _ => {
-                diagnostics.error(again, format_args!("this parameter is marked `#[{}]` twice", mark.name()));
+                diagnostics
+                    .error(again, format_args!("this parameter is marked `#[{}]` twice", mark.name()))
+                    .help(format_args!("remove one"));
             }
         }
     }
     Some(mark)
 }
 
+/// Takes marks off what is no parameter and says where they belong.
+pub(super) fn reject_marks(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
+    for culprit in take(attributes, &|attribute| Mark::of(attribute).is_some()) {
+        let name = Mark::of(&culprit).map_or("", Mark::name);
+        diagnostics
+            .error(&culprit, format_args!("`#[{name}]` marks a parameter"))
+            .help(format_args!("`fn operation(&self, #[{name}] {name}: &<Type>, ..)`"));
+    }
+}
+
+/// Takes the policy off a parameter and says where it belongs.
+fn reject_fop(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
+    for culprit in take(attributes, &|attribute| attribute.is("fop")) {
+        diagnostics
+            .error(&culprit, format_args!("`#[fop]` sets the policy of a method, not of a parameter"))
+            .help(format_args!("put it on the method"));
+    }
+}
+
 /// Takes marks off the receiver and says where they belong.
 fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
     reject_cfg_attr(attributes, diagnostics);
-    for culprit in attributes.extract_if(.., |attribute| Mark::of(attribute).is_some()) {
+    reject_fop(attributes, diagnostics);
+    for culprit in take(attributes, &|attribute| Mark::of(attribute).is_some()) {
         match Mark::of(&culprit) {
             Some(Mark::Access) => diagnostics
-                .error(culprit, "`self` is the device, not the access to its resources")
-                .help("give the access a parameter: `#[access] hw: &Access<'_, ..>`"),
+                .error(&culprit, format_args!("`self` is the device, not the access to its resources"))
+                .help(format_args!("give the access a parameter: `#[access] hw: &Access<'_, ..>`")),
             _ => diagnostics
                 .error(
-                    culprit,
-                    "`#[device]` marks the parameter that is lent the device that `via` looks up, not `self`",
+                    &culprit,
+                    format_args!(
+                        "`#[device]` marks the parameter that is lent the device that `via` looks up, not `self`"
+                    ),
                 )
-                .help("give it a parameter: `#[device] device: &<Type>`"),
+                .help(format_args!("give it a parameter: `#[device] device: &<Type>`")),
         };
     }
 }
 
 /// Takes off `#[cfg_attr(.., fop(..))]` and says why it cannot work.
 fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
-    for culprit in attributes.extract_if(.., |attribute| hides_helper(attribute)) {
+    for culprit in take(attributes, &hides_helper) {
         diagnostics
-            .error(culprit, "`#[guarded_fops]` runs before `cfg_attr` is decided, and cannot see what it hides")
-            .help("write the method twice, under `#[cfg(..)]` and under `#[cfg(not(..))]`");
+            .error(
+                &culprit,
+                format_args!("`#[guarded_fops]` runs before `cfg_attr` is decided, and cannot see what it hides"),
+            )
+            .help(format_args!("write the method twice, under `#[cfg(..)]` and under `#[cfg(not(..))]`"));
     }
 }
 
 /// Whether a `cfg_attr` may become an attribute of ours: the path of one follows a comma.
 fn hides_helper(attribute: &Attribute) -> bool {
-    let Meta::List(list) = &attribute.meta else { return false };
-    if !attribute.path().is_ident("cfg_attr") {
-        return false;
-    }
-    let trees: Vec<TokenTree> = list.tokens.clone().into_iter().collect();
-    let parts = trees.split(|tree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ','));
-    parts.skip(1).any(|attribute| {
-        let path = attribute.iter().map_while(|tree| match tree {
-            TokenTree::Ident(ident) => Some(Some(ident)),
-            TokenTree::Punct(punct) if punct.as_char() == ':' => Some(None),
-            _ => None,
-        });
-        path.flatten().last().is_some_and(|name| HELPERS.iter().any(|helper| name == helper))
+    let Some(list) = attribute.arguments().filter(|_| attribute.is_builtin("cfg_attr")) else { return false };
+    let trees = trees(list.stream());
+    let parts = trees.split(|tree| is_punct(Some(tree), ','));
+    parts.skip(1).any(|part| {
+        let mut name = None;
+        for tree in part {
+            match tree {
+                TokenTree::Ident(ident) => name = Some(ident),
+                TokenTree::Punct(punct) if punct.as_char() == ':' => {}
+                _ => break,
+            }
+        }
+        name.is_some_and(|name| HELPERS.iter().any(|helper| name == helper))
     })
 }

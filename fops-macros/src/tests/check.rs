@@ -2,6 +2,42 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 
+/// What the fuzzer gives. The first line are the arguments, the rest is the item. The first eight bytes are the seed of a
+/// mutation, too.
+pub(crate) fn input(source: &[u8]) {
+    let seed = source.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
+    let mut random = Random(seed);
+    let parse = |source: &str| source.parse::<TokenStream>().expect("tokens");
+    let arguments = mutate(parse(ARGUMENTS), &mut random);
+    check(arguments, mutate(parse(ITEM), &mut random));
+
+    let Ok(source) = str::from_utf8(source) else { return };
+    let (arguments, item) = source.split_once('\n').unwrap_or(("lifetime = lifetime", source));
+    if let (Ok(arguments), Ok(item)) = (arguments.parse(), item.parse()) {
+        check(arguments, item);
+    }
+}
+
+const ARGUMENTS: &str = "lifetime = self.inner.lifetime, via = self.find(ino), not_found = reply.error(ENXIO), \
+     unplugged = reply.error(ENODEV), unplug(stop = quiesce, wake = kick), resources = Hw<u8>, name = key, \
+     default = guarded, crate = a::b";
+
+const ITEM: &str = r#"
+unsafe impl<'a, B: Bus> crate::FileOperations<'a> for Vin<'a, B> where B: Sync {
+    #![allow(dead_code)]
+    const LIMIT: usize = { 5 };
+    type Open<'b> = &'b u8 where Self: 'b;
+    #[fop(always, via = me)]
+    fn release(me: Me, #[device] vin: Option<&Vin>, #[access] hw: Option<&Access<'_, Hw>>, (a, ref b): (A, B)) { drop(hw) }
+    #[fop(polled)]
+    async fn read(&self, #[access] hw: &OwnedAccess<Hw>, mut c: C, _: D) -> Result<u8> { hw.read(c).await }
+    #[fop(polled)]
+    fn write(&self) -> Pin<Box<dyn Future<Output = u8>>> { Box::pin(async { 1 }) }
+    #[fop(unguarded, reason = "none")]
+    const fn seek() {}
+}
+"#;
+
 /// Expands, and checks: no panic; where the item parses, so does the outcome; each error is at a piece of the input.
 pub(crate) fn check(arguments: TokenStream, item: TokenStream) {
     let places = [&arguments, &item].map(extent);
@@ -10,6 +46,8 @@ pub(crate) fn check(arguments: TokenStream, item: TokenStream) {
     if parses && let Err(error) = syn::parse2::<syn::File>(output.clone()) {
         panic!("{error}: of\n{item}\nbecomes\n{output}");
     }
+    let unentered = if parses { bodies_without_section(&output) } else { 0 };
+    assert_eq!(unentered, 0, "guarded methods of\n{item}\nare not: {output}");
     if places.iter().all(Option::is_none) {
         // proc-macro2 keeps no places while it is fuzzed.
         return;
@@ -35,6 +73,38 @@ fn extent(tokens: &TokenStream) -> Option<Place> {
     });
     let places = places.flatten().filter(|place| !place.is_empty());
     places.reduce(|all, place| all.start.min(place.start)..all.end.max(place.end))
+}
+
+/// How many rows of the table say `guarded` without a method that says so too, where nothing is reported.
+fn bodies_without_section(output: &TokenStream) -> usize {
+    fn count(tokens: TokenStream, name: &str) -> usize {
+        let trees: Vec<TokenTree> = tokens.into_iter().collect();
+        let here = trees.windows(4).filter(|window| match window {
+            [TokenTree::Ident(op), TokenTree::Punct(_), TokenTree::Punct(colon), TokenTree::Ident(policy)] => {
+                (op == "Op") && colon.as_char() == ':' && policy == name
+            }
+            [TokenTree::Punct(end), TokenTree::Punct(_), TokenTree::Punct(colon), TokenTree::Ident(policy)] => {
+                end.as_char() == '>' && colon.as_char() == ':' && policy == name
+            }
+            _ => false,
+        });
+        let inside = trees.iter().map(|tree| match tree {
+            TokenTree::Group(group) => count(group.stream(), name),
+            _ => 0,
+        });
+        here.count() + inside.sum::<usize>()
+    }
+    if !errors(output.clone()).is_empty() {
+        return 0;
+    }
+    let trees: Vec<TokenTree> = output.clone().into_iter().collect();
+    let table = trees.iter().rev().find_map(|tree| match tree {
+        TokenTree::Group(group) if group.stream().to_string().contains("OPS") => Some(group.stream()),
+        _ => None,
+    });
+    let Some(table) = table else { return 0 };
+    let rows = count(table, "guarded");
+    (2 * rows).abs_diff(count(output.clone(), "guarded"))
 }
 
 /// The `compile_error!`s, each with the place of its first token.
@@ -165,12 +235,13 @@ pub(crate) fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
         0 => drop(trees.remove(here)),
         1 => trees.insert(here, trees[there].clone()),
         2 => trees.swap(here, there),
-        3 => {
+        // As the fragment of a macro. Such are never just punctuation, nor the brackets of an attribute.
+        3 if !matches!(trees[here], TokenTree::Punct(_)) && !is_attribute(&trees, here) => {
             let mut group = Group::new(Delimiter::None, trees[here].clone().into());
             group.set_span(trees[here].span());
             trees[here] = group.into();
         }
-        4 => {
+        3 | 4 => {
             let word = Ident::new(random.of::<&str>(WORDS), trees[here].span());
             trees[here] = word.into();
         }
@@ -181,6 +252,11 @@ pub(crate) fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
         }
     }
     trees.into_iter().collect()
+}
+
+fn is_attribute(trees: &[TokenTree], here: usize) -> bool {
+    let follows = |before: char| here.checked_sub(1).is_some_and(|at| trees[at].to_string().starts_with(before));
+    follows('#') || follows('!')
 }
 
 /// The tokens, all at one place.

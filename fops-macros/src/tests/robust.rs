@@ -109,6 +109,27 @@ fn mutated_impls() {
     }
 }
 
+/// A short run of what the fuzzer does for as long as it is let, without what it learns.
+#[test]
+fn inputs_of_the_fuzzer() {
+    let mut random = Random(3);
+    for seed in 0..2_000_u64 {
+        let mut input = seed.to_be_bytes().map(|byte| byte.max(b' ')).to_vec();
+        check::input(&input);
+        input.extend(format!("\nimpl X {{ {} }}", tokens(&mut random, 2)).into_bytes());
+        check::input(&input);
+    }
+}
+
+/// Words that are names only in paths.
+#[test]
+fn keywords_for_names() {
+    for word in ["self", "Self", "super", "crate"] {
+        let arguments = format!("lifetime = {word}, unplug(stop = {word}, wake = {word}), resources = u8");
+        check::check(arguments.parse().unwrap(), "impl X { fn read(&self) -> Result {} }".parse().unwrap());
+    }
+}
+
 /// The same tokens, each with a place of its own.
 fn respan(tokens: TokenStream) -> TokenStream {
     tokens.to_string().parse().unwrap_or(tokens)

@@ -1,11 +1,9 @@
 //! What an op is lent: the access to the resources, and the device where that is looked up.
 
-use quote::ToTokens;
-
 use super::Op;
 use crate::{
     diagnostics::{Diagnostics, written},
-    model::{Method, is_option, mentions},
+    model::{Method, is_option},
     ops::Policy,
 };
 
@@ -13,33 +11,36 @@ use crate::{
 pub(super) fn access_is_one(method: &Method, diagnostics: &mut Diagnostics) {
     for again in method.access.iter().skip(1) {
         diagnostics.error(
-            &again.pat,
-            format_args!("`{}` has an `#[access]` already, one covers the whole operation", method.signature.ident),
+            &again.pattern,
+            format_args!("`{}` has an `#[access]` already, one covers the whole operation", method.ident),
         );
     }
 }
 
 /// Guarded ops have the access, those that run always may have it, unguarded ones never do.
 pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
-    let ident = &op.method.signature.ident;
+    let ident = &op.method.ident;
     let Some(access) = op.method.access.first() else { return };
-    let ty = &*access.ty;
+    let ty = &access.ty;
     match (op.policy, is_option(ty)) {
         (Policy::Guarded, false) | (Policy::Always, true) => {}
         (Policy::Guarded, true) => {
             diagnostics
-                .error(ty, format_args!("`{ident}` is guarded: it runs only while there is access"))
-                .help("`&Access<'_, ..>` without `Option`, or `#[fop(always)]` to run after unplug too");
+                .error(&ty, format_args!("`{ident}` is guarded: it runs only while there is access"))
+                .help(format_args!("`&Access<'_, ..>` without `Option`, or `#[fop(always)]` to run after unplug too"));
         }
         (Policy::Always, false) => {
             diagnostics
-                .error(ty, format_args!("`{ident}` runs after unplug too, when there is no access"))
+                .error(&ty, format_args!("`{ident}` runs after unplug too, when there is no access"))
                 .help(format_args!("`Option<{}>`", written(ty)));
         }
         (Policy::Unguarded, _) => {
             diagnostics
-                .error(&access.pat, format_args!("`{ident}` is unguarded and has no access to the device's resources"))
-                .help("`#[fop(guarded)]`, or `#[fop(always)]` with an `Option`");
+                .error(
+                    &access.pattern,
+                    format_args!("`{ident}` is unguarded and has no access to the device's resources"),
+                )
+                .help(format_args!("`#[fop(guarded)]`, or `#[fop(always)]` with an `Option`"));
         }
     }
 }
@@ -47,59 +48,59 @@ pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
 /// An access that sleeps with a future is owned, and one of the calling thread is not.
 pub(super) fn access_fits_work(op: &Op, diagnostics: &mut Diagnostics) {
     let Some(access) = op.method.access.first() else { return };
-    let (ident, ty) = (&op.method.signature.ident, &*access.ty);
+    let (ident, ty) = (&op.method.ident, &access.ty);
     let is_polled = op.method.options.polled.0.is_some();
     let (wrong, right, why) = match is_polled {
         true => ("Access", "OwnedAccess<..>", "sleeps with its section, which may move to another thread"),
         false => ("OwnedAccess", "Access<'_, ..>", "is done when it returns: its section is this thread's"),
     };
-    if mentions(ty.to_token_stream(), wrong) {
-        diagnostics.error(ty, format_args!("`{ident}` {why}")).help(format_args!("`#[access] hw: &{right}`"));
+    if ty.mentions(wrong) {
+        diagnostics.error(&ty, format_args!("`{ident}` {why}")).help(format_args!("`#[access] hw: &{right}`"));
     } else if op.method.generics_of_async_trait() {
         diagnostics
             .error(
-                &access.pat,
+                &access.pattern,
                 format_args!("`#[async_trait]` has rewritten `{ident}` already, and the access with it"),
             )
-            .help("`#[guarded_fops(..)]` above `#[async_trait]`");
+            .help(format_args!("`#[guarded_fops(..)]` above `#[async_trait]`"));
     }
 }
 
 /// There is one device, too.
 pub(super) fn device_is_one(method: &Method, diagnostics: &mut Diagnostics) {
     for again in method.device.iter().skip(1) {
-        diagnostics.error(&again.pat, format_args!("`{}` has a `#[device]` already", method.signature.ident));
+        diagnostics.error(&again.pattern, format_args!("`{}` has a `#[device]` already", method.ident));
     }
 }
 
 /// A device is lent where it is not `self` already.
 pub(super) fn device_is_looked_up(op: &Op, diagnostics: &mut Diagnostics) {
     let Some(device) = op.method.device.first() else { return };
-    let ident = &op.method.signature.ident;
+    let ident = &op.method.ident;
     if op.policy == Policy::Unguarded {
-        diagnostics.error(&device.pat, format_args!("`{ident}` is unguarded and does not look for its device"));
-    } else if op.method.via(&op.block.options).is_none() && op.method.signature.receiver().is_some() {
+        diagnostics.error(&device.pattern, format_args!("`{ident}` is unguarded and does not look for its device"));
+    } else if op.method.via(&op.block.options).is_none() && op.method.receiver().is_some() {
         diagnostics
-            .error(&device.pat, format_args!("`self` is the device of `{ident}`, no other is looked up"))
-            .help("`via = <expression>` says where the device is, if not in `self`");
+            .error(&device.pattern, format_args!("`self` is the device of `{ident}`, no other is looked up"))
+            .help(format_args!("`via = <expression>` says where the device is, if not in `self`"));
     }
 }
 
 /// An op that always runs may be without a device, where that may be missing.
 pub(super) fn device_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
     let Some(device) = op.method.device.first() else { return };
-    let (ident, ty) = (&op.method.signature.ident, &*device.ty);
+    let (ident, ty) = (&op.method.ident, &device.ty);
     let may_be_missing = op.method.not_found(&op.block.options).is_some();
     match (op.policy, is_option(ty)) {
         (Policy::Always, false) if may_be_missing => {
             diagnostics
-                .error(ty, format_args!("`{ident}` always runs, where its device is not found too"))
+                .error(&ty, format_args!("`{ident}` always runs, where its device is not found too"))
                 .help(format_args!("`Option<{}>`", written(ty)));
         }
         (Policy::Guarded, true) => {
             diagnostics
-                .error(ty, format_args!("`{ident}` is guarded: it runs only where there is a device"))
-                .help("`&<Type>` without `Option`");
+                .error(&ty, format_args!("`{ident}` is guarded: it runs only where there is a device"))
+                .help(format_args!("`&<Type>` without `Option`"));
         }
         _ => {}
     }

@@ -1,60 +1,68 @@
 //! When the work of an op is done, and whether its section covers it.
 
+use proc_macro2::TokenTree;
 use syn::{GenericArgument, PathArguments, Type, TypeParamBound};
 
 use super::Op;
-use crate::{diagnostics::Diagnostics, expand::future::Work, model::ungrouped, ops::Policy};
+use crate::{diagnostics::Diagnostics, expand::future::Work, model::ungrouped, ops::Policy, source};
 
 /// Entering a section is an act of run time.
 pub(super) fn section_opens_at_run_time(op: &Op, diagnostics: &mut Diagnostics) {
-    if let (Some(constness), false) = (op.method.signature.constness, op.policy == Policy::Unguarded) {
-        diagnostics.error(
-            constness,
-            format_args!("`{}` enters a device access section and cannot be `const`", op.method.signature.ident),
-        );
+    if let (Some(constness), false) = (op.method.constness, op.policy == Policy::Unguarded) {
+        diagnostics
+            .error_at(
+                constness,
+                format_args!("`{}` enters a device access section and cannot be `const`", op.method.ident),
+            )
+            .help(format_args!("remove `const`, or `#[fop(unguarded, reason = \"..\")]` if it touches no device"));
     }
 }
 
 /// `polled` is for futures, and for those that the section can be put into.
 pub(super) fn polled_has_future(op: &Op, diagnostics: &mut Diagnostics) {
     let Some(word) = op.method.options.polled.0 else { return };
-    let ident = &op.method.signature.ident;
+    let ident = &op.method.ident;
     if op.policy == Policy::Unguarded {
         diagnostics.error_at(word, format_args!("`{ident}` is unguarded: it opens no section, polled or not"));
     } else if matches!(Work::of(op.method), Work::WithinCall) {
         diagnostics
             .error_at(word, format_args!("`{ident}` returns no future that could be polled"))
-            .help("an `async fn`, `-> impl Future<..>` or `-> Pin<Box<dyn Future<..>>>`");
+            .help(format_args!("an `async fn`, `-> impl Future<..>` or `-> Pin<Box<dyn Future<..>>>`"));
     }
 }
 
 /// The work of an op is done when it returns, or the op says when its section opens.
 pub(super) fn section_covers_the_work(op: &Op, diagnostics: &mut Diagnostics) {
-    let (options, ident) = (&op.method.options, &op.method.signature.ident);
+    let (options, ident) = (&op.method.options, &op.method.ident);
     if op.policy == Policy::Unguarded || options.polled.0.is_some() {
         return;
     }
-    if let Some(asyncness) = op.method.signature.asyncness {
+    if let Some(asyncness) = op.method.asyncness {
         diagnostics
-            .error(
+            .error_at(
                 asyncness,
                 format_args!("`{ident}` works when it is polled: should its section open then, and sleep with it?"),
             )
-            .help("`#[fop(polled)]`, with `#[access] hw: &OwnedAccess<..>`, if any");
+            .help(format_args!("`#[fop(polled)]`, with `#[access] hw: &OwnedAccess<..>`, if any"));
         return;
     }
     // A policy of its own says that the section is for the call, and that is meant.
-    if options.policies().next().is_some() {
+    if !options.policies().is_empty() {
         return;
     }
-    let Some((work, kind)) = op.method.returns().and_then(work_in) else { return };
+    if !may_be_later(&op.method.output.0) {
+        return;
+    }
+    let Some(returned) = op.method.returns() else { return };
+    let Some((work, kind)) = work_in(&returned) else { return };
     let diagnostic = diagnostics
-        .error(work, format_args!("`{ident}` may have work left when it returns: when should its section be open?"));
+        .error(&work, format_args!("`{ident}` may have work left when it returns: when should its section be open?"));
     match kind {
-        Later::Future => {
-            diagnostic.help("`#[fop(polled)]` while the future is polled, `#[fop(guarded)]` only while it is made")
+        Later::Future => diagnostic
+            .help(format_args!("`#[fop(polled)]` while the future is polled, `#[fop(guarded)]` only while it is made")),
+        Later::Other => {
+            diagnostic.help(format_args!("`#[fop(guarded)]` until it returns, or `#[fop(unguarded, reason = \"..\")]`"))
         }
-        Later::Other => diagnostic.help("`#[fop(guarded)]` until it returns, or `#[fop(unguarded, reason = \"..\")]`"),
     };
 }
 
@@ -63,6 +71,24 @@ pub(super) fn section_covers_the_work(op: &Op, diagnostics: &mut Diagnostics) {
 enum Later {
     Future,
     Other,
+}
+
+/// Whether a return type is worth to be looked into.
+fn may_be_later(trees: &[TokenTree]) -> bool {
+    for tree in trees {
+        let may_be = match tree {
+            TokenTree::Ident(ident) => {
+                let name = ident.to_string();
+                matches!(name.as_str(), "impl" | "dyn") || name.ends_with("BoxFuture")
+            }
+            TokenTree::Group(group) => may_be_later(&source::trees(group.stream())),
+            _ => false,
+        };
+        if may_be {
+            return true;
+        }
+    }
+    false
 }
 
 /// The part of a return type that may have work left: `impl Trait`, `dyn Trait`, `BoxFuture`.
@@ -106,19 +132,18 @@ fn name_of(bound: &TypeParamBound) -> Option<&syn::Ident> {
 
 /// An `impl Trait` cannot be asked for its answer: the author gives it, once it is clear that it is wanted.
 pub(super) fn opaque_return_has_answer(op: &Op, diagnostics: &mut Diagnostics) {
-    let Some(ty) = op.method.returns() else { return };
-    let is_meant = op.method.options.policies().next().is_some();
-    let is_opaque =
-        is_meant && matches!(ungrouped(ty), Type::ImplTrait(_)) && matches!(Work::of(op.method), Work::WithinCall);
-    if is_opaque && op.policy == Policy::Guarded && op.method.unplugged(&op.block.options).is_none() {
+    let (method, ty) = (op.method, &op.method.output);
+    let is_meant = !method.options.policies().is_empty();
+    let is_opaque = is_meant && ty.begins_with("impl") && matches!(Work::of(method), Work::WithinCall);
+    if is_opaque && op.policy == Policy::Guarded && method.unplugged(&op.block.options).is_none() {
         diagnostics
             .error(
                 ty,
                 format_args!(
                     "what does `{}` answer once the device is gone? an opaque type does not say",
-                    op.method.signature.ident
+                    method.ident
                 ),
             )
-            .help("`#[fop(unplugged = <expression>)]`");
+            .help(format_args!("`#[fop(unplugged = <expression>)]`"));
     }
 }
