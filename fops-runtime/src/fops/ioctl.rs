@@ -95,6 +95,7 @@ impl fmt::Debug for Command {
 /// interrupt handler takes. Unplug and signals end the sleep.
 ///
 /// ```
+/// # #[cfg(feature = "std")] {
 /// use fops_runtime::{Errno, IoctlArg, Result};
 ///
 /// /// `struct v4l2_ext_controls`: how many there are, and where.
@@ -110,6 +111,7 @@ impl fmt::Debug for Command {
 ///     arg.copy_to_user(controls, &array)
 /// }
 /// # assert_eq!(g_ext_ctrls(&IoctlArg::new(0, &mut []), 1, 0x1000), Err(Errno::EFAULT));
+/// # }
 /// ```
 pub struct IoctlArg<'a> {
     value: usize,
