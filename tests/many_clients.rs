@@ -1,7 +1,7 @@
 //! Sixty-four processes on one node: all are told at unplug, and the node goes with the last of them.
 use rcar_vin::client::Role;
 use rcar_vin::core::DEVICE;
-use system_tests::{Client, Served, check, eventually, machine, node, unbind, vin};
+use system_tests::{Client, Served, check, eventually, machine, node, unbind, video_nodes, vin};
 
 #[test]
 fn all_of_them_are_told() {
@@ -20,6 +20,6 @@ fn all_of_them_are_told() {
     for client in clients.into_iter().chain(holders) {
         client.meets_its_fate();
     }
-    eventually("the node goes", || machine.devices.all().is_empty());
+    eventually("the node goes", || video_nodes(&machine).is_empty());
     check(&machine);
 }

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use system_tests::{Served, Sleeper, check, eventually, falls_asleep, machine, node, unbind, vin, wait_for_exit};
+use system_tests::{Served, Sleeper, check, eventually, falls_asleep, machine, node, unbind, video_nodes, vin, wait_for_exit};
 
 /// Sends the file through a socket, and returns what comes out of it.
 fn passed(file: &File) -> File {
@@ -66,6 +66,6 @@ fn unplug_answers_all_who_have_it() {
     let mut said = String::new();
     cat.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.contains("No such device"), "{said:?}");
-    eventually("the node goes with the last close", || machine.devices.all().is_empty());
+    eventually("the node goes with the last close", || video_nodes(&machine).is_empty());
     check(&machine);
 }
