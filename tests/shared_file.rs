@@ -10,7 +10,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use system_tests::{Served, Sleeper, check, eventually, falls_asleep, machine, node, unbind, video_nodes, vin, wait_for_exit};
+use system_tests::{
+    Served, Sleeper, check, eventually, falls_asleep, machine, node, unbind, video_nodes, vin, wait_for_exit,
+};
 
 /// Sends the file through a socket, and returns what comes out of it.
 fn passed(file: &File) -> File {

@@ -46,6 +46,25 @@ fn is_readable(fd: BorrowedFd<'_>) -> bool {
 }
 
 #[test]
+fn the_fence_is_the_one_that_was_asked_for() {
+    const NAME: &str = "the_fence_is_the_one_that_was_asked_for";
+    const ASKED: &str = "FOPS_FENCE_ASKED";
+    if let Some(asked) = std::env::var_os(ASKED) {
+        return assert_eq!(format!("{:?}", fence_kind()), asked.to_str().unwrap());
+    }
+    let (query, private_expedited) = (0, 1 << 3);
+    // SAFETY: it asks what there is, and changes nothing.
+    let granted = unsafe { libc::syscall(libc::SYS_membarrier, query, 0) };
+    let by_itself = if granted > 0 && granted & private_expedited != 0 { "Asymmetric" } else { "Symmetric" };
+    for (wish, asked) in [("", by_itself), ("symmetric", "Symmetric")] {
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        let program = program.args([NAME, "--exact"]).env("FOPS_FENCE", wish).env(ASKED, asked);
+        let output = program.output().unwrap();
+        assert!(output.status.success(), "{wish:?}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
 fn refused_after_its_first_use_nothing_is_freed() {
     const NAME: &str = "refused_after_its_first_use_nothing_is_freed";
     if std::env::var_os("FOPS_FENCE").is_some_and(|fence| fence == "symmetric") {
