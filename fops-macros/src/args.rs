@@ -1,7 +1,7 @@
 //! The options of `#[guarded_fops(..)]` and `#[fop(..)]`.
 //!
-//! darling reads the lists, knows the names and suggests the right one; the types of the values
-//! are ours, so that each says what it wants in the words of this crate.
+//! darling reads the lists and suggests the right name; the types of the values are ours, so that
+//! each says what it wants in the words of this crate.
 
 use darling::{
     FromMeta,
@@ -23,8 +23,7 @@ use crate::{
 };
 
 /// `#[guarded_fops(..)]`.
-#[derive(Default, FromMeta)]
-#[darling(default)]
+#[derive(Default)]
 pub(crate) struct BlockOptions {
     /// The field of the device, or the expression, that is its `DeviceLifetime`.
     pub(crate) lifetime: Option<Code>,
@@ -45,7 +44,6 @@ pub(crate) struct BlockOptions {
     /// The policy of methods that are not known by name.
     pub(crate) default: Option<DefaultPolicy>,
     /// Where the runtime is found, if not at `::fops_runtime`.
-    #[darling(rename = "crate")]
     pub(crate) runtime: Option<Path>,
 }
 
@@ -78,8 +76,7 @@ impl FromMeta for Resources {
 }
 
 /// What stands in `unplug(..)`.
-#[derive(Default, FromMeta)]
-#[darling(default)]
+#[derive(Default)]
 pub(crate) struct UnplugHooks {
     /// The method that stops the hardware.
     pub(crate) stop: Option<Hook>,
@@ -120,8 +117,7 @@ impl FromMeta for Subdevs {
 }
 
 /// `#[fop(..)]`.
-#[derive(Default, FromMeta)]
-#[darling(default)]
+#[derive(Default)]
 pub(crate) struct FopOptions {
     /// The section of an async op opens when its future is first polled.
     pub(crate) polled: Word,
@@ -151,57 +147,82 @@ impl FopOptions {
     }
 }
 
-/// Reads a list of options; those that are right are kept where others are wrong, so that one
-/// mistake does not bring errors about what it left unsaid.
-pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, diagnostics: &mut Diagnostics) -> T {
-    let items = list(tokens, diagnostics);
-    let error = match T::from_list(&items) {
-        Ok(options) => return options,
-        Err(error) => error,
-    };
-    diagnostics.options(error);
-    let right = first_of_each(items, &|item| T::from_list(std::slice::from_ref(item)).is_ok());
-    T::from_list(&right).unwrap_or_default()
+/// A list of options, by their names.
+pub(crate) trait Options {
+    /// Sets the option of this name.
+    fn set(&mut self, name: &str, given: &NestedMeta) -> darling::Result<()>;
 }
 
-/// The list, without options that have an equals sign and no value.
-fn list(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<NestedMeta> {
-    let all = match NestedMeta::parse_meta_list(tokens) {
-        Ok(all) => all,
+/// What darling's derive makes of a struct, with less for rustc to compile: the derived code was a twelfth of this
+/// crate's build.
+macro_rules! options {
+    ($options:ident: $($name:literal => $field:ident),*) => {
+        impl Options for $options {
+            fn set(&mut self, name: &str, given: &NestedMeta) -> darling::Result<()> {
+                match name {
+                    $($name => self.$field = value_of(given)?,)*
+                    _ => return Err(darling::Error::unknown_field_with_alts(name, [$($name),*].as_slice())),
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+options!(BlockOptions:
+    "lifetime" => lifetime, "via" => via, "not_found" => not_found, "unplugged" => unplugged, "unplug" => unplug,
+    "resources" => resources, "name" => name, "subdev" => subdev, "default" => default, "crate" => runtime);
+options!(UnplugHooks: "stop" => stop, "wake" => wake, "subdevs" => subdevs);
+options!(FopOptions:
+    "polled" => polled, "guarded" => guarded, "always" => always, "unguarded" => unguarded, "reason" => reason,
+    "via" => via, "not_found" => not_found, "unplugged" => unplugged);
+
+fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
+    match given {
+        NestedMeta::Meta(item) => T::from_meta(item),
+        NestedMeta::NameValueInvalidExpr(given) => T::from_invalid_expr(given),
+        NestedMeta::Lit(_) => Err(darling::Error::unsupported_format("literal")),
+    }
+}
+
+/// Reads a list of options; those that are right are kept where others are wrong, so that one
+/// mistake does not bring errors about what it left unsaid.
+pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: &mut Diagnostics) {
+    let list = match NestedMeta::parse_meta_list(tokens) {
+        Ok(list) => list,
         Err(error) => {
             diagnostics
                 .error_at(error.span(), format_args!("{error}"))
                 .help(format_args!("options are `name`, `name = value` and `name(..)`, with commas between"));
-            return Vec::new();
+            return;
         }
     };
-    let mut items = Vec::new();
-    for item in all {
-        match &item {
-            NestedMeta::NameValueInvalidExpr(given) if given.value.is_empty() => {
-                let name = written(&given.path);
-                diagnostics
-                    .error(&given.path, format_args!("`{name}` is given no value"))
-                    .help(format_args!("`{name} = ..`"));
+    let mut seen = Vec::new();
+    for given in &list {
+        let path = match given {
+            NestedMeta::Meta(item) => item.path(),
+            NestedMeta::NameValueInvalidExpr(item) => &item.path,
+            NestedMeta::Lit(literal) => {
+                diagnostics.options(darling::Error::unsupported_format("literal").with_span(literal));
+                continue;
             }
-            _ => items.push(item),
+        };
+        let name = darling::util::path_to_string(path);
+        if let NestedMeta::NameValueInvalidExpr(item) = given
+            && item.value.is_empty()
+        {
+            diagnostics.error(path, format_args!("`{name}` is given no value")).help(format_args!("`{name} = ..`"));
+            continue;
         }
-    }
-    items
-}
-
-/// The options that are right, and of those that are given twice the first.
-fn first_of_each(items: Vec<NestedMeta>, is_right: &dyn Fn(&NestedMeta) -> bool) -> Vec<NestedMeta> {
-    let (mut seen, mut right): (Vec<Path>, _) = (Vec::new(), Vec::new());
-    for item in items {
-        let NestedMeta::Meta(meta) = &item else { continue };
-        let is_first = !seen.contains(meta.path());
-        seen.push(meta.path().clone());
-        if is_first && is_right(&item) {
-            right.push(item);
+        let outcome = match seen.contains(&name) {
+            true => Err(darling::Error::duplicate_field(&name)),
+            false => options.set(&name, given),
+        };
+        if let Err(error) = outcome {
+            diagnostics.options(error.with_span(given));
         }
+        seen.push(name);
     }
-    right
 }
 
 /// A bare word: there or not.
@@ -331,7 +352,7 @@ fn ident(item: &Meta) -> Option<Ident> {
 
 /// Whether a path can be this word, and nothing else have it for its name.
 pub(crate) fn is_keyword(name: &Ident) -> bool {
-    ["self", "Self", "super", "crate"].iter().any(|keyword| name == keyword)
+    ["self", "Self", "super", "crate"].contains(&name.to_string().as_str())
 }
 
 /// The string that an option is given.

@@ -6,6 +6,8 @@ use std::fmt;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
+use crate::source::Source;
+
 /// The errors found so far.
 #[derive(Default)]
 pub(crate) struct Diagnostics {
@@ -55,12 +57,11 @@ impl Diagnostics {
         self.errors.len()
     }
 
-    /// The errors as `compile_error!` items, to stand after the author's own.
-    pub(crate) fn into_compile_errors(self) -> TokenStream {
-        self.errors
-            .into_iter()
-            .map(|error| syn::Error::new_spanned(error.culprit, error.message).into_compile_error())
-            .collect()
+    /// Writes the errors as `compile_error!` items, to stand after the author's own.
+    pub(crate) fn write_to(self, output: &mut Source) {
+        for error in self.errors {
+            output.0.extend(syn::Error::new_spanned(error.culprit, error.message).into_compile_error());
+        }
     }
 }
 

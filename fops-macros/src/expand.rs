@@ -27,16 +27,16 @@ pub(crate) fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenSt
     let mut output = match parse::parse(arguments, item.clone(), &mut diagnostics) {
         Some(mut block) => {
             validate::validate(&mut block, &mut diagnostics);
-            expand(&block).into_stream()
+            expand(&block)
         }
         None => parse::without_helpers(item),
     };
-    output.extend(diagnostics.into_compile_errors());
-    output
+    diagnostics.write_to(&mut output);
+    output.into_stream()
 }
 
 /// All of `#[fop]`: it is reached only where no `#[guarded_fops]` took it away.
-pub(crate) fn stray_fop(mut item: TokenStream) -> TokenStream {
+pub(crate) fn stray_fop(item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
     diagnostics
         .error_at(
@@ -44,8 +44,9 @@ pub(crate) fn stray_fop(mut item: TokenStream) -> TokenStream {
             format_args!("`#[fop]` does nothing outside an impl block under `#[guarded_fops]`"),
         )
         .help(format_args!("`#[guarded_fops(lifetime = <field>)]` on the impl block"));
-    item.extend(diagnostics.into_compile_errors());
-    item
+    let mut output = Source(source::trees(item));
+    diagnostics.write_to(&mut output);
+    output.into_stream()
 }
 
 fn expand(block: &Block) -> Source {
@@ -55,16 +56,20 @@ fn expand(block: &Block) -> Source {
         let descriptor = descriptor(block, method, &type_name);
         method.before.put(&mut methods);
         method::expand(block, method, &descriptor, &mut methods);
-        for condition in method.attributes.iter().filter(|attribute| attribute.is_builtin("cfg")) {
-            condition.put(&mut rows);
+        for attribute in &method.attributes {
+            if attribute.is_builtin("cfg") {
+                attribute.put(&mut rows);
+            }
         }
         write(&mut rows, Span::mixed_site(), "$,", &[&descriptor]);
     }
     block.rest.put(&mut methods);
     let mut braces = Group::new(block.braces.delimiter(), methods.into_stream());
     braces.set_span(block.braces.span());
-    for attribute in block.attributes.iter().filter(|attribute| !attribute.is("guarded_fops")) {
-        attribute.put(&mut output);
+    for attribute in &block.attributes {
+        if !attribute.is("guarded_fops") {
+            attribute.put(&mut output);
+        }
     }
     block.header.put(&mut output);
     output.0.push(TokenTree::Group(braces));

@@ -67,9 +67,9 @@ mod validate;
 ///   `release`, `releasedir`, `flush`, `fasync`, `forget`, `batch_forget` and `destroy`.
 /// * *unguarded*: never enters a section, and says why that is sound.
 ///
-/// The other operations of `struct file_operations`, `v4l2_file_operations`, `v4l2_ioctl_ops`, `MiscDevice` and
-/// `fuser::Filesystem` are guarded by their names. Any other method needs a policy, its own or the block's,
-/// or the build fails. A name that sounds like a release (drop, close, destroy, forget, teardown, release)
+/// The other operations of `struct file_operations`, `v4l2_file_operations`, `MiscDevice` and `fuser::Filesystem`
+/// are guarded by their names, and whatever begins with `vidioc_` is, as all of `v4l2_ioctl_ops` does. Any other
+/// method needs a policy, its own or the block's, or the build fails. A name that sounds like a release (drop, close, destroy, forget, teardown, release)
 /// needs its own.
 ///
 /// # Options of the block

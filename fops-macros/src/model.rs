@@ -233,10 +233,13 @@ fn lent(ty: &Type) -> Option<&Type> {
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
         return None;
     };
-    let argument = arguments.args.iter().rev().find_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    })?;
+    let mut last = None;
+    for argument in &arguments.args {
+        if let GenericArgument::Type(ty) = argument {
+            last = Some(ty);
+        }
+    }
+    let argument = last?;
     if segment.ident == "Option" { lent(argument) } else { (segment.ident == "Access").then_some(argument) }
 }
 

@@ -162,6 +162,19 @@ mod tests {
     ];
 
     #[test]
+    fn v4l2_ioctls_are_known_by_their_prefix() {
+        for name in
+            ["querycap", "enum_fmt_vid_cap", "g_fmt_vid_cap_mplane", "reqbufs", "streamoff", "s_ctrl", "default"]
+        {
+            assert_eq!(policy_of(&format!("vidioc_{name}")), Some(Policy::Guarded), "{name}");
+            assert_eq!(policy_of(name), None, "{name}");
+        }
+        for name in ["vidioc", "vidio_querycap", "my_vidioc_querycap"] {
+            assert_eq!(policy_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
     fn all_of_the_kernel_are_known() {
         for (structure, names) in OF_THE_KERNEL {
             for name in names.split_whitespace() {

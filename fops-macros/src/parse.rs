@@ -11,7 +11,7 @@ use crate::{
     args::{self, BlockOptions, UnplugHooks},
     diagnostics::Diagnostics,
     model::{Block, Method},
-    source::{Cursor, Source, find, is_punct, trees},
+    source::{Cursor, Part, Source, find, is_punct, trees},
 };
 
 /// The names of our attributes, as they stand within an impl block.
@@ -27,9 +27,9 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
     // An empty stand-in for the content: only the header is parsed here.
     let mut empty = Group::new(Delimiter::Brace, TokenStream::new());
     empty.set_span(braces.span());
-    let mut stand_in = header.to_token_stream();
-    stand_in.extend([TokenTree::Group(empty)]);
-    let parsed = match syn::parse2::<ItemImpl>(stand_in) {
+    let mut stand_in = header.clone();
+    stand_in.0.push(TokenTree::Group(empty));
+    let parsed = match syn::parse2::<ItemImpl>(stand_in.into_stream()) {
         Ok(parsed) => parsed,
         Err(error) => {
             not_an_impl(item, error, diagnostics);
@@ -38,8 +38,14 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
     };
     let before = diagnostics.count();
     let is_list = !is_key_value(Span::call_site());
-    let options = if is_list { args::read::<BlockOptions>(arguments, diagnostics) } else { BlockOptions::default() };
-    let unplug = options.unplug.as_ref().map(|asked| args::read::<UnplugHooks>(asked.hooks.clone(), diagnostics));
+    let mut options = BlockOptions::default();
+    if is_list {
+        args::read(&mut options, arguments, diagnostics);
+    }
+    let mut unplug = None;
+    if let Some(asked) = &options.unplug {
+        args::read(unplug.insert(UnplugHooks::default()), asked.hooks.clone(), diagnostics);
+    }
     let options_are_sound = is_list && diagnostics.count() == before;
     let (methods, rest) = content(&braces, diagnostics);
     Some(Block {
@@ -67,7 +73,7 @@ fn is_key_value(attribute: Span) -> bool {
 fn split(item: TokenStream) -> (TokenStream, Group) {
     let mut tokens = trees(item);
     match tokens.pop() {
-        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => (tokens.into_iter().collect(), group),
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => (Source(tokens).into_stream(), group),
         // An item that a macro was given: `$item`.
         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None && tokens.is_empty() => {
             split(group.stream())
@@ -75,7 +81,7 @@ fn split(item: TokenStream) -> (TokenStream, Group) {
         last => {
             tokens.extend(last);
             let none = Group::new(Delimiter::Brace, TokenStream::new());
-            (tokens.into_iter().collect(), none)
+            (Source(tokens).into_stream(), none)
         }
     }
 }
@@ -122,10 +128,12 @@ fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Method>, Sourc
                 continue;
             }
             Kind::Constant => {
-                for attribute in attributes.iter().filter(|attribute| attribute.is("fop")) {
-                    diagnostics
-                        .error(attribute, format_args!("`#[fop]` sets the policy of a method, this is none"))
-                        .help(format_args!("remove it, only methods are operations"));
+                for attribute in &attributes {
+                    if attribute.is("fop") {
+                        diagnostics
+                            .error(attribute, format_args!("`#[fop]` sets the policy of a method, this is none"))
+                            .help(format_args!("remove it, only methods are operations"));
+                    }
                 }
                 method::reject_marks(&mut attributes, diagnostics);
             }
@@ -155,10 +163,10 @@ fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Method>, Sourc
             }
         }
         for attribute in attributes {
-            before.0.extend(without_helpers(attribute.to_token_stream()));
+            without_helpers(attribute.to_token_stream()).put(&mut before);
         }
         let end = end_of_item(input.rest(), is_constant);
-        before.0.extend(without_helpers(input.take(end).to_token_stream()));
+        without_helpers(input.take(end).into_stream()).put(&mut before);
     }
     (methods, before)
 }
@@ -223,8 +231,10 @@ fn kind(trees: &[TokenTree]) -> Kind {
 
 /// `a::path!`
 fn macro_call(trees: &[TokenTree]) -> Kind {
-    let is_path = |tree: &TokenTree| matches!(tree, TokenTree::Ident(_)) || is_punct(Some(tree), ':');
-    let end = trees.iter().position(|tree| !is_path(tree)).unwrap_or(0);
+    let mut end = 0;
+    while matches!(trees.get(end), Some(TokenTree::Ident(_))) || is_punct(trees.get(end), ':') {
+        end += 1;
+    }
     if end > 0 && is_punct(trees.get(end), '!') { Kind::Macro(Source(trees[..end].to_vec())) } else { Kind::Unknown }
 }
 
@@ -266,33 +276,38 @@ fn body(tree: &TokenTree) -> Option<Group> {
 
 /// Where an item may end that is no method: after a semicolon, or after braces unless it `is_constant`.
 fn end_of_item(trees: &[TokenTree], is_constant: bool) -> usize {
-    let is_end = |tree: &TokenTree| is_punct(Some(tree), ';') || (!is_constant && is_group(tree, Delimiter::Brace));
-    trees.iter().position(is_end).map_or(trees.len(), |end| end + 1)
+    for (position, tree) in trees.iter().enumerate() {
+        if is_punct(Some(tree), ';') || (!is_constant && is_group(tree, Delimiter::Brace)) {
+            return position + 1;
+        }
+    }
+    trees.len()
 }
 
 /// Source that is passed on unparsed, without our attributes: nobody else would understand them.
-pub(crate) fn without_helpers(tokens: TokenStream) -> TokenStream {
+pub(crate) fn without_helpers(tokens: TokenStream) -> Source {
     without_attributes(tokens, HELPERS)
 }
 
 /// Tokens without the attributes of these names.
-pub(crate) fn without_attributes(tokens: TokenStream, names: &[&str]) -> TokenStream {
-    let mut kept = Vec::new();
+pub(crate) fn without_attributes(tokens: TokenStream, names: &[&str]) -> Source {
+    let mut kept = Source::default();
     let mut input = Cursor::new(tokens);
     loop {
         for attribute in input.attributes() {
-            if !names.iter().any(|name| attribute.is(name)) {
-                kept.extend(attribute.to_token_stream());
+            if !names.contains(&attribute.name.as_str()) {
+                attribute.put(&mut kept);
             }
         }
         match input.next() {
             Some(TokenTree::Group(group)) => {
-                let mut clean = Group::new(group.delimiter(), without_attributes(group.stream(), names));
+                let inside = without_attributes(group.stream(), names);
+                let mut clean = Group::new(group.delimiter(), inside.into_stream());
                 clean.set_span(group.span());
-                kept.push(TokenTree::Group(clean));
+                kept.0.push(TokenTree::Group(clean));
             }
-            Some(tree) => kept.push(tree),
-            None => return kept.into_iter().collect(),
+            Some(tree) => kept.0.push(tree),
+            None => return kept,
         }
     }
 }

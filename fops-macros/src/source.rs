@@ -89,7 +89,12 @@ impl Source {
 
     /// Whether the word stands in it, outside of groups.
     pub(crate) fn has_word(&self, word: &str) -> bool {
-        self.0.iter().any(|tree| matches!(tree, TokenTree::Ident(ident) if ident == word))
+        for tree in &self.0 {
+            if matches!(tree, TokenTree::Ident(ident) if ident == word) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether it begins with this word.
@@ -184,7 +189,8 @@ impl Cursor {
     pub(crate) fn take(&mut self, count: usize) -> Source {
         let mut taken = Vec::with_capacity(count);
         for _ in 0..count {
-            taken.extend(self.0.next());
+            let Some(tree) = self.0.next() else { break };
+            taken.push(tree);
         }
         Source(taken)
     }
@@ -193,7 +199,7 @@ impl Cursor {
     pub(crate) fn open(&mut self, content: TokenStream) {
         self.0.next();
         let mut all = trees(content);
-        all.extend(self.0.by_ref());
+        all.extend_from_slice(self.rest());
         self.0 = all.into_iter();
     }
 
@@ -216,7 +222,7 @@ impl Cursor {
 pub(crate) struct Attribute {
     written: Source,
     /// The last name of its path, of which there are several names where it is qualified.
-    name: String,
+    pub(crate) name: String,
     is_qualified: bool,
     /// What follows the path.
     pub(crate) rest: Source,

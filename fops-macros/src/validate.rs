@@ -7,6 +7,7 @@ use proc_macro2::Span;
 use syn::{Expr, ExprLit, Lit};
 
 use crate::{
+    args::Code,
     diagnostics::Diagnostics,
     model::{Block, InputKind, Method, NoPolicy, makes_value, plain_name},
     ops::Policy,
@@ -46,12 +47,16 @@ pub(crate) fn validate(block: &mut Block, diagnostics: &mut Diagnostics) {
     }
     for index in 0..block.methods.len() {
         let (method, before) = (&block.methods[index], diagnostics.count());
-        METHOD_RULES.iter().for_each(|rule| rule(method, diagnostics));
+        for rule in METHOD_RULES {
+            rule(method, diagnostics);
+        }
         // What could not be read, or is said twice, may have been the policy: the rest depends on it.
         let is_clear = method.sound && diagnostics.count() == before;
         if is_clear && let Some(policy) = policy(block, method, diagnostics) {
             let op = Op { block, method, policy };
-            OP_RULES.iter().for_each(|rule| rule(&op, diagnostics));
+            for rule in OP_RULES {
+                rule(&op, diagnostics);
+            }
         }
         block.methods[index].sound &= diagnostics.count() == before;
     }
@@ -70,22 +75,10 @@ fn attribute_stands_once(block: &Block, diagnostics: &mut Diagnostics) {
 
 /// `lifetime` is given, as source: a string says nothing to rustc.
 fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
-    let named = [("lifetime", block.options.lifetime.as_ref()), ("via", block.options.via.as_ref())];
-    let of_methods = block.methods.iter().filter_map(|method| method.options.via.as_ref());
-    for (name, code) in named.into_iter().chain(of_methods.map(|via| ("via", Some(via)))) {
-        match code.map(|code| &code.expression) {
-            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
-                diagnostics
-                    .error(text, format_args!("`{name}` is source, not a string"))
-                    .help(format_args!("`{name} = {}`", text.value()));
-            }
-            Some(literal @ Expr::Lit(_)) => {
-                diagnostics
-                    .error(literal, format_args!("a literal does not lead to a device's lifetime"))
-                    .help(format_args!("`{name} = <expression>`"));
-            }
-            _ => {}
-        }
+    leads_to_lifetime("lifetime", block.options.lifetime.as_ref(), diagnostics);
+    leads_to_lifetime("via", block.options.via.as_ref(), diagnostics);
+    for method in &block.methods {
+        leads_to_lifetime("via", method.options.via.as_ref(), diagnostics);
     }
     if block.options.lifetime.is_none() && block.options_are_sound {
         diagnostics
@@ -94,6 +87,22 @@ fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
                 format_args!("`lifetime` is missing: where does `{}` keep its `DeviceLifetime`?", block.type_name()),
             )
             .help(format_args!("`#[guarded_fops(lifetime = <field>)]`"));
+    }
+}
+
+fn leads_to_lifetime(name: &str, code: Option<&Code>, diagnostics: &mut Diagnostics) {
+    match code.map(|code| &code.expression) {
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
+            diagnostics
+                .error(text, format_args!("`{name}` is source, not a string"))
+                .help(format_args!("`{name} = {}`", text.value()));
+        }
+        Some(literal @ Expr::Lit(_)) => {
+            diagnostics
+                .error(literal, format_args!("a literal does not lead to a device's lifetime"))
+                .help(format_args!("`{name} = <expression>`"));
+        }
+        _ => {}
     }
 }
 
@@ -162,7 +171,7 @@ fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Opti
 /// `guarded`, `always` and `unguarded` exclude each other.
 fn policy_is_one(method: &Method, diagnostics: &mut Diagnostics) {
     let ident = &method.ident;
-    for &(_, span) in method.options.policies().iter().skip(1) {
+    for &(_, span) in method.options.policies().get(1..).unwrap_or_default() {
         diagnostics
             .error_at(span, format_args!("`{ident}` is given a second policy"))
             .help(format_args!("one of `guarded`, `always` and `unguarded`"));
@@ -211,9 +220,9 @@ fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) {
             .error(&answer.expression, format_args!("`{ident}` runs after unplug too, and needs no other answer"))
             .help(format_args!("remove `unplugged`, or make the operation `guarded`"));
     }
-    let lookup = [&options.via, &options.not_found].into_iter().flatten();
     if op.policy == Policy::Unguarded {
-        for option in lookup {
+        for option in [&options.via, &options.not_found] {
+            let Some(option) = option else { continue };
             diagnostics.error(
                 &option.expression,
                 format_args!("`{ident}` is unguarded and does not look for the device's lifetime"),

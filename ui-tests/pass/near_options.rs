@@ -1,4 +1,4 @@
-//! What `fail/options` gets wrong, done right: each block is named after its case.
+//! What `fail/options` gets wrong, done right: each block, or module, is named after its case.
 use fops_runtime::{Access, Cause, DeviceLifetime, Result, Unplug, guarded_fops};
 
 struct Device {
@@ -61,7 +61,98 @@ impl Inferred {
     }
 }
 
+mod half_typed {
+    use super::{DeviceLifetime, Result, guarded_fops};
+
+    pub struct Device {
+        pub lifetime: DeviceLifetime<u8>,
+    }
+
+    #[guarded_fops(lifetime = lifetime)]
+    impl Device {
+        pub fn read(&self) -> Result<u8> {
+            Ok(1)
+        }
+    }
+
+    #[guarded_fops(lifetime = lifetime, name = "other")]
+    impl Device {
+        #[fop(always)]
+        pub fn write(&self) -> Result<u8> {
+            Ok(2)
+        }
+    }
+}
+
+mod key_value {
+    use super::{Access, DeviceLifetime, Result, guarded_fops};
+
+    pub struct Device {
+        pub lifetime: DeviceLifetime<u8>,
+    }
+
+    #[guarded_fops(lifetime = lifetime)]
+    impl Device {
+        pub fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
+            Ok(**hw)
+        }
+    }
+}
+
+mod literal {
+    use super::{DeviceLifetime, Result, guarded_fops};
+
+    pub struct Device {
+        pub lifetime: DeviceLifetime<u8>,
+    }
+
+    #[guarded_fops(lifetime = self.lifetime)]
+    impl Device {
+        #[fop(via = _me)]
+        pub fn read(_me: &Device) -> Result<u8> {
+            Ok(1)
+        }
+
+        #[fop(via = self)]
+        pub fn write(&self) -> Result<u8> {
+            Ok(2)
+        }
+    }
+}
+
+mod no_such_runtime_often {
+    use super::{Access, DeviceLifetime, Result, guarded_fops};
+
+    pub struct Device {
+        pub lifetime: DeviceLifetime<u8>,
+    }
+
+    #[guarded_fops(lifetime = lifetime, crate = fops_runtime, unplug, resources = u8)]
+    impl Device {
+        pub fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
+            Ok(**hw)
+        }
+
+        pub fn write(&self) -> Result<u8> {
+            Ok(1)
+        }
+
+        #[fop(unguarded, reason = "touches no device resources")]
+        pub fn llseek(&self) -> Result<u8> {
+            Ok(1)
+        }
+    }
+}
+
 fn main() {
+    let half_typed = half_typed::Device { lifetime: DeviceLifetime::new(1) };
+    assert_eq!((half_typed.read(), half_typed.write()), (Ok(1), Ok(2)));
+    assert_eq!(key_value::Device { lifetime: DeviceLifetime::new(5) }.read(), Ok(5));
+    let literal = literal::Device { lifetime: DeviceLifetime::new(1) };
+    assert_eq!((literal::Device::read(&literal), literal.write()), (Ok(1), Ok(2)));
+    let often = no_such_runtime_often::Device { lifetime: DeviceLifetime::new(7) };
+    assert_eq!((often.read(), often.write(), often.llseek()), (Ok(7), Ok(1), Ok(1)));
+    assert_eq!(often.unplug(Cause::Unbind), Ok(7));
     let device = Device { lifetime: DeviceLifetime::new(1) };
     assert_eq!(device.read(), Ok(0));
     assert_eq!(Device::write(&device), 0);

@@ -73,7 +73,55 @@ impl MacroCall {
     }
 }
 
+mod marks {
+    use super::{Access, DeviceLifetime, Result, guarded_fops};
+
+    pub struct Device {
+        pub lifetime: DeviceLifetime<u8>,
+    }
+
+    #[guarded_fops(lifetime = lifetime)]
+    impl Device {
+        pub const LIMIT: u8 = 1;
+
+        pub fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
+            Ok(**hw)
+        }
+
+        #[fop(guarded)]
+        pub fn write(&self, count: u8) -> Result<u8> {
+            Ok(count)
+        }
+
+        #[fop(always)]
+        pub fn mmap(&self) -> Result<u8> {
+            Ok(1)
+        }
+    }
+}
+
+mod not_an_item {
+    use super::{Access, DeviceLifetime, Result, guarded_fops};
+
+    pub struct Device {
+        pub lifetime: DeviceLifetime<u8>,
+    }
+
+    pub struct Inner(pub u8);
+
+    #[guarded_fops(lifetime = lifetime)]
+    impl Device {
+        pub fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
+            let x = Inner(**hw);
+            Ok(x.0)
+        }
+    }
+}
+
 fn main() {
+    let marks = marks::Device { lifetime: DeviceLifetime::new(3) };
+    assert_eq!((marks.read(), marks.write(marks::Device::LIMIT), marks.mmap()), (Ok(3), Ok(1), Ok(1)));
+    assert_eq!(not_an_item::Device { lifetime: DeviceLifetime::new(6) }.read(), Ok(6));
     let forgotten = Forgotten { lifetime: DeviceLifetime::new(1) };
     assert_eq!(forgotten.open(&File::default()), Ok(()));
     let on_other_items = on_other_items::Device { lifetime: DeviceLifetime::new(1) };

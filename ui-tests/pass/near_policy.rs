@@ -13,6 +13,23 @@ impl Device {
     }
 }
 
+/// Known by their prefix.
+#[guarded_fops(lifetime = lifetime, name = v4l2_ioctl_ops)]
+impl Device {
+    fn vidioc_querycap(&self) -> Result {
+        Ok(())
+    }
+
+    fn vidioc_g_fmt_vid_cap(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
+        Ok(**hw)
+    }
+
+    #[fop(always)]
+    fn vidioc_streamoff(&self) -> Result {
+        Ok(())
+    }
+}
+
 #[guarded_fops(lifetime = lifetime, name = release_by_sound, default = guarded)]
 impl Device {
     #[fop(always)]
@@ -75,4 +92,8 @@ fn main() {
     device.defrobnicate();
     let policy = <Device as Guarded<{ key("default_unguarded") }>>::OPS[0].policy();
     assert_eq!(policy, Policy::Always);
+    assert!(device.vidioc_querycap().is_ok() && device.vidioc_streamoff().is_ok());
+    assert_eq!(device.vidioc_g_fmt_vid_cap(), Ok(1));
+    let policies = <Device as Guarded<{ key("v4l2_ioctl_ops") }>>::OPS.iter().map(|op| op.policy());
+    assert!(policies.eq([Policy::Guarded, Policy::Guarded, Policy::Always]));
 }

@@ -21,12 +21,24 @@ pub(super) struct Moved<'a> {
     pattern: Option<&'a Source>,
 }
 
+impl Moved<'_> {
+    fn put_conditions(&self, output: &mut Source) {
+        for condition in &self.conditions {
+            condition.put(output);
+        }
+    }
+}
+
 /// The arguments whose drop may run code. Patterns and `mut` move from the signature to the statements that bind them
 /// anew. An argument that the source of the `section` or the answers name stays what it is where that is evaluated:
 /// before the statements.
 pub(super) fn to_rebind<'a>(block: &Block, method: &'a Method, section: &Source) -> Vec<Moved<'a>> {
     let mut moved = Vec::new();
-    let answers = [method.unplugged(&block.options), method.not_found(&block.options)];
+    let mut answers = Source::default();
+    for answer in [method.unplugged(&block.options), method.not_found(&block.options)] {
+        let Some(answer) = answer else { continue };
+        answer.source.put(&mut answers);
+    }
     for (position, input) in method.inputs.iter().enumerate() {
         let InputKind::Parameter(parameter) = &input.kind else { continue };
         if drops_nothing(&parameter.ty.0) {
@@ -36,7 +48,7 @@ pub(super) fn to_rebind<'a>(block: &Block, method: &'a Method, section: &Source)
         let is_named = |source: &Source| name.as_ref().is_some_and(|name| source.mentions(name));
         // The guard borrows from the argument that leads to the device: that one cannot move.
         if !is_named(section) {
-            moved.push(take(parameter, position, answers.iter().flatten().any(|answer| is_named(&answer.source))));
+            moved.push(take(parameter, position, is_named(&answers)));
         }
     }
     moved
@@ -45,7 +57,12 @@ pub(super) fn to_rebind<'a>(block: &Block, method: &'a Method, section: &Source)
 /// Leaves a plain name in the signature.
 fn take(parameter: &Parameter, position: usize, is_named_in_answer: bool) -> Moved<'_> {
     let here = Span::mixed_site();
-    let conditions = parameter.attributes.iter().filter(|attribute| attribute.is_builtin("cfg")).collect();
+    let mut conditions = Vec::new();
+    for attribute in &parameter.attributes {
+        if attribute.is_builtin("cfg") {
+            conditions.push(attribute);
+        }
+    }
     let ours = |prefix: &str| Ident::new(&format!("{prefix}{position}"), here.located_at(parameter.pattern.span()));
     if let Some(name) = plain_name(&parameter.pattern) {
         let mut from = name.clone();
@@ -64,16 +81,19 @@ fn take(parameter: &Parameter, position: usize, is_named_in_answer: bool) -> Mov
 /// One `let` for all of them, one more for each pattern, and single ones under a `#[cfg]`.
 pub(super) fn rebind(moved: &[Moved], output: &mut Source) {
     let here = Span::mixed_site();
-    let (always, sometimes): (Vec<&Moved>, Vec<&Moved>) = moved.iter().partition(|moved| moved.conditions.is_empty());
+    let (mut always, mut sometimes) = (Vec::new(), Vec::new());
+    for one in moved {
+        if one.conditions.is_empty() { always.push(one) } else { sometimes.push(one) }
+    }
     bind_anew(&always, output);
     for one in sometimes {
-        one.conditions.iter().for_each(|condition| condition.put(output));
+        one.put_conditions(output);
         bind_anew(&[one], output);
     }
-    for Moved { conditions, from, pattern, .. } in moved {
-        if let Some(pattern) = pattern {
-            conditions.iter().for_each(|condition| condition.put(output));
-            write(output, here, "let $ = $;", &[*pattern, from]);
+    for one in moved {
+        if let Some(pattern) = one.pattern {
+            one.put_conditions(output);
+            write(output, here, "let $ = $;", &[pattern, &one.from]);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::source::{Source, is_punct, trees};
 pub(super) fn enclose(mut opening: Source, body: &Group) -> Group {
     let content = trees(body.stream());
     let (attributes, content) = content.split_at(inner_attributes(&content));
-    let stream = || if attributes.is_empty() { body.stream() } else { content.iter().cloned().collect() };
+    let stream = || if attributes.is_empty() { body.stream() } else { Source(content.to_vec()).into_stream() };
     let inner = if tail_parses(content) {
         braces(stream(), Span::mixed_site().located_at(body.span_close()))
     } else if attributes.is_empty() {

@@ -78,9 +78,11 @@ fn placeholders(block: &Block, method: &Method) -> Source {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
     let mut bindings = Source::default();
-    for Parameter { attributes, pattern, ty, .. } in method.access.iter().chain(&method.device) {
-        attributes.put(&mut bindings);
-        write(&mut bindings, here, "let $: $ = $::__private::any();", &[pattern, ty, &runtime]);
+    for lent in [&method.access, &method.device] {
+        for Parameter { attributes, pattern, ty, .. } in lent {
+            attributes.put(&mut bindings);
+            write(&mut bindings, here, "let $: $ = $::__private::any();", &[pattern, ty, &runtime]);
+        }
     }
     bindings
 }

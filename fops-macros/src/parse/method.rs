@@ -57,8 +57,7 @@ pub(super) fn method(
                 inputs.push(input);
             }
             InputKind::Other(source) => {
-                let clean = super::without_helpers(source.to_token_stream());
-                *source = Source(trees(clean));
+                *source = super::without_helpers(source.to_token_stream());
                 inputs.push(input);
             }
         }
@@ -184,21 +183,22 @@ fn colon(trees: &[TokenTree]) -> Option<usize> {
 /// The options of the method's `#[fop]`, which is taken off.
 fn options(attributes: &mut Vec<Attribute>, ident: &Ident, diagnostics: &mut Diagnostics) -> FopOptions {
     let fops = take(attributes, &|attribute| attribute.is("fop"));
-    for again in fops.iter().skip(1) {
+    for again in fops.get(1..).unwrap_or_default() {
         diagnostics
             .error(again, format_args!("a second `#[fop]` on `{ident}`"))
             .help(format_args!("one `#[fop(..)]` takes all options"));
     }
-    let Some(fop) = fops.first() else { return FopOptions::default() };
+    let mut options = FopOptions::default();
+    let Some(fop) = fops.first() else { return options };
     match fop.arguments() {
-        Some(list) if !list.stream().is_empty() => args::read::<FopOptions>(list.stream(), diagnostics),
+        Some(list) if !list.stream().is_empty() => args::read(&mut options, list.stream(), diagnostics),
         _ => {
             diagnostics
                 .error(&fop.meta(), format_args!("`#[fop]` says nothing without options"))
                 .help(format_args!("`#[fop(guarded)]`, `#[fop(always)]` or `#[fop(unguarded, reason = \"..\")]`"));
-            FopOptions::default()
         }
     }
+    options
 }
 
 /// Takes off the attributes that are wanted.
@@ -320,16 +320,19 @@ fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostic
 fn hides_helper(attribute: &Attribute) -> bool {
     let Some(list) = attribute.arguments().filter(|_| attribute.is_builtin("cfg_attr")) else { return false };
     let trees = trees(list.stream());
-    let parts = trees.split(|tree| is_punct(Some(tree), ','));
-    parts.skip(1).any(|part| {
-        let mut name = None;
-        for tree in part {
-            match tree {
-                TokenTree::Ident(ident) => name = Some(ident),
-                TokenTree::Punct(punct) if punct.as_char() == ':' => {}
-                _ => break,
+    let (mut in_path, mut name) = (false, String::new());
+    for tree in &trees {
+        match tree {
+            TokenTree::Punct(punct) if punct.as_char() == ',' => {
+                if HELPERS.contains(&name.as_str()) {
+                    return true;
+                }
+                (in_path, name) = (true, String::new());
             }
+            TokenTree::Ident(ident) if in_path => name = ident.to_string(),
+            TokenTree::Punct(punct) if punct.as_char() == ':' => {}
+            _ => in_path = false,
         }
-        name.is_some_and(|name| HELPERS.iter().any(|helper| name == helper))
-    })
+    }
+    HELPERS.contains(&name.as_str())
 }

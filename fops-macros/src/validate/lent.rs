@@ -9,7 +9,7 @@ use crate::{
 
 /// One guard covers the whole op, so there is one access.
 pub(super) fn access_is_one(method: &Method, diagnostics: &mut Diagnostics) {
-    for again in method.access.iter().skip(1) {
+    for again in method.access.get(1..).unwrap_or_default() {
         diagnostics.error(
             &again.pattern,
             format_args!("`{}` has an `#[access]` already, one covers the whole operation", method.ident),
@@ -68,7 +68,7 @@ pub(super) fn access_fits_work(op: &Op, diagnostics: &mut Diagnostics) {
 
 /// There is one device, too.
 pub(super) fn device_is_one(method: &Method, diagnostics: &mut Diagnostics) {
-    for again in method.device.iter().skip(1) {
+    for again in method.device.get(1..).unwrap_or_default() {
         diagnostics.error(&again.pattern, format_args!("`{}` has a `#[device]` already", method.ident));
     }
 }

@@ -120,7 +120,7 @@ fn work_in(ty: &Type) -> Option<(&Type, Later)> {
 /// Whether the trait is one of outcomes, such as `Error`.
 fn is_data(bound: &TypeParamBound) -> bool {
     const DATA: &[&str] = &["Any", "Debug", "Display", "Error", "ToString"];
-    name_of(bound).is_some_and(|name| DATA.iter().any(|data| name == data))
+    name_of(bound).is_some_and(|name| DATA.contains(&name.to_string().as_str()))
 }
 
 fn name_of(bound: &TypeParamBound) -> Option<&syn::Ident> {
