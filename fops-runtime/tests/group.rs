@@ -120,20 +120,18 @@ fn the_wake_hook_of_one_may_end_the_sleep_of_another() {
 /// One of them has gone by other means: those before it are closed by then, and nobody goes on sleeping there.
 #[test]
 fn whoever_sleeps_in_a_group_that_is_refused_is_woken() {
-    let (devices, gone, queue) = ([Device::new(), Device::new()], Device::new(), WaitQueue::new());
+    let (devices, gone) = (Box::leak(Box::new([Device::new(), Device::new()])), Device::new());
+    let queue: &'static WaitQueue = Box::leak(Box::default());
     drop(gone.unplug(Cause::Unbind).unwrap());
-    thread::scope(|s| {
-        let sleepers = devices.each_ref().map(|device| {
-            let queue = &queue;
-            s.spawn(move || device.lifetime.enter(op!("read")).unwrap().wait_event(queue, || None::<()>))
-        });
-        eventually("both inside", || format!("{queue:?}").contains("sections: 2"));
-        let group = (Present(devices.iter().collect::<Vec<_>>()), &gone);
-        assert_eq!(group.unplug_group(Cause::Unbind).err(), Some(UnplugError::AlreadyUnplugged));
-        eventually("both are woken", || sleepers.iter().all(|sleeper| sleeper.is_finished()));
-        assert!(sleepers.map(|sleeper| sleeper.join().unwrap()) == [Err(WaitError::Unplugged); 2]);
+    let sleepers = devices.each_ref().map(|device| {
+        thread::spawn(move || device.lifetime.enter(op!("read")).unwrap().wait_event(queue, || None::<()>))
     });
-    for device in &devices {
+    eventually("both inside", || format!("{queue:?}").contains("sections: 2"));
+    let group = (Present(devices.iter().collect::<Vec<_>>()), &gone);
+    assert_eq!(group.unplug_group(Cause::Unbind).err(), Some(UnplugError::AlreadyUnplugged));
+    eventually("both are woken", || sleepers.iter().all(|sleeper| sleeper.is_finished()));
+    assert_eq!(sleepers.map(|sleeper| sleeper.join().unwrap()), [Err(WaitError::Unplugged); 2]);
+    for device in devices {
         drop(device.unplug(Cause::Unbind).unwrap());
         assert_eq!(device.stops.lock().unwrap().len(), 1);
     }
