@@ -324,26 +324,16 @@ fn now() -> Timestamp {
 mod tests {
     use super::*;
     use crate::client::Stream;
-    use crate::core::{DRIVER, RcarVinDriver};
-    use crate::csi2::{CSI2_DEVICE, CSI2_DRIVER, RcarCsi2Driver};
     use crate::group::Group;
-    use crate::sim::Board;
-    use fops_runtime::host::{Bus, Devices};
+    use crate::machine::Machine;
     use fops_runtime::{OpenFlags, PollEvents};
-    use std::sync::Arc;
 
     #[test]
     fn a_release_behind_the_stop_hook_finds_it_stopped() {
         let vins = ["e6ef0000.video", "e6ef1000.video"];
-        let (board, group) = (Arc::new(Board::with_group(&vins, CSI2_DEVICE)), Group::new());
-        let bus = Bus::new("platform", Devices::new());
-        bus.register_driver(RcarVinDriver::new(board.clone(), group.clone())).unwrap();
-        bus.register_driver(RcarCsi2Driver::new(board.clone(), group.clone(), Arc::default())).unwrap();
-        for (driver, device) in [(DRIVER, vins[0]), (DRIVER, vins[1]), (CSI2_DRIVER, CSI2_DEVICE)] {
-            bus.add_device(device).unwrap();
-            bus.bind(driver, device).unwrap();
-        }
-        let stream = |name| Stream::start(bus.devices().open(name, OpenFlags::RDWR).unwrap(), 5).unwrap();
+        let group = Group::new();
+        let machine = Machine::with_group(&vins, group.clone()).unwrap();
+        let stream = |name| Stream::start(machine.devices.open(name, OpenFlags::RDWR).unwrap(), 5).unwrap();
         let [stream, other] = ["video0", "video1"].map(stream);
         let vin = group.vin(0).unwrap();
         // The release has entered before the flag, and comes to the lock after the hook.
