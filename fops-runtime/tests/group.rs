@@ -120,7 +120,8 @@ fn the_wake_hook_of_one_may_end_the_sleep_of_another() {
 /// One of them has gone by other means: those before it are closed by then, and nobody goes on sleeping there.
 #[test]
 fn whoever_sleeps_in_a_group_that_is_refused_is_woken() {
-    let (devices, gone) = (Box::leak(Box::new([Device::new(), Device::new()])), Device::new());
+    let devices: &'static [Device; 2] = Box::leak(Box::new([Device::new(), Device::new()]));
+    let gone = Device::new();
     let queue: &'static WaitQueue = Box::leak(Box::default());
     drop(gone.unplug(Cause::Unbind).unwrap());
     let sleepers = devices.each_ref().map(|device| {
