@@ -130,3 +130,14 @@ fn poll_for_events_alone_starts_nothing() {
     assert!(!has_event(&file), "what is pending goes with its subscription");
     check(&machine);
 }
+
+/// Or a file could subscribe to four thousand million of them, and every interrupt would look through them all.
+#[test]
+fn there_is_one_stream_and_one_source_to_hear_of() {
+    let machine = machine();
+    let file = open(&machine, OpenFlags::RDWR);
+    for type_ in [V4L2_EVENT_FRAME_SYNC, V4L2_EVENT_SOURCE_CHANGE] {
+        assert_eq!(subscribe(&file, type_, 1, 0), Err(Errno::EINVAL));
+        subscribe(&file, type_, 0, 0).unwrap();
+    }
+}

@@ -6,7 +6,7 @@ use common::{DEADLINE, eventually};
 use fops_runtime::host::{Bus, Devices, Driver, Nodes, Probe};
 use fops_runtime::{
     Access, Cause, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, Result,
-    WaitQueue, guarded_fops,
+    Unplug as _, WaitQueue, guarded_fops,
 };
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -336,4 +336,39 @@ fn an_argument_goes_the_way_that_the_command_says() {
     assert_eq!(data, [1, 2, 3, 4, 9, 9]);
     assert_eq!(file.ioctl(ECHO_READ, &mut data[..3]), Err(Errno::EFAULT));
     assert_eq!(file.write(&[0]), Err(Errno::EBADF));
+}
+
+#[test]
+fn a_node_whose_device_goes_before_probe_is_done_never_appears() {
+    struct Hasty;
+    impl Driver for Hasty {
+        type Device = Device;
+
+        fn name(&self) -> &str {
+            "hasty"
+        }
+
+        fn probe(&self, probe: &mut Probe) -> Result<Arc<Device>> {
+            let new = || {
+                Arc::new(Device {
+                    lifetime: DeviceLifetime::new("registers"),
+                    never: WaitQueue::new(),
+                    bus: Weak::new(),
+                    name: probe.device().into(),
+                    panics_in_stop: false,
+                })
+            };
+            let (gone, stays) = (new(), new());
+            probe.nodes().register("gone", &gone, None);
+            probe.nodes().register("stays", &stays, None);
+            // What it depends on has gone meanwhile.
+            gone.unplug(Cause::Unbind).unwrap();
+            probe.nodes().unregister_unplugged();
+            Ok(stays)
+        }
+    }
+    let (bus, _script) = bus(&["a"]);
+    bus.register_driver(Hasty).unwrap();
+    bus.bind("hasty", "a").unwrap();
+    assert_eq!(bus.devices().all().iter().map(|node| node.name().to_owned()).collect::<Vec<_>>(), ["stays0"]);
 }

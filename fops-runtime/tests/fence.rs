@@ -103,7 +103,7 @@ fn refused_after_its_first_use_nothing_is_freed() {
         let fds = devices.each_ref().map(|device| device.0.unplug_fd().expect("there are not that many files"));
         refuse_membarrier();
         assert_eq!(devices[0].unplug(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
-        assert_eq!((one, other).unplug_group(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
+        assert_eq!((one, vec![other]).unplug_group(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
         for (sleeper, fd) in sleepers.into_iter().zip(fds) {
             assert_eq!(sleeper.join().expect("it does not panic"), Err(WaitError::Unplugged));
             assert!(is_readable(fd));

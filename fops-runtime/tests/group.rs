@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, Device, eventually};
-use fops_runtime::{Cause, Group, Present, UnplugError, Unplugged, WaitError, WaitQueue, op};
+use fops_runtime::{Cause, Group, Present, Unplug as _, UnplugError, Unplugged, WaitError, WaitQueue, op};
 use std::sync::mpsc;
 use std::thread;
 
@@ -115,4 +115,25 @@ fn the_wake_hook_of_one_may_end_the_sleep_of_another() {
         is_inside.recv().unwrap();
         drop((parent, &child).unplug_group(Cause::Unbind).unwrap());
     });
+}
+
+/// One of them has gone by other means: those before it are closed by then, and nobody goes on sleeping there.
+#[test]
+fn whoever_sleeps_in_a_group_that_is_refused_is_woken() {
+    let devices: &'static [Device; 2] = Box::leak(Box::new([Device::new(), Device::new()]));
+    let gone = Device::new();
+    let queue: &'static WaitQueue = Box::leak(Box::default());
+    drop(gone.unplug(Cause::Unbind).unwrap());
+    let sleepers = devices.each_ref().map(|device| {
+        thread::spawn(move || device.lifetime.enter(op!("read")).unwrap().wait_event(queue, || None::<()>))
+    });
+    eventually("both inside", || format!("{queue:?}").contains("sections: 2"));
+    let group = (Present(devices.iter().collect::<Vec<_>>()), &gone);
+    assert_eq!(group.unplug_group(Cause::Unbind).err(), Some(UnplugError::AlreadyUnplugged));
+    eventually("both are woken", || sleepers.iter().all(|sleeper| sleeper.is_finished()));
+    assert_eq!(sleepers.map(|sleeper| sleeper.join().unwrap()), [Err(WaitError::Unplugged); 2]);
+    for device in devices {
+        drop(device.unplug(Cause::Unbind).unwrap());
+        assert_eq!(device.stops.lock().unwrap().len(), 1);
+    }
 }

@@ -108,6 +108,12 @@ fn a_cause_only_gets_worse() {
     let lifetime = DeviceLifetime::new(());
     lifetime.worsen(Cause::SurpriseRemoval);
     assert_eq!(lifetime.cause(), None, "it is plugged");
+    // The unplug that was on its way did not know it yet.
+    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap();
+    assert_eq!(lifetime.cause(), Some(Cause::SurpriseRemoval));
+    draining.wait();
+
+    let lifetime = DeviceLifetime::new(());
     let draining = lifetime.begin_unplug(Cause::Removal).unwrap();
     lifetime.worsen(Cause::Unbind);
     assert_eq!(lifetime.cause(), Some(Cause::Removal));

@@ -86,7 +86,8 @@ impl Dma {
         self.state = State::Stopping;
     }
 
-    fn is_stopping(&self) -> bool {
+    /// Told to stop by a STREAMOFF, which may wait for that still, or have got a signal.
+    pub(crate) fn is_stopping(&self) -> bool {
         self.state == State::Stopping
     }
 
@@ -183,10 +184,10 @@ impl RcarVin {
         }
     }
 
-    /// `rvin_stop_streaming`: returns when the hardware writes no more, having slept for up to a frame without
-    /// `capture`. A frame may take minutes, so there is no limit but unplug and signals.
+    /// `rvin_stop_streaming`: returns when the hardware writes no more and the buffers are user space's, having slept for
+    /// up to a frame without `capture`. A frame may take minutes, so there is no limit but unplug and signals.
     ///
-    /// No other lock is held: `quiesce` needs them.
+    /// No other lock is held: `quiesce` needs them. Wake `done` afterwards.
     ///
     /// # Errors
     /// [`WaitError::Unplugged`]: `quiesce` stops the hardware. [`WaitError::Interrupted`]: it has been told to stop, and
@@ -196,22 +197,20 @@ impl RcarVin {
         hw: &Access<'_, VinHw>,
         capture: &mut MutexGuard<'_, Capture>,
     ) -> Result<(), WaitError> {
-        if capture.dma.state == State::Stopped {
-            return Ok(());
+        if capture.dma.state != State::Stopped {
+            capture.dma.begin_stop(hw);
+            // The end of the frame wakes, by its interrupt.
+            let stopped = |capture: &mut Capture| (!capture.dma.is_stopping() || has_stopped(hw)).then_some(());
+            hw.wait_event_locked(&self.stopped, capture, stopped)?;
+            // Of two who wait, one ends it; by the time that the other looks, the stream may be on again.
+            if !capture.dma.is_stopping() {
+                return Ok(());
+            }
+            capture.dma.end_stop(hw);
+            self.stopped.wake_all();
         }
-        capture.dma.begin_stop(hw);
-        // The end of the frame wakes, by its interrupt; of two who wait, the second finds it stopped.
-        let stopped = |capture: &mut Capture| (!capture.dma.is_stopping() || has_stopped(hw)).then_some(());
-        hw.wait_event_locked(&self.stopped, capture, stopped)?;
-        capture.dma.end_stop(hw);
-        self.stopped.wake_all();
+        capture.queue.cancel();
         Ok(())
-    }
-
-    /// Sleeps until nobody waits for the hardware to stop, so that the stream can be started again.
-    pub(crate) fn wait_until_stopped(&self, hw: &Access<'_, VinHw>) -> Result {
-        let mut capture = self.capture.lock();
-        Ok(hw.wait_event_locked(&self.stopped, &mut capture, |capture| (!capture.dma.is_stopping()).then_some(()))?)
     }
 
     /// The stop hook of unplug: the hardware stops, if it is there, and nothing is waited for in vain.
@@ -235,7 +234,12 @@ impl RcarVin {
     }
 
     /// Stops the hardware when its interrupts do not get through any more: asks it, and does not wait for a slow frame.
+    ///
+    /// `settings` are locked: of a release and `quiesce`, the second finds it stopped, and does not touch it.
     pub(crate) fn stop_now(&self, hw: &VinHw, capture: &mut MutexGuard<'_, Capture>) {
+        if capture.dma.state == State::Stopped {
+            return;
+        }
         capture.dma.begin_stop(hw);
         for _ in 0..STOP_TRIES {
             if has_stopped(hw) {
@@ -314,4 +318,31 @@ fn setup(hw: &VinHw, settings: &Settings) -> Result {
 fn now() -> Timestamp {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     Timestamp { sec: now.tv_sec, usec: now.tv_nsec / 1000 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Stream;
+    use crate::group::Group;
+    use crate::machine::Machine;
+    use fops_runtime::{OpenFlags, PollEvents};
+
+    #[test]
+    fn a_release_behind_the_stop_hook_finds_it_stopped() {
+        let vins = ["e6ef0000.video", "e6ef1000.video"];
+        let group = Group::new();
+        let machine = Machine::with_group(&vins, group.clone()).unwrap();
+        let stream = |name| Stream::start(machine.devices.open(name, OpenFlags::RDWR).unwrap(), 5).unwrap();
+        let [stream, other] = ["video0", "video1"].map(stream);
+        let vin = group.vin(0).unwrap();
+        // The release has entered before the flag, and comes to the lock after the hook.
+        vin.quiesce(&vin.lifetime.enter(op!("test")).unwrap(), Cause::Unbind);
+        drop(stream);
+        let deadline = Duration::from_secs(60);
+        for _ in 0..10 {
+            assert_eq!(other.poll(Some(deadline)), Ok(PollEvents::IN), "the receiver was turned off");
+            other.queue(other.dequeue().unwrap().index).unwrap();
+        }
+    }
 }

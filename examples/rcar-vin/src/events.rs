@@ -131,6 +131,8 @@ impl RcarVin {
     /// `rvin_subscribe_event`.
     pub(crate) fn subscribe_event(&self, listener: &Listener, wanted: &v4l2_event_subscription) -> Result {
         match wanted.type_ {
+            // There is one stream and one source.
+            V4L2_EVENT_FRAME_SYNC | V4L2_EVENT_SOURCE_CHANGE if wanted.id != 0 => return Err(Errno::EINVAL),
             V4L2_EVENT_FRAME_SYNC => _ = listener.events.lock().subscribe(wanted, FRAME_SYNCS),
             V4L2_EVENT_SOURCE_CHANGE => _ = listener.events.lock().subscribe(wanted, SOURCE_CHANGES),
             V4L2_EVENT_CTRL => {

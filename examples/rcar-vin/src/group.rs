@@ -73,8 +73,13 @@ impl Group {
     /// # Errors
     /// As [`Unplug::unplug`](fops_runtime::Unplug::unplug); `AlreadyUnplugged` where there is no such VIN.
     pub(crate) fn leave(&self, channel: usize, cause: Cause) -> Result<VinPort, UnplugError> {
-        // The group may be going down already, for a better reason, and will not look at this one's.
-        self.worsen(channel, cause);
+        // Refused, woken and stopped at once, whatever the rest of the group waits for. That may be going down already, for
+        // a better reason, and hears of this one's. The role is given up again: of the two, whoever has the lock goes on.
+        if let Some(vin) = self.vin(channel)
+            && let Err(UnplugError::Deadlock) = vin.begin_unplug(cause).map(drop)
+        {
+            return Err(UnplugError::Deadlock);
+        }
         let mut members = self.members.lock();
         if let Some(vin) = self.vin(channel) {
             let hw = vin.unplug(cause)?;
@@ -87,7 +92,8 @@ impl Group {
     /// The receiver is bound: the nodes appear (`rvin_group_notify_complete`).
     ///
     /// # Errors
-    /// `EBUSY` where there is one already; `ENOMEM`. No node has appeared then.
+    /// `EBUSY` where there is one already; no node has appeared then. A VIN that cannot have a node, for want of memory,
+    /// is logged, and is none.
     pub(crate) fn bound(self: &Arc<Self>, receiver: &Subdev<Csi2>, probe: &Probe) -> Result {
         let members = &mut *self.members.lock();
         if members.receiver.is_some() {
@@ -186,5 +192,38 @@ impl Routes {
 
     pub(crate) fn set(&self, vin: usize, channel: Option<u32>) {
         self.0.lock().insert(vin, channel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+    use fops_runtime::op;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_vin_is_closed_at_once_whatever_the_group_waits_for() {
+        let vins = ["e6ef0000.video", "e6ef1000.video"];
+        let group = Group::new();
+        let machine = Machine::with_group(&vins, group.clone()).unwrap();
+        let (stuck, pulled) = (group.vin(0).unwrap(), group.vin(1).unwrap());
+        let access = stuck.lifetime.enter(op!("stuck")).unwrap();
+        let closed = |vin: &RcarVin| {
+            let began = Instant::now();
+            while !vin.lifetime.is_unplugged() {
+                assert!(began.elapsed() < Duration::from_secs(60), "it waits for another one's operation");
+                std::thread::yield_now();
+            }
+        };
+        let first = machine.bus.remove(vins[0], Cause::Unbind).unwrap();
+        closed(&stuck);
+        let second = machine.bus.remove(vins[1], Cause::SurpriseRemoval).unwrap();
+        closed(&pulled);
+        assert_eq!(pulled.lifetime.cause(), Some(Cause::SurpriseRemoval));
+        drop(access);
+        for removal in [first, second] {
+            removal.wait().unwrap();
+        }
     }
 }

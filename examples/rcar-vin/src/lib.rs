@@ -1,7 +1,8 @@
 //! A V4L2 capture driver after Linux's rcar-vin, guarded against unplug, on simulated hardware.
 //!
 //! Read it in this order: [`core`] (what dies at unplug and what outlives it), [`v4l2`] (the file operations
-//! under `#[guarded_fops]`), [`dma`] (the hardware and its interrupt), [`controls`] and [`events`]. The hardware itself is in [`sim`].
+//! under `#[guarded_fops]`), [`dma`] (the hardware and its interrupt), [`csi2`] and [`media`] (a subdev, and the links
+//! to it), [`group`] (how they come and go together), [`controls`] and [`events`]. The hardware itself is in [`sim`].
 pub mod client;
 pub mod controls;
 pub mod core;

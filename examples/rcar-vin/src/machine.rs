@@ -26,8 +26,12 @@ impl Machine {
     /// # Errors
     /// What probe says.
     pub fn new(vins: &[&'static str]) -> Result<Self> {
+        Self::with_group(vins, Group::new())
+    }
+
+    pub(crate) fn with_group(vins: &[&'static str], group: Arc<Group>) -> Result<Self> {
         let board = Arc::new(Board::with_group(vins, CSI2_DEVICE));
-        let (group, released) = (Group::new(), Arc::new(AtomicU64::new(0)));
+        let released = Arc::new(AtomicU64::new(0));
         let devices = Devices::new();
         let bus = Bus::new("platform", devices.clone());
         bus.register_driver(RcarVinDriver::new(board.clone(), group.clone()))?;

@@ -128,25 +128,27 @@ impl MediaDevice {
         };
         // It may have gone since: then there is nothing to be linked.
         let node = group.vin(vin).ok_or(Errno::ENODEV)?;
-        match (link.flags & MEDIA_LNK_FL_ENABLED != 0, self.routes.get(vin)) {
-            (true, Some(other)) if other != channel => Err(Errno::EBUSY),
-            (true, None) => node.set_route(Some(channel)),
-            (false, Some(this)) if this == channel => node.set_route(None),
-            _ => Ok(()),
-        }
+        node.set_route(channel, link.flags & MEDIA_LNK_FL_ENABLED != 0)
     }
 }
 
 impl RcarVin {
     /// `rvin_set_channel_routing`: a section of the VIN, whoever asks for it.
-    fn set_route(&self, channel: Option<u32>) -> Result {
+    fn set_route(&self, channel: u32, enable: bool) -> Result {
         let hw = self.lifetime.enter(op!("rvin_set_channel_routing"))?;
+        // Two links to one VIN: the second finds what the first has set.
         let _settings = self.settings.lock();
+        match (enable, self.routes.get(self.channel)) {
+            (true, Some(other)) if other != channel => return Err(Errno::EBUSY),
+            (true, None) => {}
+            (false, Some(this)) if this == channel => {}
+            _ => return Ok(()),
+        }
         if self.capture.lock().queue.is_streaming() {
             return Err(Errno::EBUSY);
         }
-        self.routes.set(self.channel, channel);
-        if let Some(channel) = channel {
+        self.routes.set(self.channel, enable.then_some(channel));
+        if enable {
             select_channel(&hw, channel);
         }
         Ok(())

@@ -104,8 +104,8 @@ pub(super) struct Registration {
 
 struct State {
     registered: bool,
-    /// The driver is being unloaded: its code must not be entered any more.
-    refusing: bool,
+    /// How many drivers are being unloaded whose code must not be entered any more: its own, and those it goes with.
+    refusing: usize,
     open: usize,
 }
 
@@ -117,30 +117,28 @@ impl State {
 
 impl Registration {
     fn new(devices: &Arc<Devices>) -> Self {
-        Self {
-            devices: Arc::downgrade(devices),
-            state: Mutex::new(State { registered: true, refusing: false, open: 0 }),
-        }
+        Self { devices: Arc::downgrade(devices), state: Mutex::new(State { registered: true, refusing: 0, open: 0 }) }
     }
 
     /// Counts a file that is being opened, unless there must be none.
     pub(super) fn opened(&self) -> bool {
         let mut state = self.lock();
-        if !state.refusing {
-            state.open += 1;
-        }
-        !state.refusing
+        let accepted = state.refusing == 0;
+        state.open += usize::from(accepted);
+        accepted
     }
 
     /// Refuses files from here on. `false`, and without effect, while one is open.
     pub(super) fn refuse_opens(&self) -> bool {
         let mut state = self.lock();
-        state.refusing |= state.open == 0;
-        state.open == 0
+        let refused = state.open == 0;
+        state.refusing += usize::from(refused);
+        refused
     }
 
+    /// For whom [`refuse_opens`](Self::refuse_opens) said `true`.
     pub(super) fn accept_opens(&self) {
-        self.lock().refusing = false;
+        self.lock().refusing -= 1;
     }
 
     pub(super) fn closed(&self) {

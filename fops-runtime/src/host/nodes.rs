@@ -16,8 +16,8 @@ pub struct Nodes {
 
 struct State {
     phase: Phase,
-    /// Its driver is being unloaded.
-    refusing: bool,
+    /// While its driver is being unloaded: those that refuse files for its sake.
+    refusing: Option<Vec<Arc<Registration>>>,
     /// Of the devices that go when this one goes.
     dependents: Vec<Weak<Nodes>>,
     /// Those that have been taken away, as long as files of theirs are open.
@@ -32,12 +32,13 @@ enum Phase {
     Gone,
 }
 
-type NewNode = Box<dyn FnOnce(&Arc<Devices>) -> Arc<Node> + Send>;
+/// Makes a node, unless its device has been unplugged by then.
+type NewNode = Box<dyn FnOnce(&Arc<Devices>) -> Option<Arc<Node>> + Send>;
 
 impl Nodes {
     pub(super) fn new(devices: &Arc<Devices>) -> Arc<Self> {
         let state =
-            State { phase: Phase::Probing(Vec::new()), refusing: false, dependents: Vec::new(), old: Vec::new() };
+            State { phase: Phase::Probing(Vec::new()), refusing: None, dependents: Vec::new(), old: Vec::new() };
         Arc::new(Self { devices: devices.clone(), state: Mutex::new(state) })
     }
 
@@ -52,14 +53,18 @@ impl Nodes {
         match phase {
             Phase::Probing(new) => {
                 let (prefix, device) = (prefix.to_owned(), device.clone());
-                new.push(Box::new(move |devices| devices.register(&prefix, device, memory)));
+                new.push(Box::new(move |devices| {
+                    (!device.lifetime().is_unplugged()).then(|| devices.register(&prefix, device, memory))
+                }));
             }
             Phase::Bound(nodes) => {
                 let node = self.devices.register(prefix, device.clone(), memory);
                 tracing::info!("{}: registered", node.name());
-                if *refusing {
-                    // Nobody has seen it yet.
-                    node.registration().refuse_opens();
+                // Nobody has seen it yet, so no file of it is open.
+                if let Some(refusing) = refusing
+                    && node.registration().refuse_opens()
+                {
+                    refusing.push(node.registration().clone());
                 }
                 nodes.push(node);
             }
@@ -87,7 +92,7 @@ impl Nodes {
     pub(super) fn bound(&self) {
         let mut state = self.lock();
         if let Phase::Probing(new) = &mut state.phase {
-            let nodes = std::mem::take(new).into_iter().map(|node| node(&self.devices)).collect();
+            let nodes = std::mem::take(new).into_iter().filter_map(|node| node(&self.devices)).collect();
             state.phase = Phase::Bound(nodes);
         }
     }
@@ -118,28 +123,40 @@ impl Nodes {
 
     /// Refuses files from here on. `false`, and without effect, while one is open.
     pub(super) fn refuse_opens(&self) -> bool {
-        self.lock().refusing = true;
-        let refused = !self.are_held() && self.all().iter().all(|node| node.registration().refuse_opens());
+        self.lock().refusing = Some(Vec::new());
+        let refused = !self.are_held()
+            && self.all().iter().all(|node| {
+                let refuses = node.registration().refuse_opens();
+                if refuses && let Some(refusing) = &mut self.lock().refusing {
+                    refusing.push(node.registration().clone());
+                }
+                refuses
+            });
         if !refused {
             self.accept_opens();
         }
         refused
     }
 
+    /// Accepts files again, where nobody else's unloading is in the way.
     pub(super) fn accept_opens(&self) {
-        self.lock().refusing = false;
-        self.all().iter().for_each(|node| node.registration().accept_opens());
+        let refusing = self.lock().refusing.take();
+        refusing.into_iter().flatten().for_each(|registration| registration.accept_opens());
     }
 
     /// Whether a file is open of a node that has been taken away: the driver's release is still to come.
     pub(super) fn are_held(&self) -> bool {
         let old = &mut self.lock().old;
-        old.retain(|node| node.upgrade().is_some_and(|node| node.open_files() > 0));
+        retain_held(old);
         !old.is_empty()
     }
 
     fn unregister(&self, nodes: &[Arc<Node>]) {
-        self.lock().old.extend(nodes.iter().map(|node| Arc::downgrade(node.registration())));
+        {
+            let old = &mut self.lock().old;
+            retain_held(old);
+            old.extend(nodes.iter().map(|node| Arc::downgrade(node.registration())));
+        }
         for node in nodes {
             self.devices.unregister(node);
         }
@@ -151,9 +168,77 @@ impl Nodes {
     }
 }
 
+fn retain_held(nodes: &mut Vec<Weak<Registration>>) {
+    nodes.retain(|node| node.upgrade().is_some_and(|node| node.open_files() > 0));
+}
+
 /// The names of the nodes there are.
 impl std::fmt::Debug for Nodes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.list().iter().map(|node| node.name().to_owned())).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate as fops_runtime;
+    use crate::{Cause, DeviceLifetime, Errno, File, OpenFlags, Result, guarded_fops};
+
+    struct Null {
+        lifetime: DeviceLifetime<()>,
+    }
+
+    #[guarded_fops(lifetime = lifetime, resources = (), unplug(), crate = fops_runtime)]
+    impl FileOperations for Null {
+        type Open = ();
+
+        fn open(&self, _file: &File) -> Result {
+            Ok(())
+        }
+    }
+
+    fn bound(devices: &Arc<Devices>) -> (Arc<Nodes>, Arc<Null>) {
+        let (nodes, device) = (Nodes::new(devices), Arc::new(Null { lifetime: DeviceLifetime::new(()) }));
+        nodes.register("null", &device, None);
+        nodes.bound();
+        (nodes, device)
+    }
+
+    #[test]
+    fn who_accepts_files_again_does_so_for_itself() {
+        let devices = Devices::new();
+        let [(parent, _), (child, _)] = [(); 2].map(|()| bound(&devices));
+        parent.take_along(&child);
+        let held = devices.open("null0", OpenFlags::RDWR).unwrap();
+        assert!(child.refuse_opens());
+        assert!(!parent.refuse_opens(), "a file is open");
+        assert_eq!(devices.open("null1", OpenFlags::RDWR).err(), Some(Errno::ENODEV), "its own driver is unloaded");
+        child.accept_opens();
+        drop(devices.open("null1", OpenFlags::RDWR).unwrap());
+        drop(held);
+        assert!(parent.refuse_opens());
+        assert_eq!(devices.open("null1", OpenFlags::RDWR).err(), Some(Errno::ENODEV), "it goes along");
+        parent.accept_opens();
+        drop(devices.open("null1", OpenFlags::RDWR).unwrap());
+    }
+
+    #[test]
+    fn what_has_been_taken_away_is_forgotten_with_its_last_file() {
+        let devices = Devices::new();
+        let (nodes, first) = bound(&devices);
+        let held = devices.open("null0", OpenFlags::RDWR).unwrap();
+        first.unplug(Cause::Unbind).unwrap();
+        nodes.unregister_unplugged();
+        for _ in 0..10 {
+            let device = Arc::new(Null { lifetime: DeviceLifetime::new(()) });
+            nodes.register("null", &device, None);
+            device.unplug(Cause::Unbind).unwrap();
+            nodes.unregister_unplugged();
+        }
+        assert!(nodes.are_held());
+        assert!(nodes.lock().old.len() <= 2, "{}", nodes.lock().old.len());
+        drop(held);
+        assert!(!nodes.are_held());
     }
 }

@@ -91,7 +91,9 @@ impl Removal {
 
     pub(super) fn finish(&self, result: Result) {
         let took = self.began.elapsed();
-        drop(lock(&self.watched).take());
+        let watched = lock(&self.watched).take();
+        // Not under the lock: the driver's state may go with it.
+        drop(watched);
         *lock(&self.finished) = Some(result.map(|()| took));
         self.done.wake_all();
     }

@@ -56,13 +56,14 @@ pub trait Group: Sized {
     /// # Errors
     /// [`UnplugError::Deadlock`] when this thread is inside a section of one of them; all stay as they were then.
     /// [`UnplugError::AlreadyUnplugged`] and [`UnplugError::FenceRefused`] for the first that says so: those before it
-    /// are closed then, and an unplug of theirs goes on from there.
+    /// are closed then, their sleepers are woken, and an unplug of theirs goes on from there.
     fn unplug_group(self, cause: Cause) -> Result<Self::Resources, UnplugError> {
         if self.is_entered_here() {
             return Err(UnplugError::Deadlock);
         }
         let mut drainings = self.flag(cause)?;
-        // One for all, however many there are.
+        // One for all, however many there are. Whoever is refused here or above, the others wake their sleepers when they
+        // are dropped.
         Self::confirm(&drainings, gate::heavy_fence())?;
         Self::cancel(&drainings);
         Self::stop(&mut drainings);
@@ -236,8 +237,8 @@ macro_rules! tuples {
             }
 
             fn confirm(drainings: &Self::Drainings, fenced: bool) -> Result<(), UnplugError> {
-                // All of them, also where one says no: each tells its sleepers.
-                [$($member::confirm(&drainings.$number, fenced)),+].into_iter().collect()
+                $($member::confirm(&drainings.$number, fenced)?;)+
+                Ok(())
             }
 
             fn cancel(drainings: &Self::Drainings) {

@@ -151,7 +151,7 @@ struct Cold {
     remover: Option<u64>,
     /// When the flag was set.
     since: Option<Instant>,
-    /// Why: the worst that was said.
+    /// Why: the worst that was said, even if nobody unplugs it yet.
     cause: Option<Cause>,
     /// The stop hook has been called.
     stopped: bool,
@@ -218,16 +218,15 @@ impl<R> DeviceLifetime<R> {
 
     /// Why it is unplugged, once unplug has begun: the worst cause that anybody gave.
     pub fn cause(&self) -> Option<Cause> {
-        self.core.cold().lock().cause
+        let cold = self.core.cold().lock();
+        cold.cause.filter(|_| cold.phase != Phase::Plugged)
     }
 
-    /// An unplug that is under way has become worse: the device that was being unbound is gone now. Without effect on
-    /// one that is plugged.
+    /// An unplug that is under way has become worse: the device that was being unbound is gone now. One that is still to
+    /// come begins as bad as that.
     pub fn worsen(&self, cause: Cause) {
         let mut cold = self.core.cold().lock();
-        if cold.phase != Phase::Plugged {
-            cold.cause = cold.cause.max(Some(cause));
-        }
+        cold.cause = cold.cause.max(Some(cause));
     }
 
     /// Tells this lifetime from every other one of the process, past and to come; never 0.

@@ -4,6 +4,7 @@ use crate::gate;
 use crate::platform;
 use crate::trace::{self, Step};
 use crate::without::{self, without};
+use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -154,6 +155,8 @@ pub struct Draining<'a, R> {
     hooks: Option<&'a dyn Unplug<Resources = R>>,
     /// How long to pause before the wake hook is called again; `None` where it does not ask for that.
     pause: Option<Duration>,
+    /// Whether those who sleep have been woken since it was flagged.
+    told: Cell<bool>,
     /// The role is bound to the thread: that is how unplug from inside a hook is told.
     _not_send: PhantomData<*mut ()>,
 }
@@ -178,16 +181,19 @@ impl<'a, R> Draining<'a, R> {
         cause: Cause,
     ) -> Result<Self, UnplugError> {
         lifetime.core.take_role(cause)?;
-        Ok(Self::with_role(lifetime, hooks, Some(Duration::ZERO)))
+        let draining = Self::with_role(lifetime, hooks, Some(Duration::ZERO));
+        draining.told.set(false);
+        Ok(draining)
     }
 
-    /// For a thread that has taken the role.
+    /// For a thread that has taken the role, and goes on by itself.
     pub(super) fn with_role(
         lifetime: &'a DeviceLifetime<R>,
         hooks: Option<&'a dyn Unplug<Resources = R>>,
         pause: Option<Duration>,
     ) -> Self {
-        Self { lifetime, hooks, pause: pause.filter(|_| hooks.is_some()), _not_send: PhantomData }
+        let pause = pause.filter(|_| hooks.is_some());
+        Self { lifetime, hooks, pause, told: Cell::new(true), _not_send: PhantomData }
     }
 
     /// Whether the heavy fence was passed. Without it the device stays closed, whoever sleeps is woken, and nothing of it
@@ -213,6 +219,7 @@ impl<'a, R> Draining<'a, R> {
 
     /// The second step: wakes whoever sleeps.
     pub(super) fn cancel(&self) {
+        self.told.set(true);
         if without(without::Step::Cancel) {
             return;
         }
@@ -352,8 +359,10 @@ impl Core {
             return Err(UnplugError::Deadlock);
         }
         let mut cold = self.cold().lock();
+        // The worst that was said before, too.
+        let cause = cold.cause.max(Some(cause));
         if cold.phase != Phase::Plugged {
-            cold.cause = cold.cause.max(Some(cause));
+            cold.cause = cause;
         }
         match *cold {
             Cold { phase: Phase::Gone, remover: None, .. } => Err(UnplugError::AlreadyUnplugged),
@@ -368,7 +377,7 @@ impl Core {
                 if cold.phase == Phase::Plugged {
                     // Under the lock: a cancellation is registered before, and called, or sees the phase.
                     cold.phase = Phase::Unfenced;
-                    cold.cause = Some(cause);
+                    cold.cause = cause;
                     cold.since = platform::now();
                     #[cfg(feature = "std")]
                     crate::wait::begin_closing(self.gate.number());
@@ -385,6 +394,10 @@ impl Core {
 
 impl<R> Drop for Draining<'_, R> {
     fn drop(&mut self) {
+        // It was flagged, and another one of its group refused. Whoever sleeps until this one goes is told all the same.
+        if !self.told.get() && self.confirm(gate::heavy_fence()).is_ok() {
+            self.cancel();
+        }
         let mut cold = self.lifetime.core.cold().lock();
         cold.remover = None;
         let given_up = cold.phase != Phase::Gone;

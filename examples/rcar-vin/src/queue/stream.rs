@@ -37,9 +37,18 @@ impl Queue {
         if let Some(errno) = self.error {
             return Err(errno);
         }
+        let before = (self.buffers[index].prepared, self.waiting_for_buffers);
         self.enqueue(index);
-        *buffer = self.describe(index);
-        self.start_if_ready(start)
+        let described = self.describe(index);
+        if let Err(errno) = self.start_if_ready(start) {
+            // To the caller this one was not queued.
+            self.queued.retain(|&queued| queued != index);
+            self.buffers[index].state = BufferState::Dequeued;
+            (self.buffers[index].prepared, self.waiting_for_buffers) = before;
+            return Err(errno);
+        }
+        *buffer = described;
+        Ok(())
     }
 
     /// `VIDIOC_DQBUF`: a buffer, or [`None`] where the caller is to sleep (or to answer `EAGAIN`).

@@ -372,3 +372,21 @@ fn reading_does_not_take_a_queue_in_use() {
     assert_eq!(queue.start_reading(B, SIZE, |_| Err(Errno::EPIPE)), Err(Errno::EPIPE));
     assert!(!queue.is_busy() && !queue.is_owner(B) && !queue.is_reading());
 }
+
+#[test]
+fn a_buffer_whose_qbuf_fails_is_still_the_callers() {
+    let mut queue = queue(4);
+    for index in 0..3 {
+        queue.qbuf(A, &mut buffer(index), SIZE, |_| Ok(())).unwrap();
+    }
+    queue.streamon(A, CAPTURE, |_| panic!("too few")).unwrap();
+    let fails = |queue: &mut Queue| {
+        (0..3).for_each(|_| _ = queue.next_active());
+        Err(Errno::EPIPE)
+    };
+    assert_eq!(queue.qbuf(A, &mut buffer(3), SIZE, fails), Err(Errno::EPIPE));
+    assert_eq!((queue.queued_count(), queue.state(3)), (3, Some(BufferState::Dequeued)));
+    // So it can be queued again, when what was in the way is gone.
+    queue.qbuf(A, &mut buffer(3), SIZE, |_| Ok(())).unwrap();
+    assert_eq!(queue.queued_count(), 4);
+}

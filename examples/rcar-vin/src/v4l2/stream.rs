@@ -37,7 +37,7 @@ impl RcarVin {
     }
 
     pub(super) fn streamon(&self, hw: &Access<'_, VinHw>, file: &File<Open>, type_: u32) -> Result {
-        self.wait_until_stopped(hw)?;
+        self.finish_streamoff(hw, file, type_)?;
         let settings = self.settings.lock();
         settings.check_priority(file)?;
         let Capture { queue, dma } = &mut *self.capture.lock();
@@ -50,14 +50,24 @@ impl RcarVin {
         let mut capture = self.capture.lock();
         capture.queue.check_stream(file.id(), type_)?;
         let started = capture.queue.is_started();
-        if started {
-            self.stop_streaming(hw, &mut capture)?;
-        }
-        capture.queue.cancel();
+        self.stop_streaming(hw, &mut capture)?;
         drop(capture);
         self.done.wake_all();
         // What is gone has stopped, too.
         if started { self.check_there(hw) } else { Ok(()) }
+    }
+
+    /// A STREAMOFF that still waits, or that a signal has ended, comes before the next STREAMON.
+    fn finish_streamoff(&self, hw: &Access<'_, VinHw>, file: &File<Open>, type_: u32) -> Result {
+        let mut capture = self.capture.lock();
+        // To somebody else the queue is busy, however long that takes.
+        capture.queue.check_stream(file.id(), type_)?;
+        if capture.dma.is_stopping() {
+            self.stop_streaming(hw, &mut capture)?;
+            drop(capture);
+            self.done.wake_all();
+        }
+        Ok(())
     }
 
     /// Streams for `read(2)`, unless this file does already.
