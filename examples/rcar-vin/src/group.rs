@@ -121,7 +121,10 @@ impl Group {
     /// # Errors
     /// As [`Group::unplug_group`](fops_runtime::Group::unplug_group).
     pub(crate) fn unbound(&self, cause: Cause) -> Result<Csi2Hw, UnplugError> {
-        let mut members = self.members.lock();
+        let mut members = self.members.try_lock().unwrap_or_else(|| {
+            self.close(cause);
+            self.members.lock()
+        });
         let (receiver, media, vins) = {
             let plugged = self.plugged.lock();
             let Some((receiver, media)) = plugged.receiver.clone() else { return Err(UnplugError::AlreadyUnplugged) };
@@ -138,6 +141,23 @@ impl Group {
             }
         }
         Ok(csi2)
+    }
+
+    /// Somebody waits for one VIN, and may for long: the receiver and the other nodes are refused, woken and stopped at once,
+    /// as in [`leave`](Self::leave).
+    fn close(&self, cause: Cause) {
+        let (receiver, vins) = {
+            let plugged = self.plugged.lock();
+            (plugged.receiver.clone(), plugged.vins.clone())
+        };
+        // One that is closed has whoever waits for it.
+        for vin in vins.values().filter(|vin| !vin.lifetime.is_unplugged()) {
+            drop(vin.begin_unplug(cause.min(Cause::Removal)));
+        }
+        if let Some((receiver, media)) = receiver {
+            drop(media.begin_unplug(cause.min(Cause::Removal)));
+            drop(receiver.begin_unplug(cause));
+        }
     }
 
     /// The node of a VIN, for its interrupt handler, and for links.
@@ -198,6 +218,7 @@ impl Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::csi2::CSI2_DEVICE;
     use crate::machine::Machine;
     use fops_runtime::op;
     use std::time::{Duration, Instant};
@@ -225,5 +246,38 @@ mod tests {
         for removal in [first, second] {
             removal.wait().unwrap();
         }
+    }
+
+    #[test]
+    fn the_receiver_closes_the_others_at_once_whatever_one_vin_waits_for() {
+        let vins = ["e6ef0000.video", "e6ef1000.video"];
+        let group = Group::new();
+        let machine = Machine::with_group(&vins, group.clone()).unwrap();
+        let (stuck, other) = (group.vin(0).unwrap(), group.vin(1).unwrap());
+        let (receiver, media) = group.plugged.lock().receiver.clone().unwrap();
+        let access = stuck.lifetime.enter(op!("stuck")).unwrap();
+        let first = machine.bus.remove(vins[0], Cause::Unbind).unwrap();
+        // Until it is waited for, it holds nobody up.
+        let began = Instant::now();
+        while !stuck.lifetime.is_unplugged() || group.members.try_lock().is_some() {
+            assert!(began.elapsed() < Duration::from_secs(60), "nobody waits for it");
+            std::thread::yield_now();
+        }
+        let second = machine.bus.remove(CSI2_DEVICE, Cause::SurpriseRemoval).unwrap();
+        while ![other.lifetime.is_unplugged(), receiver.lifetime().is_unplugged(), media.lifetime().is_unplugged()]
+            .iter()
+            .all(|closed| *closed)
+        {
+            assert!(began.elapsed() < Duration::from_secs(60), "they wait for another one's operation");
+            std::thread::yield_now();
+        }
+        assert!(group.stragglers().contains("stuck"), "{}", group.stragglers());
+        drop(access);
+        for removal in [first, second] {
+            removal.wait().unwrap();
+        }
+        assert_eq!(other.lifetime.cause(), Some(Cause::Removal));
+        assert_eq!(receiver.lifetime().cause(), Some(Cause::SurpriseRemoval));
+        assert!(machine.devices.all().is_empty());
     }
 }

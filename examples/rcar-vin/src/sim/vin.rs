@@ -129,8 +129,9 @@ impl Vin {
     /// Takes the device out without a word: from here on reads are all ones and writes vanish, no
     /// frame and no interrupt comes. A frame on its way to memory is lost.
     pub fn surprise_remove(&self) {
-        self.hardware.sensor.set_present(false);
+        // The sensor last: where it does not answer, nothing does any more.
         self.hardware.block.change(State::remove);
+        self.hardware.sensor.set_present(false);
     }
 
     /// Puts the device in again after [`surprise_remove`](Self::surprise_remove), its registers at
