@@ -1,6 +1,7 @@
 //! Clients that act, as processes or as threads, and where they do it.
 use super::Served;
-use super::act::{Act, End, OwnNode, Release};
+use super::act::{Act, End, Release};
+use super::place::OwnNode;
 use super::wait::{DEADLINE, eventually, sleeps, torn_down, wait_for_exit};
 use super::{Machine, echo, needs};
 use fops_runtime::Cause;

@@ -3,10 +3,9 @@
 //! Each is `repr(C)`, so that every field is where the header has it.
 use crate::uapi::Uapi;
 use fops_runtime::{Command, Direction::Read, Direction::ReadWrite};
-use std::mem::{offset_of, size_of};
 
-/// A structure of the header, and how it is read and written: field by field, so that padding never leaks.
-macro_rules! structures {
+/// Structures of the headers, each read and written field by field.
+macro_rules! declare {
     ($($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty),* $(,)? })*) => {
         $(
             $(#[$meta])*
@@ -16,22 +15,12 @@ macro_rules! structures {
                 $($(#[$doc])* pub $field: $type,)*
             }
 
-            impl Uapi for $name {
-                const SIZE: usize = size_of::<$name>();
-
-                fn get(bytes: &[u8]) -> Self {
-                    Self { $($field: Uapi::get(&bytes[offset_of!($name, $field)..])),* }
-                }
-
-                fn put(&self, bytes: &mut [u8]) {
-                    $(self.$field.put(&mut bytes[offset_of!($name, $field)..]);)*
-                }
-            }
+            crate::uapi::structures! { $name { $($field),* } }
         )*
     };
 }
 
-structures! {
+declare! {
     /// `struct media_device_info`.
     media_device_info {
         /// The driver's name.

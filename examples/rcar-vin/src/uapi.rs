@@ -112,19 +112,21 @@ impl<T: Uapi, const N: usize> Uapi for [T; N] {
 /// Structures without unions, used as bindgen made them. A field left out does not compile.
 macro_rules! structures {
     ($($name:ty { $($field:ident),* $(,)? })*) => {
-        $(impl Uapi for $name {
-            const SIZE: usize = size_of::<$name>();
+        $(impl $crate::uapi::Uapi for $name {
+            const SIZE: usize = ::std::mem::size_of::<$name>();
 
             fn get(bytes: &[u8]) -> Self {
-                Self { $($field: Uapi::get(&bytes[offset_of!($name, $field)..])),* }
+                Self { $($field: $crate::uapi::Uapi::get(&bytes[::std::mem::offset_of!($name, $field)..])),* }
             }
 
             fn put(&self, bytes: &mut [u8]) {
-                $(self.$field.put(&mut bytes[offset_of!($name, $field)..]);)*
+                $(self.$field.put(&mut bytes[::std::mem::offset_of!($name, $field)..]);)*
             }
         })*
     };
 }
+
+pub(crate) use structures;
 
 structures! {
     v4l2_capability { driver, card, bus_info, version, capabilities, device_caps, reserved }
