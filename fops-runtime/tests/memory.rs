@@ -4,37 +4,12 @@
 mod memory;
 
 use fops_runtime::{DeviceLifetime, op};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
-
-/// Counts what is taken.
-struct Counting;
-
-static TAKEN: AtomicIsize = AtomicIsize::new(0);
-
-// SAFETY: the system's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TAKEN.fetch_add(layout.size() as isize, Relaxed);
-        // SAFETY: as the caller says.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        TAKEN.fetch_sub(layout.size() as isize, Relaxed);
-        // SAFETY: as the caller says.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// One test: both count what the whole process takes.
 #[test]
 fn devices_and_threads_take_little_and_what_has_gone_nothing() {
     threads_that_have_gone_take_nothing();
-    let memory = memory::memory(|| TAKEN.load(Relaxed) as f64);
+    let memory = memory::memory();
     let memory::Memory { device, thread, device_and_thread } = memory;
     println!("a device: {device} bytes; a thread: {thread}; a device and thread: {device_and_thread}");
     assert!(device <= 64.0, "a device takes {device} bytes beside its resources");
@@ -61,8 +36,8 @@ fn threads_that_have_gone_take_nothing() {
         }
     };
     one_after_another(10);
-    let before = TAKEN.load(Relaxed);
+    let before = memory::taken();
     one_after_another(1000);
-    let more = TAKEN.load(Relaxed) - before;
+    let more = memory::taken() - before;
     assert!(more < 10_000, "a thousand threads that have gone take {more} bytes");
 }

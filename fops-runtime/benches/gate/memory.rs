@@ -1,8 +1,37 @@
 //! What devices and threads take.
 use fops_runtime::{DeviceLifetime, op};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32};
 use std::time::Duration;
+
+/// Counts what is taken.
+struct Counting;
+
+static TAKEN: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: the system's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        TAKEN.fetch_add(layout.size() as isize, Relaxed);
+        // SAFETY: as the caller says.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        TAKEN.fetch_sub(layout.size() as isize, Relaxed);
+        // SAFETY: as the caller says.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// What the whole process has taken and not given back, in bytes.
+pub(crate) fn taken() -> isize {
+    TAKEN.load(Relaxed)
+}
 
 /// In bytes.
 pub(crate) struct Memory {
@@ -13,7 +42,8 @@ pub(crate) struct Memory {
 
 /// 100,000 devices, 100 threads, and each of ten threads in each of the devices. Before this, few threads
 /// may have run at once.
-pub(crate) fn memory(allocated: impl Fn() -> f64 + Sync) -> Memory {
+pub(crate) fn memory() -> Memory {
+    let allocated = || taken() as f64;
     const DEVICES: usize = 100_000;
     const THREADS: usize = 100;
     /// What is allocated while so many threads live that have run `f`.
@@ -42,9 +72,9 @@ pub(crate) fn memory(allocated: impl Fn() -> f64 + Sync) -> Memory {
     let devices: Vec<_> = (0..DEVICES).map(|_| DeviceLifetime::new(())).collect();
     let device = (allocated() - before) / DEVICES as f64;
     // Few threads have ended yet, so there is little that new ones could use again.
-    let others = threads(THREADS, || (), &allocated);
-    let thread = (threads(THREADS, || drop(devices[0].enter(op!("one"))), &allocated) - others) / THREADS as f64;
+    let others = threads(THREADS, || (), allocated);
+    let thread = (threads(THREADS, || drop(devices[0].enter(op!("one"))), allocated) - others) / THREADS as f64;
     let every = || devices.iter().for_each(|device| drop(device.enter(op!("each"))));
-    let device_and_thread = (threads(10, every, &allocated) - others / 10.0) / (10 * DEVICES) as f64;
+    let device_and_thread = (threads(10, every, allocated) - others / 10.0) / (10 * DEVICES) as f64;
     Memory { device, thread, device_and_thread }
 }

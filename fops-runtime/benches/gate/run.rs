@@ -4,34 +4,9 @@ use crate::measure::{Lap, Run, Work, calibrate, median, run};
 use crate::output::{self, Row};
 use crate::unplug::Against;
 use crate::{floors, memory, unplug, urcu};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 const ROUNDS: usize = 41;
-
-/// Counts what is taken.
-struct Counting;
-
-static TAKEN: AtomicIsize = AtomicIsize::new(0);
-
-// SAFETY: the system's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TAKEN.fetch_add(layout.size() as isize, Relaxed);
-        // SAFETY: as the caller says.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        TAKEN.fetch_sub(layout.size() as isize, Relaxed);
-        // SAFETY: as the caller says.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 fn contenders() -> Vec<(&'static str, Run)> {
     let mut all: Vec<(&'static str, Run)> = vec![
@@ -90,7 +65,7 @@ fn memory() -> Vec<f64> {
 
 pub(crate) fn main() {
     if std::env::args().any(|argument| argument == "--memory") {
-        let memory = memory::memory(|| TAKEN.load(Relaxed) as f64);
+        let memory = memory::memory();
         return println!("{} {} {}", memory.device, memory.thread, memory.device_and_thread);
     }
     let mut arguments = std::env::args().skip_while(|argument| argument != "--json").skip(1);
