@@ -48,6 +48,7 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+mod abi;
 mod fops;
 mod gate;
 #[cfg(feature = "host")]
@@ -57,24 +58,25 @@ mod op;
 mod platform;
 #[cfg(feature = "std")]
 mod subdev;
-mod trace;
 #[cfg(feature = "std")]
 mod wait;
 mod without;
 
+pub use abi::{Errno, OpenFlags, PollEvents, Result};
 pub use fops::{
-    AfterUnplug, Command, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Result,
-    SeekFrom, UserMemory, UserSliceReader, UserSliceWriter, VmArea, unplugged,
+    AfterUnplug, Command, Direction, File, FileOperations, IoctlArg, PollTable, SeekFrom, UserMemory, UserSliceReader,
+    UserSliceWriter, VmArea, unplugged,
 };
 pub use fops_macros::{fop, guarded_fops};
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 pub use gate::{FenceKind, fence_kind};
 pub use lifetime::{
-    Access, Cause, DeviceLifetime, Draining, Group, Present, Report, Straggler, Unplug, UnplugError, Unplugged, Work,
+    Access, Alone, Cause, Device, DeviceLifetime, Draining, Part, Parts, Present, Report, Straggler, Unplug,
+    UnplugError, Unplugged, Work,
 };
 #[cfg(feature = "async")]
-pub use lifetime::{DrainingAsync, Section, UntilUnplugged};
-#[cfg(any(feature = "std", loom))]
+pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
+#[cfg(feature = "std")]
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
 pub use op::{Guarded, Op, OpTable, Policy, key};
 #[cfg(feature = "std")]

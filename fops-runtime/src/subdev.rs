@@ -1,10 +1,13 @@
 //! Subdevs: parts of a device that other drivers and, by nodes of their own, programs hold on to.
 extern crate std;
 
-use crate::{
-    Cause, Command, DeviceLifetime, Errno, File, FileOperations, Guarded, IoctlArg, Op, PollEvents, PollTable, Result,
-    SeekFrom, Unplug, UserSliceReader, UserSliceWriter, VmArea, key, platform,
+use crate::abi::{Errno, PollEvents, Result};
+use crate::fops::{
+    Command, File, FileOperations, IoctlArg, PollTable, SeekFrom, UserSliceReader, UserSliceWriter, VmArea,
 };
+use crate::lifetime::{Cause, Device, DeviceLifetime, Parts, Unplug};
+use crate::op::{Guarded, Op, key};
+use crate::platform;
 use core::fmt;
 use core::ops::Deref;
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use std::sync::Arc;
 ///
 /// Under `#[guarded_fops]` they run inside device access sections of the subdev; the release op, which comes after all
 /// else, does not.
-pub trait SubdevOperations: Guarded<{ key("SubdevOperations") }> + Unplug + Sized + Send + Sync + 'static {
+pub trait SubdevOperations: Guarded<{ key("SubdevOperations") }> + Device + Unplug + Sized + Send + Sync + 'static {
     /// Starts or stops the subdev's stream, as `s_stream` of `struct v4l2_subdev_video_ops`.
     ///
     /// # Errors
@@ -48,7 +51,7 @@ impl<T: SubdevOperations> HasReleaseOp for T {}
 /// A handle to a subdev. The registration and each open file hold one; the last to be dropped calls the subdev's
 /// release op.
 ///
-/// Unplug flags a subdev with its group (see [`Group`](crate::Group)): opens then fail, and what is open answers
+/// Unplug flags a subdev together with its parent (see [`Unplug`]): opens then fail, and what is open answers
 /// `ENODEV` until it is closed.
 ///
 /// ```
@@ -118,20 +121,29 @@ impl<T: SubdevOperations> fmt::Debug for Subdev<T> {
     }
 }
 
-/// A handle is unplugged as the subdev that it leads to.
-impl<T: SubdevOperations> Unplug for Subdev<T> {
-    type Resources = T::Resources;
+/// A handle is the device that it leads to: its node may be registered by it.
+impl<T: SubdevOperations> Device for Subdev<T> {
+    type Resources = <T as Device>::Resources;
 
-    fn lifetime(&self) -> &DeviceLifetime<T::Resources> {
+    fn lifetime(&self) -> &DeviceLifetime<Self::Resources> {
         (**self).lifetime()
     }
 
-    fn stop(&self, resources: &T::Resources, cause: Cause) {
+    fn stop(&self, resources: &Self::Resources, cause: Cause) {
         (**self).stop(resources, cause);
     }
 
-    fn wake(&self, resources: &T::Resources) -> bool {
+    fn wake(&self, resources: &Self::Resources) -> bool {
         (**self).wake(resources)
+    }
+}
+
+/// A handle is unplugged as the subdev that it leads to, with all that goes with that one.
+impl<T: SubdevOperations> Unplug for Subdev<T> {
+    type Resources = <T as Unplug>::Resources;
+
+    fn parts(&self) -> impl Parts<Resources = Self::Resources> {
+        (**self).parts()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an operation answers once the device is gone.
-use super::{Errno, PollEvents};
-use crate::Unplugged;
+use crate::abi::PollEvents;
+use crate::lifetime::Unplugged;
 
 /// The answer of an operation whose device is unplugged, by its return type.
 ///
@@ -41,11 +41,4 @@ impl AfterUnplug for PollEvents {
 #[inline]
 pub fn unplugged<T: AfterUnplug>() -> T {
     T::after_unplug()
-}
-
-impl From<Unplugged> for Errno {
-    #[inline]
-    fn from(_: Unplugged) -> Self {
-        Errno::ENODEV
-    }
 }

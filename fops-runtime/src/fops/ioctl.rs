@@ -1,5 +1,6 @@
 //! ioctl commands and their argument.
-use super::{Errno, Result, UserMemory};
+use super::user::UserMemory;
+use crate::abi::{Errno, Result};
 use core::fmt;
 #[cfg(feature = "std")]
 extern crate std;

@@ -1,6 +1,5 @@
 //! File operations as a driver writes them, and what they answer.
 mod answer;
-mod errno;
 mod file;
 mod ioctl;
 mod operations;
@@ -8,9 +7,8 @@ mod poll;
 mod user;
 
 pub use answer::{AfterUnplug, unplugged};
-pub use errno::{Errno, Result};
-pub use file::{File, OpenFlags, SeekFrom, VmArea};
+pub use file::{File, SeekFrom, VmArea};
 pub use ioctl::{Command, Direction, IoctlArg};
 pub use operations::FileOperations;
-pub use poll::{PollEvents, PollTable};
+pub use poll::PollTable;
 pub use user::{UserMemory, UserSliceReader, UserSliceWriter};

@@ -1,8 +1,10 @@
 //! The trait that a driver implements.
-use super::{
-    Command, Errno, File, IoctlArg, PollEvents, PollTable, Result, SeekFrom, UserSliceReader, UserSliceWriter, VmArea,
-};
-use crate::{Guarded, key};
+use super::file::{File, SeekFrom, VmArea};
+use super::ioctl::{Command, IoctlArg};
+use super::poll::PollTable;
+use super::user::{UserSliceReader, UserSliceWriter};
+use crate::abi::{Errno, PollEvents, Result};
+use crate::op::{Guarded, key};
 
 /// The operations of a device node, after `struct file_operations`.
 ///

@@ -1,5 +1,5 @@
 //! User memory, as an operation sees it: bounded, and copied outside its section.
-use super::{Errno, Result};
+use crate::abi::{Errno, Result};
 
 /// The memory of whoever called an operation, for hosts: see [`IoctlArg`](crate::IoctlArg).
 pub trait UserMemory: Send + Sync {

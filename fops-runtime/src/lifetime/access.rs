@@ -1,7 +1,11 @@
 //! The guard that proves a section is open.
-use super::DeviceLifetime;
 use super::cancel::Cancellation;
+use super::cause::Unplugged;
+use super::device_lifetime::DeviceLifetime;
 use crate::gate::Slot;
+use crate::op::Op;
+#[cfg(all(fops_controls, feature = "std"))]
+use crate::without::{Step, without};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -23,13 +27,37 @@ pub struct Access<'a, R> {
     _not_send: PhantomData<*mut ()>,
 }
 
+impl<R> DeviceLifetime<R> {
+    /// Opens a device access section for `op`. It ends when the access is dropped.
+    ///
+    /// Sections may sleep, last for hours, and nest, on one device or several.
+    ///
+    /// # Errors
+    /// [`Unplugged`] once unplug has begun.
+    #[inline]
+    pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {
+        match self.core.gate.enter(op, false) {
+            Some(slot) => {
+                #[cfg(feature = "tracing")]
+                super::trace::opened(&slot, self.id(), op, false);
+                Ok(Access::new(self, slot))
+            }
+            #[cfg(all(fops_controls, feature = "std"))]
+            None if op.policy() == crate::op::Policy::Always && without(Step::ReleaseAccess) => {
+                Ok(Access::new(self, self.core.gate.enter_anyway(op)))
+            }
+            None => Err(Unplugged),
+        }
+    }
+}
+
 impl<'a, R> Access<'a, R> {
-    pub(super) const fn new(lifetime: &'a DeviceLifetime<R>, slot: Slot) -> Self {
+    const fn new(lifetime: &'a DeviceLifetime<R>, slot: Slot) -> Self {
         Self { lifetime, slot: ManuallyDrop::new(slot), _not_send: PhantomData }
     }
 
     /// Whether unplug has begun and waits for this section among others.
-    pub fn is_unplugging(&self) -> bool {
+    pub fn is_unplugged(&self) -> bool {
         self.lifetime.is_unplugged()
     }
 
@@ -42,7 +70,7 @@ impl<'a, R> Access<'a, R> {
     /// run on this thread first, and is waited for last. Nested sections register with each device. After `debugfs_enter_cancellation()` in linux/debugfs.h.
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
     /// use std::sync::mpsc;
     ///
     /// let lifetime = DeviceLifetime::new(());
@@ -56,7 +84,7 @@ impl<'a, R> Access<'a, R> {
     ///         access.with_cancellation(|| wake.send("cancelled").unwrap(), || sleep.recv().unwrap())
     ///     });
     ///     wait_inside.recv().unwrap();
-    ///     lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    ///     lifetime.alone().unplug(Cause::Unbind).unwrap();
     ///     assert_eq!(sleeper.join().unwrap(), "cancelled");
     /// });
     /// ```
@@ -74,7 +102,7 @@ impl<R> Deref for Access<'_, R> {
     fn deref(&self) -> &R {
         // SAFETY: the section is open, so the resources have not been moved out, nor will be before it ends;
         // the reference ends before that, since it borrows the access.
-        unsafe { &*self.lifetime.resources.get().cast::<R>() }
+        unsafe { self.lifetime.resources() }
     }
 }
 
@@ -83,9 +111,7 @@ impl<R> Drop for Access<'_, R> {
     fn drop(&mut self) {
         // SAFETY: taken here alone, and the access is not used after its drop.
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
-        #[cfg(feature = "tracing")]
-        crate::trace::closing(&slot);
-        self.lifetime.core.gate.exit(slot);
+        self.lifetime.core.leave(slot);
     }
 }
 

@@ -5,7 +5,6 @@
 //! Unplug takes them out one by one and calls each outside the list's lock: a callback that is slow, or waits for a
 //! lock, does not keep other sections from registering theirs. A section whose callback is running waits for it
 //! before it leaves.
-use super::{Core, Phase, Work};
 use crate::platform;
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -19,18 +18,18 @@ use core::ptr;
 pub(super) struct Cancellation<'a> {
     /// SAFETY contract: called with `data` only.
     call: unsafe fn(*const ()),
-    data: Cell<*const ()>,
+    pub(super) data: Cell<*const ()>,
     /// Gives the list's share in the node back, where the list has one. SAFETY contract: called with `data` only, once
     /// for each time the node was listed, after it was taken out.
-    release: Option<unsafe fn(*const ())>,
-    state: Cell<State>,
+    pub(super) release: Option<unsafe fn(*const ())>,
+    pub(super) state: Cell<State>,
     next: Cell<*const Cancellation<'static>>,
     previous: Cell<*const Cancellation<'static>>,
     _callback: PhantomData<&'a ()>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Idle,
     Listed,
     /// Unplug has taken it out and is calling it.
@@ -64,7 +63,7 @@ impl<'a> Cancellation<'a> {
     /// # Safety
     /// `call` and `release` may be called as the fields say, on any thread, with what [`set_data`](Self::set_data) is
     /// given.
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     pub(super) unsafe fn on_heap(call: unsafe fn(*const ()), release: unsafe fn(*const ())) -> Self {
         Self {
             call,
@@ -78,7 +77,7 @@ impl<'a> Cancellation<'a> {
     }
 
     /// For a node that nobody else knows yet.
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     pub(super) fn set_data(&self, data: *const ()) {
         self.data.set(data);
     }
@@ -87,7 +86,7 @@ impl<'a> Cancellation<'a> {
         ptr::from_ref(self).cast()
     }
 
-    fn run(&self) {
+    pub(super) fn run(&self) {
         // SAFETY: `data` is what `new` put beside `call`, and `'a` has not ended: `self` exists.
         let ran = platform::catch(|| unsafe { (self.call)(self.data.get()) });
         if ran.is_none() {
@@ -107,7 +106,12 @@ impl Cancellations {
         Self(ptr::null())
     }
 
-    fn push(&mut self, node: &Cancellation<'_>) {
+    /// Null, or the first node, which is valid while it is listed.
+    pub(super) const fn first(&self) -> *const Cancellation<'static> {
+        self.0
+    }
+
+    pub(super) fn push(&mut self, node: &Cancellation<'_>) {
         node.state.set(State::Listed);
         node.previous.set(ptr::null());
         node.next.set(self.0);
@@ -118,7 +122,7 @@ impl Cancellations {
         self.0 = node.erased();
     }
 
-    fn unlink(&mut self, node: &Cancellation<'_>) {
+    pub(super) fn unlink(&mut self, node: &Cancellation<'_>) {
         let (previous, next) = (node.previous.get(), node.next.get());
         // SAFETY: the neighbours of a listed node are null or listed, so valid.
         match unsafe { previous.as_ref() } {
@@ -128,98 +132,6 @@ impl Cancellations {
         // SAFETY: as above.
         if let Some(next) = unsafe { next.as_ref() } {
             next.previous.set(previous);
-        }
-    }
-}
-
-/// Takes the cancellation back when dropped.
-pub(super) struct Registered<'c> {
-    core: &'c Core,
-    cancellation: &'c Cancellation<'c>,
-}
-
-impl Core {
-    /// Has `cancellation` called when unplug begins; at once if it has begun.
-    pub(super) fn register<'c>(&'c self, cancellation: &'c Cancellation<'c>) -> Registered<'c> {
-        if !self.list(cancellation) {
-            cancellation.run();
-        }
-        Registered { core: self, cancellation }
-    }
-
-    /// Puts the node into the list, unless unplug has begun.
-    pub(super) fn list(&self, cancellation: &Cancellation<'_>) -> bool {
-        let mut cold = self.cold().lock();
-        let plugged = cold.phase == Phase::Plugged;
-        if plugged {
-            cold.cancellations.push(cancellation);
-        }
-        plugged
-    }
-
-    /// Takes the node out of the list, unless unplug was faster. Does not wait for a callback that is running.
-    #[cfg(any(feature = "std", loom))]
-    pub(super) fn unlist(&self, cancellation: &Cancellation<'_>) -> bool {
-        let mut cold = self.cold().lock();
-        let listed = cancellation.state.get() == State::Listed;
-        if listed {
-            cold.cancellations.unlink(cancellation);
-            cancellation.state.set(State::Idle);
-        }
-        listed
-    }
-
-    /// Calls every cancellation once. None can be registered behind it: the phase has changed.
-    pub(super) fn cancel_all(&self) {
-        loop {
-            let mut cold = self.cold().lock();
-            debug_assert!(cold.phase != Phase::Plugged);
-            // SAFETY: null, or a listed node, which is valid by the invariant.
-            let Some(node) = (unsafe { cold.cancellations.0.as_ref() }) else {
-                cold.hook = None;
-                return;
-            };
-            cold.cancellations.unlink(node);
-            node.state.set(State::Running);
-            cold.hook = Some(Work::Cancellation);
-            drop(cold);
-            // The node stays: its section waits in `Registered::drop` while it is `Running`.
-            node.run();
-            let cold = self.cold().lock();
-            let share = node.release.map(|release| (release, node.data.get()));
-            node.state.set(State::Done);
-            drop(cold);
-            // The node may be gone from here on, unless the list has a share in it.
-            self.gate.signal();
-            if let Some((release, data)) = share {
-                // What the driver left in it may panic when it is dropped.
-                // SAFETY: the node was listed, and has been taken out.
-                let released = platform::catch(|| unsafe { release(data) });
-                if released.is_none() {
-                    platform::log_error(format_args!("a cancellation panicked when it was dropped; unplug goes on"));
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Registered<'_> {
-    fn drop(&mut self) {
-        loop {
-            let mut cold = self.core.cold().lock();
-            match self.cancellation.state.get() {
-                State::Idle | State::Done => return,
-                State::Listed => {
-                    cold.cancellations.unlink(self.cancellation);
-                    self.cancellation.state.set(State::Idle);
-                    return;
-                }
-                State::Running => {
-                    let seen = self.core.gate.event();
-                    drop(cold);
-                    self.core.gate.wait_event(seen, None);
-                }
-            }
         }
     }
 }

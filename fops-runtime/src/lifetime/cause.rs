@@ -1,10 +1,40 @@
 //! Why a device goes, and why it does not.
+use crate::abi::Errno;
 use core::fmt;
+
+/// The device is gone.
+///
+/// Converts into `ENODEV`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unplugged;
+
+impl fmt::Display for Unplugged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the device is unplugged")
+    }
+}
+
+impl core::error::Error for Unplugged {}
+
+#[cfg(feature = "std")]
+impl From<Unplugged> for std::io::Error {
+    fn from(_: Unplugged) -> Self {
+        Errno::ENODEV.into()
+    }
+}
+
+impl From<Unplugged> for Errno {
+    #[inline]
+    fn from(_: Unplugged) -> Self {
+        Self::ENODEV
+    }
+}
 
 /// Why a device is unplugged.
 ///
 /// Ordered from the mildest to the worst: an unplug that is under way may turn into a worse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Cause {
     /// The driver lets go of it: somebody wrote to `unbind`, or the driver is unloaded.
     Unbind,
@@ -38,6 +68,9 @@ pub enum UnplugError {
     /// The calling thread is inside a section of this device, or is unplugging it: it would wait for itself.
     /// The device stays as it was. Converts into `EDEADLK`.
     Deadlock,
+    /// A device is named twice among those that go together: its resources cannot come back twice. All devices stay as
+    /// they were. Converts into `EINVAL`.
+    NamedTwice,
     /// Another unplug has the resources. It was waited for. Converts into `ENODEV`.
     AlreadyUnplugged,
     /// The system refuses the fence that tells whether a section is open: `membarrier(2)` worked when the first
@@ -51,6 +84,7 @@ impl fmt::Display for UnplugError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Deadlock => "unplug from inside a section of the same device would wait for itself",
+            Self::NamedTwice => "a device is named twice among those that are unplugged together",
             Self::AlreadyUnplugged => "the device was unplugged by somebody else",
             Self::FenceRefused => "membarrier(2) is refused: the device is closed, and its resources are kept",
         })
@@ -59,10 +93,11 @@ impl fmt::Display for UnplugError {
 
 impl core::error::Error for UnplugError {}
 
-impl From<UnplugError> for crate::Errno {
+impl From<UnplugError> for Errno {
     fn from(error: UnplugError) -> Self {
         match error {
             UnplugError::Deadlock => Self::EDEADLK,
+            UnplugError::NamedTwice => Self::EINVAL,
             UnplugError::AlreadyUnplugged => Self::ENODEV,
             UnplugError::FenceRefused => Self::EPERM,
         }

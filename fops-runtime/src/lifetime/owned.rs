@@ -1,8 +1,9 @@
 //! An access that is not bound to a thread or a stack.
 extern crate std;
 
-use super::{DeviceLifetime, Unplugged};
-use crate::Op;
+use super::cause::Unplugged;
+use super::device_lifetime::DeviceLifetime;
+use crate::op::Op;
 use crate::gate::Slot;
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -16,13 +17,13 @@ use std::sync::Arc;
 /// opened it; it does not count as being inside for `EDEADLK`, since it may be anywhere.
 ///
 /// ```
-/// use fops_runtime::{Cause, DeviceLifetime, op};
+/// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
 /// use std::sync::Arc;
 ///
 /// let lifetime = Arc::new(DeviceLifetime::new(5));
 /// let access = lifetime.enter_owned(op!("transfer")).unwrap();
 /// let transfer = std::thread::spawn(move || *access + 1); // ends with the thread's closure
-/// assert_eq!(lifetime.begin_unplug(Cause::Unbind).unwrap().wait(), 5);
+/// assert_eq!(lifetime.alone().unplug(Cause::Unbind).unwrap(), 5);
 /// assert_eq!(transfer.join().unwrap(), 6);
 /// ```
 ///
@@ -76,7 +77,7 @@ impl<R> OwnedAccess<R> {
         match lifetime.core.gate.enter(op, true) {
             Some(slot) => {
                 #[cfg(feature = "tracing")]
-                crate::trace::opened(&slot, lifetime.id(), op, true);
+                super::trace::opened(&slot, lifetime.id(), op, true);
                 // INVARIANT: just opened.
                 Ok(Self { lifetime, slot: ManuallyDrop::new(slot) })
             }
@@ -90,16 +91,14 @@ impl<R> OwnedAccess<R> {
         let mut access = ManuallyDrop::new(self);
         // SAFETY: the access is not used after this, nor dropped.
         let slot = unsafe { ManuallyDrop::take(&mut access.slot) };
-        #[cfg(feature = "tracing")]
-        crate::trace::closing(&slot);
         // SAFETY: as above: the reference is moved out once.
         let lifetime = unsafe { core::ptr::read(&access.lifetime) };
-        lifetime.core.gate.exit(slot);
+        lifetime.core.leave(slot);
         lifetime
     }
 
     /// Whether unplug has begun and waits for this section among others.
-    pub fn is_unplugging(&self) -> bool {
+    pub fn is_unplugged(&self) -> bool {
         self.lifetime.is_unplugged()
     }
 }
@@ -111,7 +110,7 @@ impl<R> Deref for OwnedAccess<R> {
     fn deref(&self) -> &R {
         // SAFETY: the section is open, so the resources have not been moved out, nor will be before it ends; the
         // reference ends before that, since it borrows the access.
-        unsafe { &*self.lifetime.resources.get().cast::<R>() }
+        unsafe { self.lifetime.resources() }
     }
 }
 
@@ -120,10 +119,8 @@ impl<R> Drop for OwnedAccess<R> {
     fn drop(&mut self) {
         // SAFETY: taken here alone, and the access is not used after its drop.
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
-        #[cfg(feature = "tracing")]
-        crate::trace::closing(&slot);
         // The lifetime lives until the gate is done with: this holds a reference.
-        self.lifetime.core.gate.exit(slot);
+        self.lifetime.core.leave(slot);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Work that ends after its operation has returned.
 extern crate std;
 
-use super::attached::{Cancel, Node};
-use super::{DeviceLifetime, OwnedAccess, Unplugged};
+use super::cause::Unplugged;
+use super::device_lifetime::DeviceLifetime;
+use super::heap_cancel::{Cancel, Node};
+use super::owned::OwnedAccess;
 use crate::platform::{self, Lock};
 use core::fmt;
 use std::sync::Arc;
@@ -66,7 +68,7 @@ impl<R: Send + Sync + 'static> OwnedAccess<R> {
     /// Put the token where the completion finds it before the hardware is started, so that none is lost.
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, Errno, Pending, Unplugged, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Errno, Pending, Unplug, Unplugged, op};
     /// use std::sync::{Arc, Mutex, mpsc};
     ///
     /// type Reply = mpsc::Sender<Result<u32, Errno>>;
@@ -86,7 +88,7 @@ impl<R: Send + Sync + 'static> OwnedAccess<R> {
     /// assert_eq!(answers.recv(), Ok(Ok(7)));
     /// // The device has gone:
     /// let pending = read(&lifetime, reply).unwrap();
-    /// assert_eq!(lifetime.begin_unplug(Cause::Unbind).unwrap().wait(), 7);
+    /// assert_eq!(lifetime.alone().unplug(Cause::Unbind).unwrap(), 7);
     /// assert_eq!(answers.recv(), Ok(Err(Errno::ENODEV)));
     /// assert_eq!(pending.complete().err(), Some(Unplugged));
     /// ```
@@ -115,7 +117,7 @@ impl<R, T> Pending<R, T> {
     }
 
     /// Whether unplug has begun: it has been cancelled, or will be in a moment.
-    pub fn is_unplugging(&self) -> bool {
+    pub fn is_unplugged(&self) -> bool {
         self.lifetime.is_unplugged()
     }
 }

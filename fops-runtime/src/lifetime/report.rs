@@ -1,34 +1,23 @@
 //! Who keeps an unplug waiting.
-use super::{Core, Phase};
-use crate::Op;
+use super::device_lifetime::DeviceLifetime;
+use super::parts::{Part, Parts};
+use super::state::{Core, Phase};
+use super::work::Work;
+use crate::op::Op;
 use crate::platform;
 use core::fmt;
 use core::time::Duration;
 
 /// What an unplug waits for, at this moment.
 ///
-/// Displays one straggler a line. Nothing is copied: the iterator walks the gate.
+/// Displays one straggler a line. Nothing is copied: the iterator walks the gates of the devices.
 #[derive(Clone, Copy)]
-pub struct Report<'a> {
-    core: &'a Core,
-}
-
-/// What an unplug may be waiting for.
-#[derive(Debug, Clone, Copy)]
-pub enum Work {
-    /// A device access section.
-    Section(&'static Op),
-    /// The driver's stop hook.
-    StopHook,
-    /// The driver's wake hook.
-    WakeHook,
-    /// A callback of [`Access::with_cancellation`](crate::Access::with_cancellation).
-    Cancellation,
-}
+pub struct Report<P>(P);
 
 /// One thing that an unplug waits for.
 ///
-/// Displays as `RcarVin::ioctl (src/core.rs:120), thread 77 "worker", client 42 (v4l2-ctl), waited for 1.2s`.
+/// Displays as `RcarVin::ioctl (src/core.rs:120), thread 77 "worker", client 42 (v4l2-ctl), waited for 1.2s`. Where the
+/// unplug waits for another one, the thread is the one that has the remover's role.
 #[derive(Debug, Clone, Copy)]
 pub struct Straggler {
     work: Work,
@@ -57,7 +46,7 @@ impl Straggler {
 
     /// Whose request it serves, where a host said so.
     #[cfg(feature = "std")]
-    pub fn client(&self) -> Option<crate::Client> {
+    pub fn client(&self) -> Option<crate::wait::Client> {
         crate::wait::client_of(self.thread)
     }
 }
@@ -69,9 +58,14 @@ impl fmt::Display for Straggler {
             Work::StopHook => f.write_str("the stop hook")?,
             Work::WakeHook => f.write_str("the wake hook")?,
             Work::Cancellation => f.write_str("a cancellation")?,
+            Work::Role(device) => write!(f, "the remover's role of device {device}")?,
         }
-        f.write_str(", thread ")?;
-        platform::fmt_thread(self.thread, f)?;
+        if let (Work::Role(_), 0) = (self.work, self.thread) {
+            f.write_str(", a task")?;
+        } else {
+            f.write_str(", thread ")?;
+            platform::fmt_thread(self.thread, f)?;
+        }
         #[cfg(feature = "std")]
         if let Some(client) = self.client() {
             write!(f, ", client {client}")?;
@@ -83,30 +77,48 @@ impl fmt::Display for Straggler {
     }
 }
 
-impl<'a> Report<'a> {
-    pub(super) const fn new(core: &'a Core) -> Self {
-        Self { core }
+impl<R> DeviceLifetime<R> {
+    /// What an unplug of this device waits for now. Empty while nobody unplugs it.
+    pub fn report(&self) -> Report<Part<'_, R>> {
+        Report(Part::alone(self))
+    }
+}
+
+impl<P: Parts> Report<P> {
+    pub(super) const fn of(parts: P) -> Self {
+        Self(parts)
     }
 
-    /// The stragglers, the remover's own hook first.
-    pub fn stragglers(&self) -> impl Iterator<Item = Straggler> + use<'a> {
-        let cold = self.core.cold().lock();
-        let waited = cold.since.map(platform::elapsed);
-        let hook = cold.hook.zip(cold.remover).map(|(work, thread)| Straggler { work, thread, waited });
-        let unplugging = cold.phase != Phase::Plugged;
-        drop(cold);
-        let sections = self.core.gate.sections();
-        let sections = unplugging.then_some(sections).into_iter().flatten();
-        hook.into_iter().chain(sections.map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited }))
+    /// The stragglers, device by device: hooks that run, a role that is waited for, then the sections.
+    pub fn stragglers(&self) -> impl Iterator<Item = Straggler> + use<'_, P> {
+        self.0.members().flat_map(|member| member.core().stragglers())
     }
 
     /// How many more sections there are than could be named: only without `std`, where slots are few.
     pub fn unnamed(&self) -> usize {
-        if self.core.gate.is_closed() { self.core.gate.unnamed() } else { 0 }
+        self.0.members().filter(|member| member.core().gate.is_closed()).map(|member| member.core().gate.unnamed()).sum()
     }
 }
 
-impl fmt::Display for Report<'_> {
+impl Core {
+    fn stragglers(&self) -> impl Iterator<Item = Straggler> + use<> {
+        let cold = self.cold().lock();
+        let waited = cold.since.map(platform::elapsed);
+        let hook = cold.hook.map(|(work, thread)| Straggler { work, thread, waited });
+        let role = cold.waiting.map(|waiting| Straggler {
+            work: Work::Role(waiting.device),
+            thread: waiting.holder,
+            waited,
+        });
+        let unplugging = cold.phase != Phase::Plugged;
+        drop(cold);
+        let sections = unplugging.then(|| self.gate.sections()).into_iter().flatten();
+        let sections = sections.map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited });
+        hook.into_iter().chain(role).chain(sections)
+    }
+}
+
+impl<P: Parts> fmt::Display for Report<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut first = true;
         for straggler in self.stragglers() {
@@ -124,7 +136,7 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-impl fmt::Debug for Report<'_> {
+impl<P: Parts> fmt::Debug for Report<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.stragglers()).finish()
     }

@@ -1,8 +1,10 @@
 //! `wait_event` and its form that sleeps without a lock.
 extern crate std;
 
-use super::{Request, WaitQueue, sleepers};
-use crate::{Access, Errno, Unplugged};
+use super::queue::WaitQueue;
+use super::request::Request;
+use super::sleepers;
+use crate::abi::Errno;
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::time::Instant;
 
 /// Why a wait ended without its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WaitError {
     /// The device is being unplugged. Converts into `ENODEV`.
     Unplugged,
@@ -22,7 +25,7 @@ pub enum WaitError {
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unplugged => Unplugged.fmt(f),
+            Self::Unplugged => f.write_str("the device is unplugged"),
             Self::System(errno) => write!(f, "cannot wait: {errno}"),
             Self::Interrupted => f.write_str("interrupted by a signal"),
         }
@@ -41,74 +44,6 @@ impl From<WaitError> for Errno {
     }
 }
 
-impl<R> Access<'_, R> {
-    /// Sleeps until `condition` returns a value, which it is asked for first and whenever `queue` is woken.
-    ///
-    /// No wake-up is lost: whoever changes what the condition looks at and then wakes the queue has the
-    /// condition asked again. After `wait_event_interruptible()` in linux/wait.h. Do not hold a lock that the
-    /// waker needs; `wait_event_locked` sleeps without the one it is given.
-    ///
-    /// # Errors
-    /// [`WaitError::Unplugged`] once unplug has begun, of this device or of another one that the thread is inside a
-    /// section of, whatever the condition would say;
-    /// [`WaitError::Interrupted`] when a signal came for the caller and the condition returned nothing.
-    pub fn wait_event<T>(&self, queue: &WaitQueue, mut condition: impl FnMut() -> Option<T>) -> Result<T, WaitError> {
-        self.wait_with(queue, &mut (), |()| condition(), |(), sleep| sleep())
-    }
-
-    /// As [`wait_event`](Self::wait_event), with a lock held: the condition sees what the lock protects, and
-    /// the lock is not held while the section sleeps. It is held again on return.
-    ///
-    /// As vb2's `wait_prepare` and `wait_finish`. For the guards of parking_lot and of any other `lock_api`
-    /// mutex.
-    ///
-    /// ```
-    /// use fops_runtime::{DeviceLifetime, WaitQueue, op};
-    /// use parking_lot::Mutex;
-    ///
-    /// let (lifetime, queue, frames) = (DeviceLifetime::new(()), WaitQueue::new(), Mutex::new(vec![]));
-    /// std::thread::scope(|s| {
-    ///     s.spawn(|| {
-    ///         frames.lock().push("frame");
-    ///         queue.wake_all();
-    ///     });
-    ///     let access = lifetime.enter(op!("dqbuf")).unwrap();
-    ///     let mut guard = frames.lock();
-    ///     assert_eq!(access.wait_event_locked(&queue, &mut guard, |frames| frames.pop()), Ok("frame"));
-    ///     assert!(guard.is_empty()); // still held
-    /// });
-    /// ```
-    ///
-    /// # Errors
-    /// As [`wait_event`](Self::wait_event).
-    #[cfg(feature = "lock_api")]
-    pub fn wait_event_locked<L: lock_api::RawMutex, D: ?Sized, T>(
-        &self,
-        queue: &WaitQueue,
-        guard: &mut lock_api::MutexGuard<'_, L, D>,
-        mut condition: impl FnMut(&mut D) -> Option<T>,
-    ) -> Result<T, WaitError> {
-        self.wait_with(
-            queue,
-            guard,
-            |guard| condition(guard),
-            |guard, sleep| lock_api::MutexGuard::unlocked(guard, sleep),
-        )
-    }
-
-    fn wait_with<L, T>(
-        &self,
-        queue: &WaitQueue,
-        lock: &mut L,
-        condition: impl FnMut(&mut L) -> Option<T>,
-        unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
-    ) -> Result<T, WaitError> {
-        let wait = Wait { queue, unplugging: || self.is_unplugging(), deadline: None };
-        // Without a deadline it ends with a value or an error.
-        wait.run(lock, condition, unlocked).map(|value| value.expect("no deadline"))
-    }
-}
-
 impl WaitQueue {
     /// Sleeps until `condition` returns a value, for hosts and for code that needs no device. `Ok(None)` after
     /// `timeout`.
@@ -123,7 +58,7 @@ impl WaitQueue {
     ) -> Result<Option<T>, WaitError> {
         // A timeout beyond the end of time is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let wait = Wait { queue: self, unplugging: || false, deadline };
+        let wait = Wait { queue: self, is_unplugged: || false, deadline };
         wait.run(&mut (), |()| condition(), |(), sleep| sleep())
     }
 
@@ -134,16 +69,34 @@ impl WaitQueue {
         request: &Arc<Request>,
         mut condition: impl FnMut() -> Option<T>,
     ) -> Result<Option<T>, WaitError> {
-        let wait = Wait { queue: self, unplugging: || false, deadline: None };
+        let wait = Wait { queue: self, is_unplugged: || false, deadline: None };
         wait.run_as(request, &mut (), |()| condition(), |(), sleep| sleep())
     }
+}
+
+/// Sleeps until `condition` returns a value, or `is_unplugged` says that the device goes which the wait is for.
+///
+/// The condition is given `lock`; `unlocked` lets go of it, runs what sleeps, and takes it again.
+///
+/// # Errors
+/// As [`Access::wait_event`](crate::Access::wait_event).
+pub(crate) fn wait_with<L, T>(
+    queue: &WaitQueue,
+    is_unplugged: impl Fn() -> bool,
+    lock: &mut L,
+    condition: impl FnMut(&mut L) -> Option<T>,
+    unlocked: impl FnMut(&mut L, &mut dyn FnMut()),
+) -> Result<T, WaitError> {
+    let wait = Wait { queue, is_unplugged, deadline: None };
+    // Without a deadline it ends with a value or an error.
+    wait.run(lock, condition, unlocked).map(|value| value.expect("no deadline"))
 }
 
 /// One wait of one request.
 struct Wait<'a, U> {
     queue: &'a WaitQueue,
     /// Whether the device that the wait is for is being unplugged.
-    unplugging: U,
+    is_unplugged: U,
     deadline: Option<Instant>,
 }
 
@@ -169,7 +122,7 @@ impl<U: Fn() -> bool> Wait<'_, U> {
         loop {
             // Read before the condition is asked: a wake-up in between makes the sleep return at once.
             let seen = request.event();
-            if (self.unplugging)() || sleepers::is_waited_for() {
+            if (self.is_unplugged)() || sleepers::is_waited_for() {
                 return Err(WaitError::Unplugged);
             }
             if let Some(value) = condition(lock) {

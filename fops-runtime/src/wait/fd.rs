@@ -1,101 +1,26 @@
 //! Sleeping until a file descriptor is ready.
 extern crate std;
 
-use super::{Request, WaitError, sleepers};
-use crate::{Access, Errno, OwnedAccess, PollEvents};
+use super::event::WaitError;
+use super::request::Request;
+use super::sleepers;
+use crate::abi::{Errno, PollEvents};
 use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Instant;
 
-impl<R> Access<'_, R> {
-    /// Sleeps until `fd` is ready for one of `interest`, has failed or is hung up, for at most `timeout`; `Ok(None)` when
-    /// that is over. `None` for a timeout is for ever.
-    ///
-    /// What most sleeps of a driver in user space are: `poll(2)`, then a `recv` that does not block. A thread that is
-    /// interrupted by a signal sleeps on; that the *caller* has got one is what the host says.
-    ///
-    /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, PollEvents, WaitError, op};
-    /// use std::os::unix::net::UnixDatagram;
-    ///
-    /// let lifetime = DeviceLifetime::new(UnixDatagram::pair().unwrap());
-    /// std::thread::scope(|s| {
-    ///     let access = lifetime.enter(op!("recv")).unwrap();
-    ///     let (ours, theirs) = &*access;
-    ///     theirs.send(b"frame").unwrap();
-    ///     assert_eq!(access.wait_fd(ours, PollEvents::IN, None), Ok(Some(PollEvents::IN)));
-    ///     assert_eq!(ours.recv(&mut [0; 16]).unwrap(), 5);
-    ///     s.spawn(|| drop(lifetime.begin_unplug(Cause::Unbind).unwrap().wait()));
-    ///     assert_eq!(access.wait_fd(ours, PollEvents::IN, None), Err(WaitError::Unplugged));
-    /// });
-    /// ```
-    ///
-    /// A call that sleeps itself, inside a library, is ended by a
-    /// [cancellation](Self::with_cancellation) that shuts its socket down:
-    ///
-    /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, op};
-    /// use std::io::Read;
-    /// use std::net::Shutdown;
-    /// use std::os::unix::net::UnixStream;
-    ///
-    /// let (device, _peer) = UnixStream::pair().unwrap();
-    /// let lifetime = DeviceLifetime::new(device);
-    /// std::thread::scope(|s| {
-    ///     let access = lifetime.enter(op!("read")).unwrap();
-    ///     s.spawn(|| drop(lifetime.begin_unplug(Cause::Unbind).unwrap().wait()));
-    ///     let (socket, mut stream): (&UnixStream, &UnixStream) = (&access, &access);
-    ///     let shut_down = || drop(socket.shutdown(Shutdown::Both));
-    ///     let read = access.with_cancellation(shut_down, || stream.read(&mut [0; 16]));
-    ///     assert_eq!(read.unwrap(), 0); // the end of the stream: shut down before or during the call
-    ///     assert!(access.is_unplugging());
-    /// });
-    /// ```
-    ///
-    /// # Errors
-    /// [`WaitError::Unplugged`] once unplug has begun, of this device or of another one that the thread is inside a
-    /// section of, whether or not `fd` is ready; [`WaitError::Interrupted`] when a signal came for the caller and `fd`
-    /// is not ready; [`WaitError::System`] with `EBADF` where `fd` is not open, `EMFILE` or `ENFILE` where there are too
-    /// many files for one more.
-    pub fn wait_fd(
-        &self,
-        fd: impl AsFd,
-        interest: PollEvents,
-        timeout: Option<Duration>,
-    ) -> Result<Option<PollEvents>, WaitError> {
-        // Unplug finds the thread by its section, and wakes it through its request.
-        wait(fd.as_fd(), interest, timeout, None, || self.is_unplugging())
-    }
-}
-
-impl<R> OwnedAccess<R> {
-    /// As [`Access::wait_fd`], on whatever thread the access is by now.
-    ///
-    /// # Errors
-    /// As [`Access::wait_fd`].
-    pub fn wait_fd(
-        &self,
-        fd: impl AsFd,
-        interest: PollEvents,
-        timeout: Option<Duration>,
-    ) -> Result<Option<PollEvents>, WaitError> {
-        let unplug = self.unplug_fd().map_err(system)?;
-        wait(fd.as_fd(), interest, timeout, Some(unplug), || self.is_unplugging())
-    }
-}
-
-fn system(error: io::Error) -> WaitError {
+pub(crate) fn system(error: io::Error) -> WaitError {
     WaitError::System(Errno::from(error))
 }
 
 /// Sleeps on `fd`, on `unplug` where unplug cannot find the thread, and on the request's own events.
-fn wait(
+pub(crate) fn wait_fd(
     fd: BorrowedFd<'_>,
     interest: PollEvents,
     timeout: Option<Duration>,
     unplug: Option<BorrowedFd<'_>>,
-    is_unplugging: impl Fn() -> bool,
+    is_unplugged: impl Fn() -> bool,
 ) -> Result<Option<PollEvents>, WaitError> {
     // A timeout beyond the end of time is none.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -114,13 +39,13 @@ fn wait(
     let mut limit = Some(Duration::ZERO);
     loop {
         alarm.lower();
-        if is_unplugging() || sleepers::is_waited_for() {
+        if is_unplugged() || sleepers::is_waited_for() {
             return Err(WaitError::Unplugged);
         }
         let interrupted = request.is_interrupted();
         poll(&mut fds, if interrupted { Some(Duration::ZERO) } else { limit }).map_err(system)?;
         // Unplug comes first here too: it may be what has made the descriptor ready.
-        if is_unplugging() || sleepers::is_waited_for() {
+        if is_unplugged() || sleepers::is_waited_for() {
             return Err(WaitError::Unplugged);
         }
         match fds[0].revents {

@@ -11,11 +11,16 @@ mod sleepers;
 mod tasks;
 
 pub use event::WaitError;
+pub(crate) use event::wait_with;
 #[cfg(target_os = "linux")]
 pub(crate) use eventfd::EventFd;
+#[cfg(target_os = "linux")]
+pub(crate) use fd::{system, wait_fd};
 pub use queue::{Poller, WaitQueue};
 pub(crate) use request::client_of;
 pub use request::{Client, Request};
+#[cfg(all(test, not(loom)))]
+pub(crate) use sleepers::is_closing;
 pub(crate) use sleepers::{begin_closing, end_closing, wake_sections};
 #[cfg(feature = "async")]
 pub(crate) use tasks::{Task, wake_tasks};

@@ -1,7 +1,7 @@
 //! Wait queues: whom to wake when something changes.
 extern crate std;
 
-use super::Request;
+use super::request::Request;
 use crate::platform::{self, Lock};
 use core::fmt;
 use core::ops::DerefMut;

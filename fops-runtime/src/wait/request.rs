@@ -65,7 +65,7 @@ pub struct Request {
     interrupted: AtomicBool,
     /// Raised at each change too, for a thread that sleeps in poll(2). Made when it first does.
     #[cfg(target_os = "linux")]
-    alarm: std::sync::OnceLock<super::EventFd>,
+    alarm: std::sync::OnceLock<super::eventfd::EventFd>,
 }
 
 thread_local! {
@@ -155,10 +155,10 @@ impl Request {
 
     /// What is raised by every [`Request::wake`] from here on.
     #[cfg(target_os = "linux")]
-    pub(super) fn alarm(&self) -> std::io::Result<&super::EventFd> {
+    pub(super) fn alarm(&self) -> std::io::Result<&super::eventfd::EventFd> {
         if self.alarm.get().is_none() {
             // Of two that are made at once, one is dropped.
-            let _ = self.alarm.set(super::EventFd::new()?);
+            let _ = self.alarm.set(super::eventfd::EventFd::new()?);
             fence(Ordering::SeqCst);
         }
         Ok(self.alarm.get().expect("just made"))

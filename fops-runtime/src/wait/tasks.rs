@@ -18,27 +18,29 @@ platform::shared_static! {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 }
 
-/// One task's place among those that wait for a device. Given up when dropped.
+/// One task's place among those that wait for some devices. Given up when dropped.
 #[derive(Debug)]
 pub(crate) struct Task {
-    device: u64,
+    devices: Vec<u64>,
     number: u64,
 }
 
 impl Task {
-    pub(crate) fn new(device: u64) -> Self {
-        Self { device, number: platform::next_number() }
+    pub(crate) fn new(devices: Vec<u64>) -> Self {
+        Self { devices, number: platform::next_number() }
     }
 
-    /// Has `waker` woken at the next change of the device. What is looked at after this is not missed.
+    /// Has `waker` woken at the next change of one of the devices. What is looked at after this is not missed.
     pub(crate) fn wait(&self, waker: &Waker) {
-        let waker = waker.clone();
-        let mut waiting = WAITING.lock();
-        let before = waiting.insert((self.device, self.number), waker);
-        count(&waiting);
-        drop(waiting);
-        // A stranger's code: not under the lock.
-        drop(before);
+        for &device in &self.devices {
+            let waker = waker.clone();
+            let mut waiting = WAITING.lock();
+            let before = waiting.insert((device, self.number), waker);
+            count(&waiting);
+            drop(waiting);
+            // A stranger's code: not under the lock.
+            drop(before);
+        }
         // Pairs with the fence in `wake_tasks`: either that sees the count, or what the caller looks at next is as the
         // section that ended left it.
         needed_fence("fence of a task that waits");
@@ -47,11 +49,13 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        let mut waiting = WAITING.lock();
-        let waker = waiting.remove(&(self.device, self.number));
-        count(&waiting);
-        drop(waiting);
-        drop(waker);
+        for &device in &self.devices {
+            let mut waiting = WAITING.lock();
+            let waker = waiting.remove(&(device, self.number));
+            count(&waiting);
+            drop(waiting);
+            drop(waker);
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Sections of tasks.
 extern crate std;
 
-use super::attached::{Cancel, Node};
-use super::{Core, DeviceLifetime, OwnedAccess, Unplugged};
-use crate::Op;
+use crate::lifetime::cause::Unplugged;
+use crate::lifetime::device_lifetime::DeviceLifetime;
+use crate::lifetime::heap_cancel::{Cancel, Node};
+use crate::lifetime::owned::OwnedAccess;
+use crate::lifetime::state::Core;
+use crate::op::Op;
 use crate::platform::Lock;
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -17,28 +20,28 @@ impl<R> DeviceLifetime<R> {
     /// For a task that waits for several things, beside its own event. It opens no section.
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime};
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug};
     ///
     /// let lifetime = DeviceLifetime::new(());
     /// std::thread::scope(|s| {
-    ///     s.spawn(|| lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
-    ///     futures_executor::block_on(lifetime.unplugged());
+    ///     s.spawn(|| lifetime.alone().unplug(Cause::Unbind).unwrap());
+    ///     futures_executor::block_on(lifetime.until_unplugged());
     /// });
     /// assert!(lifetime.is_unplugged());
     /// ```
-    pub const fn unplugged(&self) -> UntilUnplugged<'_> {
+    pub const fn until_unplugged(&self) -> UntilUnplugged<'_> {
         UntilUnplugged { core: &self.core, node: None }
     }
 
     /// An operation that is a task: its section opens when the future is first polled, not when it is made, and ends
     /// when `body` has dropped the access, at the latest with the future.
     ///
-    /// `body` is cooperative: unplug waits for it, and it is told by [`OwnedAccess::unplugged`] or
-    /// [`OwnedAccess::is_unplugging`]. One that may be stopped at any `.await` opts in with
+    /// `body` is cooperative: unplug waits for it, and it is told by [`OwnedAccess::until_unplugged`] or
+    /// [`OwnedAccess::is_unplugged`]. One that may be stopped at any `.await` opts in with
     /// [`Section::cancel_on_unplug`].
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, Unplugged, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, Unplugged, op};
     /// use std::sync::Arc;
     ///
     /// let lifetime = Arc::new(DeviceLifetime::new(7));
@@ -47,7 +50,7 @@ impl<R> DeviceLifetime<R> {
     /// let endless = lifetime.section(op!("poll"), async |_access| std::future::pending::<()>().await);
     /// assert_eq!(futures_executor::block_on(read), Ok(7));
     /// // None of the others has been polled: none is waited for.
-    /// assert_eq!(lifetime.begin_unplug(Cause::Unbind).unwrap().wait(), 7);
+    /// assert_eq!(lifetime.alone().unplug(Cause::Unbind).unwrap(), 7);
     /// assert_eq!(futures_executor::block_on(late), Err(Unplugged));
     /// assert_eq!(futures_executor::block_on(endless.cancel_on_unplug()), Err(Unplugged));
     /// ```
@@ -73,9 +76,9 @@ impl<R> DeviceLifetime<R> {
 }
 
 impl<R> OwnedAccess<R> {
-    /// As [`DeviceLifetime::unplugged`]: when the section is waited for.
-    pub fn unplugged(&self) -> UntilUnplugged<'_> {
-        self.lifetime().unplugged()
+    /// As [`DeviceLifetime::until_unplugged`]: when the section is waited for.
+    pub fn until_unplugged(&self) -> UntilUnplugged<'_> {
+        self.lifetime().until_unplugged()
     }
 }
 
@@ -101,7 +104,7 @@ where
     pub async fn cancel_on_unplug(self) -> Result<T, Unplugged> {
         let Self { lifetime, future } = self;
         let mut future = pin!(future);
-        let mut unplugged = pin!(lifetime.unplugged());
+        let mut unplugged = pin!(lifetime.until_unplugged());
         poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Pending => unplugged.as_mut().poll(cx).map(|()| Err(Unplugged)),
             ready => ready,
@@ -126,7 +129,7 @@ impl<R, F> fmt::Debug for Section<R, F> {
     }
 }
 
-/// Ready when unplug begins, made by [`DeviceLifetime::unplugged`].
+/// Ready when unplug begins, made by [`DeviceLifetime::until_unplugged`].
 #[must_use = "futures do nothing unless polled"]
 pub struct UntilUnplugged<'a> {
     core: &'a Core,

@@ -2,15 +2,15 @@
 //!
 //! Without the feature all of this is nothing. With it, and nobody who listens at the level `trace`, a section pays for
 //! a look at one static when it opens, and at another when it ends.
-use crate::Cause;
+use super::cause::Cause;
 use core::time::Duration;
 #[cfg(feature = "tracing")]
-pub(crate) use sections::{closing, opened};
+pub(super) use sections::{closing, opened};
 
 /// A step of an unplug.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody is told"))]
-pub(crate) enum Step {
+pub(super) enum Step {
     /// New sections are refused.
     Closed(Option<Cause>),
     /// Whoever slept has been woken.
@@ -27,11 +27,11 @@ pub(crate) enum Step {
 
 #[cfg(not(feature = "tracing"))]
 #[inline(always)]
-pub(crate) fn step(_device: u64, _step: Step) {}
+pub(super) fn step(_device: u64, _step: Step) {}
 
 /// Tells of the step. No lock may be held: listeners are other people's code.
 #[cfg(feature = "tracing")]
-pub(crate) fn step(device: u64, step: Step) {
+pub(super) fn step(device: u64, step: Step) {
     use tracing::{debug, field, info};
     // A listener that panics does not stop an unplug.
     let _ = crate::platform::catch(|| match step {
@@ -55,7 +55,8 @@ pub(crate) fn step(device: u64, step: Step) {
 #[cfg(feature = "tracing")]
 mod sections {
     use crate::gate::Slot;
-    use crate::{Op, platform};
+    use crate::op::Op;
+    use crate::platform;
     use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::collections::BTreeMap;
     use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,7 +75,7 @@ mod sections {
 
     /// A section of `op` stands in the slot.
     #[inline(always)]
-    pub(crate) fn opened(slot: &Slot, device: u64, op: &'static Op, owned: bool) {
+    pub(in crate::lifetime) fn opened(slot: &Slot, device: u64, op: &'static Op, owned: bool) {
         if tracing::level_enabled!(Level::TRACE) {
             open(slot.key(), device, op, owned);
         }
@@ -82,7 +83,7 @@ mod sections {
 
     /// The section in the slot is about to end.
     #[inline(always)]
-    pub(crate) fn closing(slot: &Slot) {
+    pub(in crate::lifetime) fn closing(slot: &Slot) {
         if ANY.load(Relaxed) {
             close(slot.key());
         }

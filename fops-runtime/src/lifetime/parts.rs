@@ -1,0 +1,205 @@
+//! What goes together: one device, a device with its subdevs, several devices.
+use super::cause::Cause;
+use super::device::Device;
+use super::device_lifetime::DeviceLifetime;
+use super::state::{Core, Role};
+use core::fmt;
+
+/// Devices that are unplugged as one: what [`Unplug::parts`](super::Unplug::parts) returns.
+///
+/// A [`Part`] is one device. Tuples of parts, up to eight, and vectors of parts are several, parents before children.
+/// Nothing else implements this trait, so no step of an unplug can be left out from outside.
+pub trait Parts: Sealed {}
+
+impl<P: Sealed> Parts for P {}
+
+/// The steps see parts through this.
+pub trait Sealed: Sized {
+    /// What comes back: the resources of each.
+    type Resources;
+
+    /// The devices, parents before children. Runs no code of a driver's.
+    fn members(&self) -> impl Iterator<Item = Member<'_>>;
+
+    /// Moves the resources out, once no section of any member is left.
+    fn hand_back(self, role: &Role) -> Self::Resources;
+}
+
+/// One device of those that are unplugged together.
+#[derive(Clone, Copy)]
+pub struct Member<'m> {
+    part: &'m dyn AnyPart,
+    /// The worst cause that this one is told.
+    worst: Cause,
+}
+
+/// A part without the type of its resources.
+trait AnyPart {
+    fn core(&self) -> &Core;
+    fn has_hooks(&self) -> bool;
+    /// # Safety
+    /// The caller has the remover's role of the device, and the resources are still in place.
+    unsafe fn stop(&self, cause: Cause);
+    /// # Safety
+    /// As for `stop`.
+    unsafe fn wake(&self) -> bool;
+}
+
+impl<'m> Member<'m> {
+    pub(super) fn core(&self) -> &'m Core {
+        self.part.core()
+    }
+
+    /// What this device is told where the whole goes for `cause`.
+    pub(super) fn cause(&self, cause: Cause) -> Cause {
+        cause.min(self.worst)
+    }
+
+    pub(super) fn has_hooks(&self) -> bool {
+        self.part.has_hooks()
+    }
+
+    /// Calls the driver's stop hook.
+    ///
+    /// # Safety
+    /// The caller has the remover's role of the device, and the resources are still in place.
+    pub(super) unsafe fn stop(&self, cause: Cause) {
+        // SAFETY: as the caller says.
+        unsafe { self.part.stop(cause) }
+    }
+
+    /// Calls the driver's wake hook.
+    ///
+    /// # Safety
+    /// As for [`stop`](Self::stop).
+    pub(super) unsafe fn wake(&self) -> bool {
+        // SAFETY: as the caller says.
+        unsafe { self.part.wake() }
+    }
+}
+
+/// One device among [`Parts`]: its lifetime and its hooks.
+pub struct Part<'a, R> {
+    lifetime: &'a DeviceLifetime<R>,
+    hooks: Option<&'a dyn Device<Resources = R>>,
+}
+
+impl<'a, R> Part<'a, R> {
+    /// The device by itself, without its subdevs: those are parts of their own.
+    pub fn of<D: Device<Resources = R>>(device: &'a D) -> Self {
+        Self { lifetime: device.lifetime(), hooks: Some(device) }
+    }
+
+    pub(super) const fn alone(lifetime: &'a DeviceLifetime<R>) -> Self {
+        Self { lifetime, hooks: None }
+    }
+}
+
+impl<R> fmt::Debug for Part<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Part").field(self.lifetime).finish()
+    }
+}
+
+impl<R> AnyPart for Part<'_, R> {
+    fn core(&self) -> &Core {
+        &self.lifetime.core
+    }
+
+    fn has_hooks(&self) -> bool {
+        self.hooks.is_some()
+    }
+
+    unsafe fn stop(&self, cause: Cause) {
+        // SAFETY: as the caller says.
+        let resources = unsafe { self.lifetime.resources() };
+        if let Some(hooks) = self.hooks {
+            hooks.stop(resources, cause);
+        }
+    }
+
+    unsafe fn wake(&self) -> bool {
+        // SAFETY: as the caller says.
+        let resources = unsafe { self.lifetime.resources() };
+        self.hooks.is_some_and(|hooks| hooks.wake(resources))
+    }
+}
+
+impl<R> Sealed for Part<'_, R> {
+    type Resources = R;
+
+    fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        core::iter::once(Member { part: self, worst: Cause::SurpriseRemoval })
+    }
+
+    fn hand_back(self, role: &Role) -> R {
+        self.lifetime.hand_back(role)
+    }
+}
+
+/// Parts whose hardware is there, whatever has become of the others': see [`Present`](super::Present).
+pub(super) struct Capped<P>(pub(super) P);
+
+impl<P: Sealed> Sealed for Capped<P> {
+    type Resources = P::Resources;
+
+    fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        self.0.members().map(|member| Member { worst: member.worst.min(Cause::Removal), ..member })
+    }
+
+    fn hand_back(self, role: &Role) -> P::Resources {
+        self.0.hand_back(role)
+    }
+}
+
+/// As many as there are.
+#[cfg(feature = "std")]
+impl<P: Sealed> Sealed for std::vec::Vec<P> {
+    type Resources = std::vec::Vec<P::Resources>;
+
+    fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        self.iter().flat_map(P::members)
+    }
+
+    fn hand_back(self, role: &Role) -> Self::Resources {
+        self.into_iter().map(|part| part.hand_back(role)).collect()
+    }
+}
+
+/// Nothing, among other parts.
+impl Sealed for () {
+    type Resources = ();
+
+    fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        core::iter::empty()
+    }
+
+    fn hand_back(self, _: &Role) {}
+}
+
+macro_rules! tuples {
+    ($(($first:ident $($part:ident $number:tt),*);)*) => {
+        $(impl<$first: Sealed $(, $part: Sealed)*> Sealed for ($first, $($part,)*) {
+            type Resources = ($first::Resources, $($part::Resources,)*);
+
+            fn members(&self) -> impl Iterator<Item = Member<'_>> {
+                self.0.members()$(.chain(self.$number.members()))*
+            }
+
+            fn hand_back(self, role: &Role) -> Self::Resources {
+                (self.0.hand_back(role), $(self.$number.hand_back(role),)*)
+            }
+        })*
+    };
+}
+
+tuples! {
+    (A);
+    (A B 1);
+    (A B 1, C 2);
+    (A B 1, C 2, D 3);
+    (A B 1, C 2, D 3, E 4);
+    (A B 1, C 2, D 3, E 4, F 5);
+    (A B 1, C 2, D 3, E 4, F 5, G 6);
+    (A B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+}

@@ -1,0 +1,199 @@
+//! The remover's role: who may stop a device, wait for its sections, and hand its resources back.
+//!
+//! An unplug sets the flags of all its devices first, whoever has their roles, and wakes who sleeps there. Only then it
+//! waits for the roles. It takes all of them at once or none, so unplugs that name the same devices in different orders
+//! never wait for one another while they hold a role.
+//!
+//! # Why it is right
+//! A role is a number that no other unplug has. Every step that needs the role compares it, under the device's lock. So a
+//! [`Device`](super::Device) or an [`Unplug`](super::Unplug) that names other devices at each call harms nobody.
+//!
+//! Only the holder of the role moves a device from `Unfenced` to `Unplugging`, and it passes the heavy fence after it
+//! took the role and after the flag was set. So a device in `Unplugging` has no section that a look at the slots would miss.
+use super::cause::{Cause, UnplugError};
+use super::parts::{Member, Parts};
+use super::state::{Core, Phase, Remover, Role, Waiting};
+use super::trace::{self, Step};
+use crate::gate;
+use crate::platform::{self, Lock};
+use crate::without::{self, without};
+
+platform::shared_static! {
+    /// Held while an unplug names its devices, and while it takes their roles. No code of a driver's runs under it.
+    static ROLES: Lock<()> = Lock::new(());
+}
+
+
+
+
+/// What an unplug has to wait for.
+pub(super) struct Busy<'m> {
+    member: Member<'m>,
+    /// The device's event word, read before the role was seen taken.
+    seen: u32,
+    holder: u64,
+}
+
+impl Role {
+    /// Sets the flag of every device, and takes all roles if none of them is taken.
+    ///
+    /// # Errors
+    /// [`UnplugError::Deadlock`] and [`UnplugError::NamedTwice`] before any flag is set.
+    pub(super) fn flag(&self, parts: &impl Parts, cause: Cause) -> Result<(), UnplugError> {
+        let here = platform::thread_id();
+        let _others_wait = ROLES.lock();
+        for member in parts.members() {
+            member.core().ask(self, here)?;
+        }
+        for member in parts.members() {
+            member.core().flag(self, member.cause(cause));
+        }
+        Ok(())
+    }
+
+    /// Takes all roles, or none where one is taken: that one is returned.
+    ///
+    /// # Errors
+    /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone.
+    pub(super) fn take<'m>(&self, parts: &'m impl Parts, thread: u64) -> Result<Option<Busy<'m>>, UnplugError> {
+        let _others_wait = ROLES.lock();
+        for member in parts.members() {
+            let core = member.core();
+            let cold = core.cold().lock();
+            if let Some(Remover { thread: holder, .. }) = cold.remover {
+                // Under the lock: whoever gives the role up signals afterwards.
+                return Ok(Some(Busy { member, seen: core.gate.event(), holder }));
+            }
+            if cold.phase == Phase::Gone {
+                return Err(UnplugError::AlreadyUnplugged);
+            }
+        }
+        for member in parts.members() {
+            member.core().cold().lock().remover = Some(Remover { role: self.0, thread });
+        }
+        Ok(None)
+    }
+
+    /// Passes the heavy fence where a device needs it, under roles that this unplug has.
+    ///
+    /// # Errors
+    /// [`UnplugError::FenceRefused`]: the devices stay closed, and nothing of them is freed.
+    pub(super) fn fence(&self, parts: &impl Parts) -> Result<(), UnplugError> {
+        if !parts.members().any(|member| member.core().cold().lock().phase == Phase::Unfenced) {
+            return Ok(());
+        }
+        // One for all, however many there are.
+        if !gate::heavy_fence() {
+            platform::log_error(format_args!("{}", UnplugError::FenceRefused));
+            return Err(UnplugError::FenceRefused);
+        }
+        for member in parts.members() {
+            let core = member.core();
+            let mut cold = core.cold().lock();
+            if cold.phase == Phase::Unfenced && cold.is_held_by(self) {
+                cold.phase = Phase::Unplugging;
+                let cause = cold.cause;
+                drop(cold);
+                trace::step(core.gate.number(), Step::Closed(cause));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this unplug has all roles.
+    #[cfg(feature = "async")]
+    pub(super) fn is_held(&self, parts: &impl Parts) -> bool {
+        parts.members().all(|member| member.core().cold().lock().is_held_by(self))
+    }
+
+    /// Whether this unplug has set the flag of a device.
+    pub(super) fn has_flagged(&self, core: &Core) -> bool {
+        core.cold().lock().flagged_by == self.0
+    }
+
+    /// Notes in every device's report that this unplug waits, and for whom.
+    pub(super) fn note(&self, parts: &impl Parts, busy: Option<&Busy<'_>>) {
+        for member in parts.members() {
+            let mut cold = member.core().cold().lock();
+            match busy {
+                Some(busy) => {
+                    let device = busy.member.core().gate.number();
+                    cold.waiting = Some(Waiting { role: self.0, device, holder: busy.holder });
+                }
+                None if cold.waiting.is_some_and(|waiting| waiting.role == self.0) => cold.waiting = None,
+                None => {}
+            }
+        }
+    }
+
+    /// Says which thread runs the driver's hooks under the role: an unplug from inside one of them is refused.
+    pub(super) fn on_thread(&self, parts: &impl Parts, thread: u64) {
+        for member in parts.members() {
+            let mut cold = member.core().cold().lock();
+            if cold.is_held_by(self) {
+                cold.remover = Some(Remover { role: self.0, thread });
+            }
+        }
+    }
+
+    /// Gives the roles up: the next unplug goes on, or learns that the device is gone.
+    pub(super) fn give_up(&self, parts: &impl Parts) {
+        for member in parts.members() {
+            let core = member.core();
+            let mut cold = core.cold().lock();
+            if !cold.is_held_by(self) {
+                continue;
+            }
+            cold.remover = None;
+            let given_up = cold.phase != Phase::Gone;
+            drop(cold);
+            if given_up {
+                trace::step(core.gate.number(), Step::GivenUp);
+            }
+            core.gate.signal();
+        }
+    }
+}
+
+impl Busy<'_> {
+    /// Sleeps until the role may be free. May return early.
+    pub(super) fn wait(&self) {
+        self.member.core().gate.wait_event(self.seen, None);
+    }
+}
+
+impl Core {
+    /// Whether this unplug may begin. Changes nothing that anybody else sees: a refused unplug leaves the device as it was.
+    fn ask(&self, role: &Role, here: u64) -> Result<(), UnplugError> {
+        if self.gate.is_entered_here() {
+            return Err(UnplugError::Deadlock);
+        }
+        let mut cold = self.cold().lock();
+        // Where threads cannot be told apart (0), a second unplug is another thread's.
+        if here != 0 && cold.remover.is_some_and(|remover| remover.thread == here) {
+            return Err(UnplugError::Deadlock);
+        }
+        if core::mem::replace(&mut cold.named_by, role.0) == role.0 {
+            return Err(UnplugError::NamedTwice);
+        }
+        Ok(())
+    }
+
+    fn flag(&self, role: &Role, cause: Cause) {
+        let mut cold = self.cold().lock();
+        // The worst that was said before, too.
+        cold.cause = cold.cause.max(Some(cause));
+        if cold.phase != Phase::Plugged {
+            return;
+        }
+        // Under the lock: a cancellation is registered before, and called, or sees the phase.
+        cold.phase = Phase::Unfenced;
+        cold.flagged_by = role.0;
+        cold.since = platform::now();
+        #[cfg(feature = "std")]
+        crate::wait::begin_closing(self.gate.number());
+        if !without(without::Step::Flag) {
+            self.gate.close();
+        }
+    }
+}

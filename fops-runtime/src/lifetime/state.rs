@@ -1,0 +1,151 @@
+//! What a lifetime is beside its resources: the gate, and the state that only unplug and sleepers look at.
+use super::cancel::Cancellations;
+use super::cause::Cause;
+use super::work::Work;
+use crate::gate::{Gate, Slot};
+use crate::platform::{self, Instant, Lazy, Lock};
+
+/// The part of a lifetime that does not depend on the type of the resources.
+pub(super) struct Core {
+    pub(super) gate: Gate,
+    rare: Lazy<Rare>,
+}
+
+/// What operations do not touch.
+struct Rare {
+    cold: Lock<Cold>,
+    /// Callers that sleep in poll on one of the device's files.
+    #[cfg(feature = "std")]
+    pollers: crate::wait::WaitQueue,
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        Self {
+            cold: Lock::new(Cold::new()),
+            #[cfg(feature = "std")]
+            pollers: crate::wait::WaitQueue::new(),
+        }
+    }
+}
+
+/// What only unplug and sleepers look at.
+pub(super) struct Cold {
+    pub(super) phase: Phase,
+    /// Who has the remover's role.
+    pub(super) remover: Option<Remover>,
+    /// An unplug that has set the flag and waits for a role that another unplug has.
+    pub(super) waiting: Option<Waiting>,
+    /// When the flag was set.
+    pub(super) since: Option<Instant>,
+    /// Why: the worst cause that anybody gave, even if nobody unplugs it yet.
+    pub(super) cause: Option<Cause>,
+    /// The role under which an unplug named this device last, to notice one that is named twice.
+    pub(super) named_by: u64,
+    /// The role under which the flag was set.
+    pub(super) flagged_by: u64,
+    /// The stop hook has been called.
+    pub(super) stopped: bool,
+    /// The wake hook asks to be called again.
+    pub(super) wakes_again: bool,
+    /// The driver's code that unplug is running, which it may hang in, and the thread that runs it.
+    pub(super) hook: Option<(Work, u64)>,
+    pub(super) cancellations: Cancellations,
+    /// Readable once unplug has begun, where somebody asked for it.
+    #[cfg(all(feature = "std", target_os = "linux"))]
+    pub(super) unplug_fd: Option<crate::wait::EventFd>,
+}
+
+/// The remover's role for the devices of one unplug: a number that no other unplug has.
+pub struct Role(pub(super) u64);
+
+impl Role {
+    pub(super) fn new() -> Self {
+        Self(platform::next_number())
+    }
+}
+
+/// The holder of the remover's role.
+#[derive(Clone, Copy)]
+pub(super) struct Remover {
+    /// Unique among all roles of the process, and never 0.
+    pub(super) role: u64,
+    /// The thread; 0 for a task between two polls, and where threads cannot be told apart.
+    pub(super) thread: u64,
+}
+
+/// An unplug that waits for a role.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting {
+    /// Under which role it waits.
+    pub(super) role: u64,
+    /// The device whose role is taken, by its number.
+    pub(super) device: u64,
+    /// The thread that has that role; 0 for a task.
+    pub(super) holder: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Plugged,
+    /// The flag is set, but no fence has followed under the remover's role: sections may be open that nobody sees.
+    Unfenced,
+    /// The flag is set and the fence has followed; sections may be in flight.
+    Unplugging,
+    /// The resources have been handed back.
+    Gone,
+}
+
+impl Cold {
+    const fn new() -> Self {
+        Self {
+            phase: Phase::Plugged,
+            remover: None,
+            waiting: None,
+            since: None,
+            cause: None,
+            named_by: 0,
+            flagged_by: 0,
+            stopped: false,
+            wakes_again: false,
+            hook: None,
+            cancellations: Cancellations::new(),
+            #[cfg(all(feature = "std", target_os = "linux"))]
+            unplug_fd: None,
+        }
+    }
+}
+
+impl Cold {
+    pub(super) fn is_held_by(&self, role: &Role) -> bool {
+        self.remover.is_some_and(|remover| remover.role == role.0)
+    }
+}
+
+impl Core {
+    pub(super) fn new() -> Self {
+        Self { gate: Gate::new(), rare: Lazy::new() }
+    }
+
+    pub(super) fn cold(&self) -> &Lock<Cold> {
+        &self.rare.get().cold
+    }
+
+    /// The phase, for whoever owns the lifetime: it takes no lock, and makes no state.
+    pub(super) fn phase_mut(&mut self) -> Phase {
+        self.rare.get_mut().map_or(Phase::Plugged, |rare| rare.cold.get_mut().phase)
+    }
+
+    #[cfg(feature = "std")]
+    pub(super) fn pollers(&self) -> &crate::wait::WaitQueue {
+        &self.rare.get().pollers
+    }
+
+    /// Ends the section in `slot`.
+    #[inline(always)]
+    pub(super) fn leave(&self, slot: Slot) {
+        #[cfg(feature = "tracing")]
+        super::trace::closing(&slot);
+        self.gate.exit(slot);
+    }
+}

@@ -1,0 +1,117 @@
+//! The steps of an unplug, for whatever goes together: tell, stop, wake, drain.
+use super::cause::{Cause, UnplugError};
+use super::parts::{Member, Parts};
+use super::role::Busy;
+use super::state::{Core, Phase, Role};
+use super::trace::{self, Step};
+use super::work::Work;
+use crate::gate;
+use crate::platform;
+use crate::without::{self, without};
+use core::time::Duration;
+
+type Taken<'m> = Result<Option<Busy<'m>>, UnplugError>;
+
+/// Has the flags seen, and wakes who sleeps: the second step. `taken` is what came of the roles.
+///
+/// Where this unplug has no role yet, it tells those whose flag it has set. The others are told by who set theirs.
+///
+/// # Errors
+/// [`UnplugError::FenceRefused`]. The sleepers are woken all the same.
+pub(super) fn tell(role: &Role, parts: &impl Parts, taken: &Taken<'_>) -> Result<(), UnplugError> {
+    let has_roles = matches!(taken, Ok(None));
+    let is_told = |member: &Member<'_>| has_roles || role.has_flagged(member.core());
+    let fenced = if has_roles {
+        role.fence(parts)
+    } else if !parts.members().any(|member| is_told(&member)) || gate::heavy_fence() {
+        Ok(())
+    } else {
+        platform::log_error(format_args!("{}", UnplugError::FenceRefused));
+        Err(UnplugError::FenceRefused)
+    };
+    // Without the fence a section may be missed here, but that section sees the flag when it next looks.
+    parts.members().filter(is_told).for_each(|member| member.core().cancel());
+    fenced
+}
+
+/// Calls the stop hooks that have not been called yet: the third step.
+pub(super) fn stop(role: &Role, parts: &impl Parts) {
+    for member in parts.members() {
+        let core = member.core();
+        let mut cold = core.cold().lock();
+        let is_due = cold.phase == Phase::Unplugging && cold.is_held_by(role) && member.has_hooks();
+        if !is_due || core::mem::replace(&mut cold.stopped, true) {
+            continue;
+        }
+        let cause = cold.cause.unwrap_or(Cause::Unbind);
+        drop(cold);
+        // SAFETY: this unplug has the role, so nobody else moves the resources out, and they are still in place.
+        core.run_hook(Work::StopHook, || unsafe { member.stop(cause) });
+        trace::step(core.gate.number(), Step::Stopped);
+    }
+}
+
+/// Calls the wake hooks: all of them the first time, then those that ask for it. Whether one asks to be called again.
+pub(super) fn wake(role: &Role, parts: &impl Parts, is_first: bool) -> bool {
+    let mut again = false;
+    for member in parts.members() {
+        let core = member.core();
+        let cold = core.cold().lock();
+        let is_held = cold.phase == Phase::Unplugging && cold.is_held_by(role);
+        let is_due = is_held && member.has_hooks() && (is_first || cold.wakes_again);
+        drop(cold);
+        if !is_due {
+            continue;
+        }
+        // SAFETY: as in `stop`.
+        let asks = core.run_hook(Work::WakeHook, || unsafe { member.wake() });
+        trace::step(core.gate.number(), Step::Woken);
+        // A wake hook that panicked is not called again.
+        let asks = asks == Some(true);
+        core.cold().lock().wakes_again = asks;
+        again |= asks;
+    }
+    again
+}
+
+/// Waits for at most `limit` until no section of any device is left: the fourth step. Whether none is.
+pub(super) fn drain(parts: &impl Parts, limit: Option<Duration>) -> bool {
+    let began = limit.and_then(|_| platform::now());
+    let mut left = limit;
+    for member in parts.members() {
+        if !member.core().gate.drain(left) {
+            return false;
+        }
+        let elapsed = began.map_or(Duration::ZERO, platform::elapsed);
+        left = limit.map(|limit| limit.saturating_sub(elapsed));
+    }
+    true
+}
+
+impl Core {
+    /// Wakes who sleeps in the device's sections, in poll, or with a cancellation.
+    fn cancel(&self) {
+        if without(without::Step::Cancel) {
+            return;
+        }
+        #[cfg(all(feature = "std", target_os = "linux"))]
+        self.raise_unplug_fd();
+        #[cfg(feature = "std")]
+        crate::wait::wake_sections(&self.gate);
+        self.cancel_all();
+        #[cfg(feature = "std")]
+        self.pollers().wake_all();
+        trace::step(self.gate.number(), Step::Cancelled);
+    }
+
+    /// Runs the driver's code, named in reports meanwhile. `None` when it panicked.
+    fn run_hook<T>(&self, work: Work, hook: impl FnOnce() -> T) -> Option<T> {
+        self.cold().lock().hook = Some((work, platform::thread_id()));
+        let result = platform::catch(hook);
+        self.cold().lock().hook = None;
+        if result.is_none() {
+            platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
+        }
+        result
+    }
+}

@@ -1,0 +1,225 @@
+//! The remover's role, held by a task: the drain blocks no thread.
+extern crate std;
+
+use crate::lifetime::cause::{Cause, UnplugError};
+use crate::lifetime::parts::{Parts, Sealed};
+use crate::lifetime::report::Report;
+use crate::lifetime::state::Role;
+use crate::lifetime::steps;
+use crate::lifetime::unplug::{Unplug, longer};
+use crate::platform;
+use crate::wait::{Task, wake_tasks};
+use core::fmt;
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::sync::Arc;
+
+/// No thread: the task is between two polls.
+const NO_THREAD: u64 = 0;
+
+/// Unplug for tasks: as [`Unplug`], but no thread waits.
+///
+/// Implemented for all that implements [`Unplug`].
+pub trait UnplugAsync: Unplug + Sync {
+    /// As [`Unplug::begin_unplug`], for tasks: while another unplug has a role, the task waits, not its
+    /// thread.
+    ///
+    /// Works with any executor. Cancellations and hooks run on the thread that polls.
+    ///
+    /// # Errors
+    /// As [`Unplug::begin_unplug`]. [`UnplugError::Deadlock`] also when another task of this thread holds an
+    /// [`Access`](crate::Access) across an `.await`: it cannot be told from this one's own. What a task holds should be an
+    /// [`OwnedAccess`](crate::OwnedAccess); one that the unplugging task holds itself is waited for in vain, and named by
+    /// the report.
+    fn begin_unplug_async(
+        &self,
+        cause: Cause,
+    ) -> impl Future<Output = Result<DrainingAsync<'_, Self>, UnplugError>> + Send {
+        DrainingAsync::begin(self, cause)
+    }
+
+    /// As [`Unplug::unplug`], for tasks: the drain blocks no thread.
+    ///
+    /// # Errors
+    /// As [`begin_unplug_async`](Self::begin_unplug_async).
+    fn unplug_async(&self, cause: Cause) -> impl Future<Output = Result<Self::Resources, UnplugError>> + Send {
+        async move { Ok(self.begin_unplug_async(cause).await?.await) }
+    }
+}
+
+impl<D: Unplug + Sync + ?Sized> UnplugAsync for D {}
+
+/// The remover's role, held by a task: a future of the resources, ready when the last section has ended.
+///
+/// Polling `&mut draining` beside a timer limits the wait; [`report`](Self::report) then names the stragglers. Dropping
+/// it gives the role up: the device stays closed, and the next unplug goes on from here. Unlike
+/// [`Draining`](crate::Draining) it may move between threads. A wake hook that asks to be called again is timed by a
+/// short-lived thread of its own, and called on the thread that polls.
+///
+/// ```
+/// use fops_runtime::{Cause, DeviceLifetime, UnplugAsync, op};
+/// use std::sync::Arc;
+///
+/// let lifetime = Arc::new(DeviceLifetime::new("registers"));
+/// let section = lifetime.section(op!("read"), async |access| access.len());
+/// futures_executor::block_on(async {
+///     assert_eq!(section.await, Ok(9));
+///     let draining = lifetime.alone().begin_unplug_async(Cause::Unbind).await.unwrap();
+///     assert_eq!(draining.await, "registers");
+/// });
+/// ```
+#[must_use = "the resources come back from `.await`"]
+pub struct DrainingAsync<'a, D: Unplug + ?Sized> {
+    device: &'a D,
+    role: Role,
+    /// As that of [`Draining`](crate::Draining).
+    pause: Option<Duration>,
+    /// When to call the wake hooks again.
+    alarm: Option<Arc<AtomicBool>>,
+    task: Task,
+    handed_back: bool,
+}
+
+impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
+    pub(in crate::lifetime) async fn begin(device: &'a D, cause: Cause) -> Result<Self, UnplugError> {
+        let mut this = Self {
+            device,
+            role: Role::new(),
+            pause: None,
+            alarm: None,
+            task: Task::new(numbers(&device.parts())),
+            handed_back: false,
+        };
+        this.close(cause)?;
+        poll_fn(|cx| this.take_roles(cx)).await?;
+        this.stop()?;
+        Ok(this)
+    }
+
+    /// Sets the flags and wakes who sleeps. The roles come later, where one is taken.
+    fn close(&self, cause: Cause) -> Result<(), UnplugError> {
+        let parts = self.device.parts();
+        self.role.flag(&parts, cause)?;
+        let taken = self.role.take(&parts, NO_THREAD);
+        steps::tell(&self.role, &parts, &taken)?;
+        taken.map(drop)
+    }
+
+    fn take_roles(&self, cx: &mut Context<'_>) -> Poll<Result<(), UnplugError>> {
+        let parts = self.device.parts();
+        if self.role.is_held(&parts) {
+            return Poll::Ready(Ok(()));
+        }
+        // Before the look at the roles: one that is given up in between wakes the task again.
+        self.task.wait(cx.waker());
+        let taken = self.role.take(&parts, NO_THREAD);
+        self.role.note(&parts, taken.as_ref().ok().and_then(Option::as_ref));
+        match taken {
+            Ok(None) => Poll::Ready(Ok(())),
+            Ok(Some(_)) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// The hooks run on this thread.
+    fn stop(&mut self) -> Result<(), UnplugError> {
+        let parts = self.device.parts();
+        self.role.fence(&parts)?;
+        let again = self.with_thread(&parts, || {
+            steps::stop(&self.role, &parts);
+            steps::wake(&self.role, &parts, true)
+        });
+        self.pause = again.then(|| longer(Duration::ZERO));
+        Ok(())
+    }
+}
+
+impl<D: Unplug + ?Sized> DrainingAsync<'_, D> {
+    /// Runs hooks with this thread as the remover, so that an unplug from inside a hook is told.
+    fn with_thread<T>(&self, parts: &impl Parts, hooks: impl FnOnce() -> T) -> T {
+        self.role.on_thread(parts, platform::thread_id());
+        let result = hooks();
+        // The task may be polled by another thread next.
+        self.role.on_thread(parts, NO_THREAD);
+        result
+    }
+
+    /// Has the task polled after the pause that the wake hook asks for.
+    fn set_alarm(&mut self, device: u64) {
+        let Some(pause) = self.pause else { return };
+        let rung = Arc::new(AtomicBool::new(false));
+        let ring = rung.clone();
+        let timer = move || {
+            std::thread::sleep(pause);
+            ring.store(true, Ordering::Release);
+            wake_tasks(device);
+        };
+        if std::thread::Builder::new().name("unplug timer".into()).spawn(timer).is_err() {
+            // Without a thread for it, the hook is called whenever a section ends.
+            rung.store(true, Ordering::Release);
+        }
+        self.alarm = Some(rung);
+    }
+
+    /// Who is still inside.
+    pub fn report(&self) -> Report<impl Parts<Resources = D::Resources>> {
+        self.device.report()
+    }
+}
+
+fn numbers(parts: &impl Parts) -> std::vec::Vec<u64> {
+    parts.members().map(|member| member.core().gate.number()).collect()
+}
+
+impl<D: Unplug + ?Sized> Future for DrainingAsync<'_, D> {
+    type Output = D::Resources;
+
+    /// # Panics
+    /// When it is polled after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<D::Resources> {
+        let this = self.get_mut();
+        assert!(!this.handed_back, "polled after the resources were handed back");
+        // Before the look at the slots: a section that ends in between wakes the task again.
+        this.task.wait(cx.waker());
+        let parts = this.device.parts();
+        if steps::drain(&parts, Some(Duration::ZERO)) {
+            this.handed_back = true;
+            let resources = parts.hand_back(&this.role);
+            this.role.give_up(&this.device.parts());
+            return Poll::Ready(resources);
+        }
+        let due = this.alarm.as_ref().is_none_or(|rung| rung.load(Ordering::Acquire));
+        // The first call was the stop hook's.
+        if due && this.alarm.is_some() && let Some(pause) = this.pause {
+            let again = this.with_thread(&parts, || steps::wake(&this.role, &parts, false));
+            this.pause = again.then(|| longer(pause));
+        }
+        let device = parts.members().next().map(|member| member.core().gate.number());
+        drop(parts);
+        if due && let Some(device) = device {
+            this.set_alarm(device);
+        }
+        Poll::Pending
+    }
+}
+
+impl<D: Unplug + ?Sized> Drop for DrainingAsync<'_, D> {
+    fn drop(&mut self) {
+        let give_up = || {
+            let parts = self.device.parts();
+            self.role.note(&parts, None);
+            self.role.give_up(&parts);
+        };
+        // A driver's `parts` that panics loses its own role alone.
+        let _ = platform::catch(give_up);
+    }
+}
+
+impl<D: Unplug + ?Sized> fmt::Debug for DrainingAsync<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DrainingAsync").field(&self.report()).finish()
+    }
+}

@@ -1,0 +1,18 @@
+//! What an unplug may be waiting for.
+use crate::op::Op;
+
+/// What an unplug may be waiting for.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Work {
+    /// A device access section.
+    Section(&'static Op),
+    /// The driver's stop hook.
+    StopHook,
+    /// The driver's wake hook.
+    WakeHook,
+    /// A callback of [`Access::with_cancellation`](crate::Access::with_cancellation).
+    Cancellation,
+    /// The remover's role of the device with this number, which another unplug has.
+    Role(u64),
+}
