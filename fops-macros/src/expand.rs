@@ -77,7 +77,6 @@ fn expand(block: &Block) -> Source {
     table(block, &rows, &mut output);
     if let Some(hooks) = &block.unplug {
         unplug(block, hooks, &mut output);
-        unplug_with_subdevs(block, hooks, &mut output);
     }
     subdev_node(block, &mut output);
     output
@@ -176,45 +175,33 @@ fn unplug(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
         output,
         here,
         "#[automatically_derived]
-        impl $ $::Unplug for $ $ {
+        impl $ $::Device for $ $ {
             type Resources = $;
             fn lifetime(&$) -> &$::DeviceLifetime<$> { $ }
             $
         }",
         &[generics, &runtime, self_ty, bounds, &resources, &this, &runtime, &resources, &lifetime, &methods],
     );
-}
-
-/// A method `unplug` that has the subdevs in one group with the device. It stands before that of the trait.
-fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
-    let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
-    let resources = Source::of(&resources);
-    if hooks.subdevs.0.is_empty() {
-        return;
-    }
-    let here = Span::mixed_site().located_at(asked.span);
-    let runtime = Runtime::of(&block.options).at(here);
-    let Claim { generics, self_ty, bounds } = &Claim::of(block);
-    let this = Ident::new("self", here);
-    // Called by its author, so it has the author's hygiene.
-    let name = Ident::new("unplug", Span::call_site().located_at(asked.span));
     let (mut children, mut theirs) = (Source::default(), Source::default());
     for (field, ty) in &hooks.subdevs.0 {
-        write(&mut children, here, "&$.$,", &[&this, field]);
+        write(&mut children, here, "$::Unplug::parts(&$.$),", &[&runtime, &this, field]);
         write(&mut theirs, here, "<$ as $::Unplug>::Resources,", &[&Source::of(ty), &runtime]);
+    }
+    let (mut all, mut parts) = (resources, tokens(here, "$::Part::of($)", &[&runtime, &this]));
+    if !hooks.subdevs.0.is_empty() {
+        all = tokens(here, "($, ($))", &[&all, &theirs]);
+        parts = tokens(here, "($, ($))", &[&parts, &children]);
     }
     carried_over(&block.attributes, output);
     write(
         output,
         here,
-        "impl $ $ $ {
-            #[doc = \" Unplugs the device and its subdevs as one, and returns the resources of each.\"]
-            #[allow(dead_code, private_interfaces)]
-            pub(crate) fn $(&$, cause: $::Cause) -> ::core::result::Result<($, ($)), $::UnplugError> {
-                $::Group::unplug_group(($, ($)), cause)
-            }
+        "#[automatically_derived]
+        impl $ $::Unplug for $ $ {
+            type Resources = $;
+            fn parts(&$) -> impl $::Parts<Resources = $> { $ }
         }",
-        &[generics, self_ty, bounds, &name, &this, &runtime, &resources, &theirs, &runtime, &runtime, &this, &children],
+        &[generics, &runtime, self_ty, bounds, &all, &this, &runtime, &all, &parts],
     );
 }
 

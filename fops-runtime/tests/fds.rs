@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually};
-use fops_runtime::{Cause, DeviceLifetime, Errno, PollEvents, Request, WaitError, op};
+use fops_runtime::{Unplug, Cause, DeviceLifetime, Errno, PollEvents, Request, WaitError, op};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -37,7 +37,7 @@ fn the_descriptor_becomes_readable_when_unplug_begins_and_stays_so() {
     assert_eq!(fd.as_raw_fd(), lifetime.unplug_fd().unwrap().as_raw_fd());
     assert!(!is_readable(fd));
     thread::scope(|s| {
-        s.spawn(|| lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
+        s.spawn(|| lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait());
         // While the drain lasts.
         eventually("readable", || is_readable(fd));
         drop(access);
@@ -49,7 +49,7 @@ fn the_descriptor_becomes_readable_when_unplug_begins_and_stays_so() {
 #[test]
 fn one_that_is_asked_for_late_is_readable_at_once() {
     let lifetime = DeviceLifetime::new(());
-    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap();
+    let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap();
     assert!(is_readable(lifetime.unplug_fd().unwrap()));
     draining.wait();
     assert!(is_readable(lifetime.unplug_fd().unwrap()));
@@ -126,7 +126,7 @@ fn unplug_wakes_a_sleeper_of_this_device_and_of_one_further_out() {
             is_inside.recv().unwrap();
             // Mostly asleep by then, now and then not yet: neither may miss it.
             thread::sleep(Duration::from_millis(10));
-            if nested { outer } else { inner }.begin_unplug(Cause::Unbind).unwrap().wait();
+            if nested { outer } else { inner }.alone().begin_unplug(Cause::Unbind).unwrap().wait();
             assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
         });
     }
@@ -138,7 +138,7 @@ fn unplug_comes_before_data() {
     theirs.write_all(b"frame").unwrap();
     let access = Arc::new(lifetime);
     let owned = access.enter_owned(op!("recv")).unwrap();
-    let draining = access.begin_unplug(Cause::Unbind).unwrap();
+    let draining = access.alone().begin_unplug(Cause::Unbind).unwrap();
     assert_eq!(owned.wait_fd(&ours, PollEvents::IN, None), Err(WaitError::Unplugged));
     drop(owned);
     draining.wait();
@@ -156,7 +156,7 @@ fn unplug_wakes_an_owned_access_on_another_thread() {
     });
     is_inside.recv().unwrap();
     thread::sleep(Duration::from_millis(10));
-    lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
     assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
 }
 
@@ -217,7 +217,7 @@ fn a_cancellation_shuts_a_socket_down() {
             )
         });
         is_inside.recv().unwrap();
-        drop(lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
+        drop(lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait());
         assert_eq!(reader.join().unwrap(), 0);
     });
 }

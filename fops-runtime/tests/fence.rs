@@ -4,7 +4,7 @@ mod common;
 
 use common::{Registers, counter, eventually, skip, watchdog};
 use fops_runtime::{
-    Cause, DeviceLifetime, Draining, FenceKind, Group, Unplug, UnplugError, WaitError, WaitQueue, fence_kind, op,
+    Cause, DeviceLifetime, Draining, Alone, FenceKind, Part, Parts, Unplug, UnplugError, WaitError, WaitQueue, fence_kind, op,
 };
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::process::Command;
@@ -83,10 +83,16 @@ fn refused_after_its_first_use_nothing_is_freed() {
     drop(lifetime.enter(op!("first")).expect("it is plugged"));
     // Whoever waits for the device to go is told that it has, in all ways; in the groups below too.
     struct Device(DeviceLifetime<Registers>, WaitQueue);
-    impl Unplug for Device {
+    impl fops_runtime::Device for Device {
         type Resources = Registers;
         fn lifetime(&self) -> &DeviceLifetime<Registers> {
             &self.0
+        }
+    }
+    impl Unplug for Device {
+        type Resources = Registers;
+        fn parts(&self) -> impl Parts<Resources = Registers> {
+            Part::of(self)
         }
     }
     let devices: [Device; 3] =
@@ -103,7 +109,7 @@ fn refused_after_its_first_use_nothing_is_freed() {
         let fds = devices.each_ref().map(|device| device.0.unplug_fd().expect("there are not that many files"));
         refuse_membarrier();
         assert_eq!(devices[0].unplug(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
-        assert_eq!((one, vec![other]).unplug_group(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
+        assert_eq!((one, vec![other]).unplug(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
         for (sleeper, fd) in sleepers.into_iter().zip(fds) {
             assert_eq!(sleeper.join().expect("it does not panic"), Err(WaitError::Unplugged));
             assert!(is_readable(fd));
@@ -111,7 +117,7 @@ fn refused_after_its_first_use_nothing_is_freed() {
     });
     for _ in 0..2 {
         // And another unplug tries again.
-        assert_eq!(lifetime.begin_unplug(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
+        assert_eq!(lifetime.alone().begin_unplug(Cause::Unbind).err(), Some(UnplugError::FenceRefused));
         assert!(lifetime.enter(op!("late")).is_err(), "it is closed");
         assert_eq!(dropped.load(SeqCst), 0, "the resources are kept");
     }
@@ -137,7 +143,7 @@ fn a_forked_child_does_not_wait_for_its_parents_sections() {
         if child == 0 {
             // SAFETY: a child that waits is ended by the alarm.
             unsafe { libc::alarm(20) };
-            let unplugged = lifetime.begin_unplug(Cause::Unbind).map(|draining| draining.wait());
+            let unplugged = lifetime.alone().begin_unplug(Cause::Unbind).map(|draining| draining.wait());
             let entered = here.enter(op!("child's")).is_ok_and(|access| *access == 6);
             // SAFETY: the child ends.
             unsafe { libc::_exit(if unplugged == Ok(5) && entered { 0 } else { 1 }) };
@@ -149,7 +155,7 @@ fn a_forked_child_does_not_wait_for_its_parents_sections() {
         drop(leave);
     });
     // The parent's are its own still.
-    assert_eq!(lifetime.begin_unplug(Cause::Unbind).map(|draining| draining.wait()), Ok(5));
+    assert_eq!(lifetime.alone().begin_unplug(Cause::Unbind).map(|draining| draining.wait()), Ok(5));
 }
 
 /// Other threads begin and end, with their slots and their names, whenever it forks: the child, which does not have
@@ -166,7 +172,7 @@ fn a_forked_child_starts_threads_of_its_own() {
     let enter = || assert_eq!(*lifetime.enter(op!("short")).expect("it is plugged"), 5);
     let (done, straggler) = (AtomicBool::new(false), Arc::new(DeviceLifetime::new(())));
     let access = straggler.enter_owned(op!("straggler")).expect("it is plugged");
-    drop(straggler.begin_unplug(Cause::Unbind).expect("nobody else unplugs it"));
+    drop(straggler.alone().begin_unplug(Cause::Unbind).expect("nobody else unplugs it"));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -238,11 +244,11 @@ fn an_access_that_a_child_inherits_ends_no_other_section() {
         unsafe { libc::alarm(20) };
         let accesses: Vec<_> = (0..20).map(|_| enter(&own)).collect();
         drop(access);
-        let stragglers = |draining: &Draining<'_, u32>| draining.report().stragglers().count();
+        let stragglers = |draining: &Draining<'_, Alone<u32>>| draining.report().stragglers().count();
         let draining =
-            own.begin_unplug(Cause::Unbind).ok().and_then(|draining| draining.wait_for(Duration::ZERO).err());
+            own.alone().begin_unplug(Cause::Unbind).ok().and_then(|draining| draining.wait_for(Duration::ZERO).err());
         let all = draining.as_ref().map_or(0, stragglers) == accesses.len();
-        let unplugged = inherited.begin_unplug(Cause::Unbind).map(|draining| draining.wait());
+        let unplugged = inherited.alone().begin_unplug(Cause::Unbind).map(|draining| draining.wait());
         // SAFETY: the child ends.
         unsafe { libc::_exit(if all && unplugged == Ok(5) { 0 } else { 1 }) };
     }

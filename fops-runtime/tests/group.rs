@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, Device, eventually};
-use fops_runtime::{Cause, Group, Present, Unplug as _, UnplugError, Unplugged, WaitError, WaitQueue, op};
+use fops_runtime::{Cause, Present, Unplug as _, UnplugError, Unplugged, WaitError, WaitQueue, op};
 use std::sync::mpsc;
 use std::thread;
 
@@ -24,7 +24,7 @@ fn an_operation_of_one_that_waits_for_another_does_not_deadlock_the_unplug() {
             child.wait_event(&queue, || None::<()>)
         });
         eventually("both inside", || format!("{queue:?}").contains("sections: 2"));
-        let (parent, child) = (&parent, &child).unplug_group(Cause::Unbind).unwrap();
+        let (parent, child) = (&parent, &child).unplug(Cause::Unbind).unwrap();
         assert_eq!(stream.join().unwrap(), Err(WaitError::Unplugged));
         assert_eq!(event.join().unwrap(), Err(WaitError::Unplugged));
         drop(child);
@@ -41,7 +41,7 @@ fn all_are_closed_before_any_is_stopped() {
     parent.on_stop = Some(Box::new(|_| {
         assert_eq!(child.lifetime.enter(op!("late")).err(), Some(Unplugged));
     }));
-    drop((&parent, child).unplug_group(Cause::Removal).unwrap());
+    drop((&parent, child).unplug(Cause::Removal).unwrap());
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn as_many_as_there_are_go_together_with_others() {
             })
             .collect();
         eventually("all inside", || format!("{queue:?}").contains("sections: 5"));
-        let (resources, _other) = (devices.iter().collect::<Vec<_>>(), &other).unplug_group(Cause::Unbind).unwrap();
+        let (resources, _other) = (devices.iter().collect::<Vec<_>>(), &other).unplug(Cause::Unbind).unwrap();
         assert_eq!(resources.len(), 5);
         for sleeper in sleepers {
             assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
@@ -70,17 +70,17 @@ fn as_many_as_there_are_go_together_with_others() {
     assert!(
         devices.iter().chain([&other]).all(|device| device.drops() == 1 && device.stops.lock().unwrap().len() == 1)
     );
-    assert!(Vec::<&Device>::new().unplug_group(Cause::Unbind).unwrap().is_empty());
+    assert!(Vec::<&Device>::new().unplug(Cause::Unbind).unwrap().is_empty());
 }
 
 #[test]
 fn those_whose_hardware_is_there_are_stopped_as_such() {
     let (pulled, present) = (Device::new(), Device::new());
-    drop((&pulled, Present(&present)).unplug_group(Cause::SurpriseRemoval).unwrap());
+    drop((&pulled, Present(&present)).unplug(Cause::SurpriseRemoval).unwrap());
     assert_eq!(*pulled.stops.lock().unwrap(), [Cause::SurpriseRemoval]);
     assert_eq!(*present.stops.lock().unwrap(), [Cause::Removal]);
     let present = Device::new();
-    drop(Present(&present).unplug_group(Cause::Unbind).unwrap());
+    drop(Present(&present).unplug(Cause::Unbind).unwrap());
     assert_eq!(*present.stops.lock().unwrap(), [Cause::Unbind]);
 }
 
@@ -88,10 +88,10 @@ fn those_whose_hardware_is_there_are_stopped_as_such() {
 fn a_group_that_this_thread_is_inside_of_stays_as_it_was() {
     let (parent, child) = (Device::new(), Device::new());
     let access = child.lifetime.enter(op!("ioctl")).unwrap();
-    assert_eq!((&parent, &child).unplug_group(Cause::Unbind).err(), Some(UnplugError::Deadlock));
+    assert_eq!((&parent, &child).unplug(Cause::Unbind).err(), Some(UnplugError::Deadlock));
     assert!(!parent.lifetime.is_unplugged() && !child.lifetime.is_unplugged());
     drop(access);
-    drop((&parent, &child).unplug_group(Cause::Unbind).unwrap());
+    drop((&parent, &child).unplug(Cause::Unbind).unwrap());
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn the_wake_hook_of_one_may_end_the_sleep_of_another() {
             sleep.recv_timeout(DEADLINE).expect("nobody wakes it");
         });
         is_inside.recv().unwrap();
-        drop((parent, &child).unplug_group(Cause::Unbind).unwrap());
+        drop((parent, &child).unplug(Cause::Unbind).unwrap());
     });
 }
 
@@ -129,7 +129,7 @@ fn whoever_sleeps_in_a_group_that_is_refused_is_woken() {
     });
     eventually("both inside", || format!("{queue:?}").contains("sections: 2"));
     let group = (Present(devices.iter().collect::<Vec<_>>()), &gone);
-    assert_eq!(group.unplug_group(Cause::Unbind).err(), Some(UnplugError::AlreadyUnplugged));
+    assert_eq!(group.unplug(Cause::Unbind).err(), Some(UnplugError::AlreadyUnplugged));
     eventually("both are woken", || sleepers.iter().all(|sleeper| sleeper.is_finished()));
     assert_eq!(sleepers.map(|sleeper| sleeper.join().unwrap()), [Err(WaitError::Unplugged); 2]);
     for device in devices {

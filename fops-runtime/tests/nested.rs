@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually, watchdog};
-use fops_runtime::{Cause, DeviceLifetime, UnplugError, WaitError, WaitQueue, op};
+use fops_runtime::{Unplug, Cause, DeviceLifetime, UnplugError, WaitError, WaitQueue, op};
 use std::sync::mpsc;
 use std::thread;
 
@@ -17,7 +17,7 @@ fn the_outer_device_goes_while_its_section_sleeps_for_the_inner_one() {
             inner.enter(op!("inner")).unwrap().wait_event(&queue, || None::<()>)
         });
         eventually("the sleeper", || queue.has_sleepers());
-        outer.begin_unplug(Cause::Unbind).unwrap().wait();
+        outer.alone().begin_unplug(Cause::Unbind).unwrap().wait();
         assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
     });
     // The inner one is as it was.
@@ -33,12 +33,12 @@ fn a_sleep_for_no_device_ends_too() {
             queue.wait_event(None, || None::<()>)
         });
         eventually("the sleeper", || queue.has_sleepers());
-        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+        lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
         assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
     });
     // Outside of a section nothing of that is felt, also while another device drains.
     let draining = DeviceLifetime::new(());
-    let _draining = draining.begin_unplug(Cause::Unbind).unwrap();
+    let _draining = draining.alone().begin_unplug(Cause::Unbind).unwrap();
     assert_eq!(queue.wait_event(Some(std::time::Duration::ZERO), || None::<()>), Ok(None));
 }
 
@@ -50,7 +50,7 @@ fn every_section_of_a_thread_is_known_by_name() {
     for _ in 0..300 {
         fill.push(other.enter(op!("fill")).unwrap());
         let access = lifetime.enter(op!("mine")).unwrap();
-        assert_eq!(lifetime.begin_unplug(Cause::Unbind).err(), Some(UnplugError::Deadlock));
+        assert_eq!(lifetime.alone().begin_unplug(Cause::Unbind).err(), Some(UnplugError::Deadlock));
         drop(access);
     }
     let (inside, is_inside) = mpsc::channel();
@@ -64,7 +64,7 @@ fn every_section_of_a_thread_is_known_by_name() {
             drop(accesses);
         });
         is_inside.recv().unwrap();
-        let draining = lifetime.begin_unplug(Cause::Unbind).unwrap().wait_for(std::time::Duration::ZERO).unwrap_err();
+        let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait_for(std::time::Duration::ZERO).unwrap_err();
         let report = draining.report();
         assert_eq!((report.stragglers().count(), report.unnamed()), (300, 0));
         leave.send(()).unwrap();
@@ -99,25 +99,25 @@ fn what_is_thrown_may_throw_again() {
             });
         });
         is_inside.recv().unwrap();
-        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+        lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
     });
 }
 
 #[test]
 fn a_cause_only_gets_worse() {
     let lifetime = DeviceLifetime::new(());
-    lifetime.worsen(Cause::SurpriseRemoval);
+    lifetime.escalate(Cause::SurpriseRemoval);
     assert_eq!(lifetime.cause(), None, "it is plugged");
     // The unplug that was on its way did not know it yet.
-    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap();
+    let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap();
     assert_eq!(lifetime.cause(), Some(Cause::SurpriseRemoval));
     draining.wait();
 
     let lifetime = DeviceLifetime::new(());
-    let draining = lifetime.begin_unplug(Cause::Removal).unwrap();
-    lifetime.worsen(Cause::Unbind);
+    let draining = lifetime.alone().begin_unplug(Cause::Removal).unwrap();
+    lifetime.escalate(Cause::Unbind);
     assert_eq!(lifetime.cause(), Some(Cause::Removal));
-    lifetime.worsen(Cause::SurpriseRemoval);
+    lifetime.escalate(Cause::SurpriseRemoval);
     assert_eq!(lifetime.cause(), Some(Cause::SurpriseRemoval));
     draining.wait();
 }
@@ -138,5 +138,5 @@ fn the_last_moments_of_a_thread_are_safe() {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || LATE.set(Some(Late(lifetime, send)))).join().unwrap();
     assert_eq!(receive.recv_timeout(DEADLINE).unwrap(), Ok(()));
-    lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
 }

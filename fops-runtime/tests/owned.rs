@@ -29,7 +29,7 @@ fn it_moves_between_threads_and_is_waited_for() {
         drop(access);
     });
     // It was opened here, and is elsewhere by now: no deadlock.
-    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
+    let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
     assert!(draining.report().to_string().contains("transfer"));
     assert_eq!(lifetime.enter_owned(op!("late")).err(), Some(Unplugged));
     go.send(()).unwrap();
@@ -48,7 +48,7 @@ fn it_outlives_the_thread_that_opened_it() {
         let lifetime = lifetime.clone();
         thread::spawn(move || drop(lifetime.enter(op!("later")).unwrap())).join().unwrap();
     }
-    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
+    let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
     let report = draining.report().to_string();
     assert!(report.contains("orphan") && report.contains("has ended"), "{report}");
     drop(access);
@@ -71,7 +71,7 @@ fn it_takes_a_reference_over_and_gives_it_back() {
     let lifetime = OwnedAccess::enter(lifetime(), op!("lent")).unwrap().exit();
     assert_eq!(Arc::strong_count(&lifetime), 1);
     let access = OwnedAccess::enter(lifetime.clone(), op!("lent")).unwrap();
-    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
+    let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
     drop(access.exit());
     assert_eq!(draining.wait(), 5);
     assert_eq!(OwnedAccess::enter(lifetime.clone(), op!("late")).err(), Some(Unplugged));

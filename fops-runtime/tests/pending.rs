@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually};
-use fops_runtime::{Cause, DeviceLifetime, Errno, OnUnplug, OwnedAccess, Pending, Unplugged, op};
+use fops_runtime::{Unplug, Cause, DeviceLifetime, Errno, OnUnplug, OwnedAccess, Pending, Unplugged, op};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
@@ -38,13 +38,13 @@ fn unplug_waits_for_one_that_completes_and_cancels_the_rest() {
     let first = submit(&device, &cancelled).unwrap();
     // Completion is under way: the section is open until the access goes.
     let (access, _) = first.complete().unwrap();
-    let draining = device.begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
+    let draining = device.alone().begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
     assert_eq!(cancelled.load(SeqCst), 100);
     assert_eq!(draining.report().stragglers().count(), 1, "{:?}", draining.report());
     drop(access);
     assert_eq!(draining.wait(), 5);
     for token in tokens {
-        assert!(token.is_unplugging());
+        assert!(token.is_unplugged());
         assert_eq!(token.complete().err(), Some(Unplugged));
     }
     assert_eq!(cancelled.load(SeqCst), 100);
@@ -54,7 +54,7 @@ fn unplug_waits_for_one_that_completes_and_cancels_the_rest() {
 fn after_unplug_has_begun_it_is_cancelled_at_once() {
     let (device, cancelled) = (device(), Arc::<AtomicUsize>::default());
     let access = device.enter_owned(op!("late")).unwrap();
-    let draining = device.begin_unplug(Cause::Unbind).unwrap();
+    let draining = device.alone().begin_unplug(Cause::Unbind).unwrap();
     let pending = access.into_pending((), {
         let cancelled = cancelled.clone();
         move |_, ()| _ = cancelled.fetch_add(1, SeqCst)
@@ -82,7 +82,7 @@ fn a_token_that_is_dropped_is_cancelled() {
 fn one_that_is_forgotten_is_cancelled_by_unplug() {
     let (device, cancelled) = (device(), Arc::default());
     std::mem::forget(submit(&device, &cancelled).unwrap());
-    assert_eq!(device.begin_unplug(Cause::Unbind).unwrap().wait(), 5);
+    assert_eq!(device.alone().begin_unplug(Cause::Unbind).unwrap().wait(), 5);
     assert_eq!(cancelled.load(SeqCst), 1);
 }
 
@@ -92,7 +92,7 @@ fn a_cancellation_may_keep_the_section_until_the_hardware_confirms() {
     let confirmed = Arc::new(Mutex::new(None::<OwnedAccess<u32>>));
     let access = device.enter_owned(op!("dma")).unwrap();
     let pending = access.into_pending(confirmed.clone(), |access, confirmed| *confirmed.lock().unwrap() = Some(access));
-    let draining = device.begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
+    let draining = device.alone().begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err();
     assert!(draining.report().to_string().contains("dma"));
     assert!(pending.complete().is_err());
     drop(confirmed.lock().unwrap().take());
@@ -106,7 +106,7 @@ fn cancellations_that_panic_lose_neither_the_others_nor_the_unplug() {
     let bad = device.enter_owned(op!("bad")).unwrap().into_pending((), |_, ()| panic!("the test's own"));
     let after = submit(&device, &cancelled).unwrap();
     drop(device.enter_owned(op!("bad")).unwrap().into_pending((), |_, ()| panic!("the test's own")));
-    assert_eq!(device.begin_unplug(Cause::Unbind).unwrap().wait(), 5);
+    assert_eq!(device.alone().begin_unplug(Cause::Unbind).unwrap().wait(), 5);
     assert_eq!(cancelled.load(SeqCst), 2);
     drop((before, bad, after));
 }
@@ -121,7 +121,7 @@ fn a_callback_ends_work_that_has_no_stack() {
         aborted.recv_timeout(DEADLINE).expect("nobody aborts it");
         drop((on_unplug, access));
     });
-    assert_eq!(device.begin_unplug(Cause::Unbind).unwrap().wait(), 5);
+    assert_eq!(device.alone().begin_unplug(Cause::Unbind).unwrap().wait(), 5);
     transfer.join().unwrap();
 }
 
@@ -146,7 +146,7 @@ fn a_callback_is_taken_back_and_may_take_itself_back() {
     *own.lock().unwrap() = Some(on_unplug);
     let remover = {
         let device = device.clone();
-        thread::spawn(move || device.begin_unplug(Cause::Unbind).unwrap().wait())
+        thread::spawn(move || device.alone().begin_unplug(Cause::Unbind).unwrap().wait())
     };
     eventually("the callback", || called.load(SeqCst) == 1);
     // Unplug has begun: at once.
@@ -165,7 +165,7 @@ fn a_parked_reply_is_answered_once_whatever_comes_first() {
         .enter_owned(op!("read"))
         .unwrap()
         .into_pending(reply, |_, reply| reply.send(Err(Errno::ENODEV)).unwrap());
-    assert_eq!(device.begin_unplug(Cause::Unbind).unwrap().wait(), 5);
+    assert_eq!(device.alone().begin_unplug(Cause::Unbind).unwrap().wait(), 5);
     assert!(pending.complete().is_err());
     assert_eq!(answers.iter().collect::<Vec<_>>(), [Err(Errno::ENODEV)]);
 }
@@ -199,7 +199,7 @@ fn completion_races_with_unplug_and_exactly_one_of_both_runs() {
             start.wait();
             // The two meet somewhere in the middle.
             for device in devices.iter().rev() {
-                assert_eq!(device.begin_unplug(Cause::Unbind).unwrap().wait(), 5);
+                assert_eq!(device.alone().begin_unplug(Cause::Unbind).unwrap().wait(), 5);
             }
             start.wait();
             assert_eq!(completed.load(SeqCst) + cancelled.load(SeqCst), (round + 1) * DEVICES, "in round {round}");

@@ -1,6 +1,6 @@
 //! Unplugs against operations on real threads.
 #![cfg(all(feature = "std", not(loom)))]
-use fops_runtime::{Cause, DeviceLifetime, fence_kind, op};
+use fops_runtime::{Unplug, Cause, DeviceLifetime, fence_kind, op};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
@@ -73,7 +73,7 @@ fn batch(count: usize) -> u64 {
             for _ in 0..at % 256 {
                 std::hint::spin_loop();
             }
-            let registers = device.begin_unplug(Cause::Unbind).expect("nobody else unplugs it").wait();
+            let registers = device.alone().begin_unplug(Cause::Unbind).expect("nobody else unplugs it").wait();
             registers.store(0xdead, Relaxed);
         }
         done.store(true, Relaxed);

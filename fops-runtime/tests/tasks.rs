@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, Device};
-use fops_runtime::{Cause, DeviceLifetime, DrainingAsync, OwnedAccess, Unplug, UnplugError, Unplugged, op};
+use fops_runtime::{UnplugAsync, Cause, DeviceLifetime, DrainingAsync, OwnedAccess, Unplug, UnplugError, Unplugged, op};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -91,20 +91,20 @@ fn unplugged_resolves_when_unplug_begins() {
         let waiters: Vec<_> = (0..10)
             .map(|_| {
                 let lifetime = lifetime.clone();
-                executor.spawn(async move { lifetime.unplugged().await })
+                executor.spawn(async move { lifetime.until_unplugged().await })
             })
             .collect();
         pause().await;
         // The drain lasts until every waiter has been told.
         let remover = {
             let lifetime = lifetime.clone();
-            executor.spawn(async move { lifetime.unplug_async(Cause::Unbind).await })
+            executor.spawn(async move { lifetime.alone().unplug_async(Cause::Unbind).await })
         };
         for waiter in waiters {
             waiter.await.unwrap();
         }
-        assert!(access.is_unplugging());
-        access.unplugged().await; // at once
+        assert!(access.is_unplugged());
+        access.until_unplugged().await; // at once
         drop(access);
         assert_eq!(remover.await.unwrap(), Ok(5));
     });
@@ -114,12 +114,12 @@ fn unplugged_resolves_when_unplug_begins() {
 fn a_future_of_unplug_that_is_dropped_leaves_nothing_behind() {
     let lifetime = lifetime();
     {
-        let mut waiting = pin!(lifetime.unplugged());
+        let mut waiting = pin!(lifetime.until_unplugged());
         assert!(poll_once(waiting.as_mut()).is_pending());
         assert!(poll_once(waiting.as_mut()).is_pending());
     }
     assert_eq!(Arc::strong_count(&lifetime), 1);
-    lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
 }
 
 #[test]
@@ -134,10 +134,10 @@ fn the_drain_blocks_no_thread() {
             *access
         }));
         is_inside.await.unwrap();
-        let draining = lifetime.begin_unplug_async(Cause::Unbind).await.unwrap();
+        let draining = lifetime.alone().begin_unplug_async(Cause::Unbind).await.unwrap();
         assert!(draining.report().to_string().contains("read"));
         let other = lifetime.clone();
-        let remover = executor.spawn(async move { other.unplug_async(Cause::Removal).await });
+        let remover = executor.spawn(async move { other.alone().unplug_async(Cause::Removal).await });
         pause().await;
         leave.send(()).unwrap();
         // On one thread, the section could not end if the drain held it.
@@ -184,11 +184,11 @@ fn a_section_opens_at_its_first_poll() {
         *access
     }));
     {
-        let draining = lifetime.begin_unplug(Cause::Unbind).unwrap();
+        let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap();
         assert_eq!(draining.report().stragglers().count(), 0);
     }
     assert_eq!(poll_once(section.as_mut()), Poll::Ready(Err(Unplugged)));
-    lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
 }
 
 /// Says when it is dropped.
@@ -206,7 +206,7 @@ fn a_section_is_cooperative() {
         let (lifetime, (inside, is_inside)) = (lifetime(), oneshot::channel());
         let section = executor.spawn(lifetime.section(op!("read"), async move |access| {
             inside.send(()).unwrap();
-            access.unplugged().await;
+            access.until_unplugged().await;
             // It is not dropped at any of these, and is waited for.
             for _ in 0..100 {
                 pause().await;
@@ -214,7 +214,7 @@ fn a_section_is_cooperative() {
             *access
         }));
         is_inside.await.unwrap();
-        assert_eq!(lifetime.unplug_async(Cause::Unbind).await, Ok(5));
+        assert_eq!(lifetime.alone().unplug_async(Cause::Unbind).await, Ok(5));
         assert_eq!(section.await.unwrap(), Ok(5));
     });
 }
@@ -232,7 +232,7 @@ fn a_section_may_opt_into_being_dropped() {
         });
         let section = executor.spawn(section.cancel_on_unplug());
         is_inside.await.unwrap();
-        assert_eq!(lifetime.unplug_async(Cause::Unbind).await, Ok(5));
+        assert_eq!(lifetime.alone().unplug_async(Cause::Unbind).await, Ok(5));
         assert_eq!(section.await.unwrap(), Err(Unplugged));
         assert_eq!(drops.load(SeqCst), 1);
     });
@@ -245,7 +245,7 @@ fn a_result_that_is_ready_is_not_lost_to_a_cancellation() {
     let section = lifetime.section(op!("read"), async |_access| finished.await.unwrap());
     let mut section = pin!(section.cancel_on_unplug());
     assert!(poll_once(section.as_mut()).is_pending());
-    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap();
+    let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap();
     finish.send(7).unwrap();
     assert_eq!(poll_once(section.as_mut()), Poll::Ready(Ok(7)));
     assert_eq!(draining.wait(), 5);
@@ -289,13 +289,13 @@ fn who_gives_the_role_up_is_followed_by_the_next() {
 fn a_thread_and_a_task_wait_for_each_other() {
     on_each_executor(|_| async move {
         let lifetime = lifetime();
-        let draining = lifetime.begin_unplug_async(Cause::Unbind).await.unwrap();
+        let draining = lifetime.alone().begin_unplug_async(Cause::Unbind).await.unwrap();
         let thread = {
             let lifetime = lifetime.clone();
-            thread::spawn(move || lifetime.begin_unplug(Cause::Unbind).map(fops_runtime::Draining::wait))
+            thread::spawn(move || lifetime.alone().begin_unplug(Cause::Unbind).map(fops_runtime::Draining::wait))
         };
         drop(draining);
-        let second = lifetime.unplug_async(Cause::Unbind).await;
+        let second = lifetime.alone().unplug_async(Cause::Unbind).await;
         let mut results = [thread.join().unwrap(), second];
         results.sort_by_key(Result::is_err);
         assert_eq!(results, [Ok(5), Err(UnplugError::AlreadyUnplugged)]);
@@ -342,7 +342,7 @@ fn a_hook_that_unplugs_and_a_task_inside_are_told() {
             let access = device.lifetime.enter(op!("ioctl")).unwrap();
             let mut unplug = pin!(device.unplug_async(Cause::Unbind));
             assert!(matches!(poll_once(unplug.as_mut()), Poll::Ready(Err(UnplugError::Deadlock))));
-            assert!(!access.is_unplugging());
+            assert!(!access.is_unplugged());
         }
         drop(device.unplug_async(Cause::Unbind).await.unwrap());
         assert_eq!(*answers.lock().unwrap(), [Poll::Ready(Some(UnplugError::Deadlock))]);
@@ -366,7 +366,7 @@ fn the_last_exit_is_never_missed() {
                 let lifetime = lifetime();
                 *slot.lock().unwrap() = Some(lifetime.enter_owned(op!("transfer")).unwrap());
                 let unplug = async {
-                    let draining = lifetime.begin_unplug_async(Cause::Unbind).await.unwrap();
+                    let draining = lifetime.alone().begin_unplug_async(Cause::Unbind).await.unwrap();
                     start.wait();
                     // Now before, now after the exit.
                     (0..round % 64).for_each(|_| std::hint::spin_loop());
@@ -389,14 +389,14 @@ fn a_task_that_waits_no_more_leaves_nothing_behind() {
     }
     let (lifetime, nobody) = (lifetime(), Arc::new(Nobody));
     let waker = Waker::from(nobody.clone());
-    let mut unplugged = Box::pin(lifetime.unplugged());
+    let mut unplugged = Box::pin(lifetime.until_unplugged());
     assert_eq!(unplugged.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending);
     assert_eq!(Arc::strong_count(&nobody), 3, "the waker that is waited with");
     drop(unplugged);
     assert_eq!(Arc::strong_count(&nobody), 2);
     // As a task that unplugs, and is dropped.
     let access = lifetime.enter_owned(op!("straggler")).unwrap();
-    let mut draining = Box::pin(lifetime.unplug_async(Cause::Unbind));
+    let mut draining = Box::pin(lifetime.alone().unplug_async(Cause::Unbind));
     assert_eq!(draining.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending);
     assert_eq!(Arc::strong_count(&nobody), 3);
     drop(draining);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually, watchdog};
-use fops_runtime::{Cause, DeviceLifetime, Errno, PollEvents, PollTable, Poller, Request, WaitError, WaitQueue, op};
+use fops_runtime::{Unplug, Cause, DeviceLifetime, Errno, PollEvents, PollTable, Poller, Request, WaitError, WaitQueue, op};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -36,7 +36,7 @@ fn unplug_wakes_a_sleeper() {
             })
         });
         eventually("the sleeper", || asked.load(SeqCst) > 0);
-        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+        lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
         assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
     });
 }
@@ -47,8 +47,8 @@ fn unplug_comes_before_the_condition() {
     let (lifetime, queue) = (DeviceLifetime::new(()), WaitQueue::new());
     thread::scope(|s| {
         let access = lifetime.enter(op!("dqbuf")).unwrap();
-        let remover = s.spawn(|| lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
-        eventually("the flag", || access.is_unplugging());
+        let remover = s.spawn(|| lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait());
+        eventually("the flag", || access.is_unplugged());
         assert_eq!(access.wait_event(&queue, || Some(1)), Err(WaitError::Unplugged));
         drop(access);
         remover.join().unwrap();
@@ -121,7 +121,7 @@ fn a_condition_that_panics_leaves_no_trace() {
     });
     assert!(panicked.is_err());
     assert_eq!(format!("{queue:?}"), "WaitQueue { sections: 0, pollers: 0 }");
-    lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_cancellation_runs_once_when_unplug_begins() {
             });
         });
         wait_inside.recv().unwrap();
-        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+        lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
     });
     assert_eq!(calls.load(SeqCst), 1);
 }
@@ -162,8 +162,8 @@ fn a_cancellation_runs_at_once_when_unplug_has_begun() {
     let (lifetime, calls) = (DeviceLifetime::new(()), AtomicUsize::new(0));
     thread::scope(|s| {
         let access = lifetime.enter(op!("recv")).unwrap();
-        let remover = s.spawn(|| lifetime.begin_unplug(Cause::Unbind).unwrap().wait());
-        eventually("the flag", || access.is_unplugging());
+        let remover = s.spawn(|| lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait());
+        eventually("the flag", || access.is_unplugged());
         let cancel = || {
             calls.fetch_add(1, SeqCst);
         };
@@ -185,7 +185,7 @@ fn a_cancellation_that_is_over_is_not_called() {
         access.with_cancellation(cancel, || ());
     }
     drop(access);
-    lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+    lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
     assert_eq!(calls.load(SeqCst), 0);
 }
 
@@ -212,7 +212,7 @@ fn a_section_waits_for_its_running_cancellation() {
             assert!(finished.load(SeqCst), "the section left under its cancellation");
         });
         wait_inside.recv().unwrap();
-        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+        lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
     });
 }
 
@@ -238,7 +238,7 @@ fn a_cancellation_that_panics_stops_neither_the_others_nor_unplug() {
             });
         }
         (0..3).for_each(|_| wait_inside.recv().unwrap());
-        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+        lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
     });
     assert_eq!(calls.load(SeqCst), 3);
 }
@@ -260,14 +260,14 @@ fn cancellations_may_take_locks_that_sections_hold_while_they_register() {
                 inside.send(()).unwrap();
                 // Registers another one with the lock held, while the first is called or about to be.
                 let held = lock.lock();
-                eventually("the flag", || access.is_unplugging());
+                eventually("the flag", || access.is_unplugged());
                 access.with_cancellation(|| (), || ());
                 drop(held);
                 eventually("the cancellation", || called.load(SeqCst));
             });
         });
         wait_inside.recv().unwrap();
-        lifetime.begin_unplug(Cause::Unbind).unwrap().wait();
+        lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
     });
 }
 

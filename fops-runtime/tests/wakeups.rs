@@ -3,7 +3,7 @@
 mod common;
 
 use common::DEADLINE;
-use fops_runtime::{Cause, DeviceLifetime, WaitError, WaitQueue, op};
+use fops_runtime::{Unplug, Cause, DeviceLifetime, WaitError, WaitQueue, op};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -73,7 +73,7 @@ fn unplug_against_sleepers() {
         for _ in 0..round % 301 {
             std::hint::spin_loop();
         }
-        assert_eq!(device.lifetime.begin_unplug(Cause::Unbind).unwrap().wait(), round);
+        assert_eq!(device.lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait(), round);
         progress.store(round + 1, SeqCst);
     }
     drop(devices);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Device;
-use fops_runtime::{Cause, Client, DeviceLifetime, Request, Unplug, UnplugError, Unplugged, WaitError, WaitQueue, op};
+use fops_runtime::{UnplugAsync, Cause, Client, DeviceLifetime, Request, Unplug, UnplugError, Unplugged, WaitError, WaitQueue, op};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn debug_names_the_device_and_what_it_is_doing() {
     assert_eq!(format!("{pending:?}"), format!("Pending {{ device: {id}, .. }}"));
     drop(pending);
     assert_eq!(format!("{:?}", WaitQueue::new()), "WaitQueue { sections: 0, pollers: 0 }");
-    let draining = lifetime.begin_unplug(Cause::Unbind).unwrap();
+    let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap();
     assert_eq!(format!("{draining:?}"), "Draining([])");
     assert_eq!(draining.wait(), 5);
     assert_eq!(format!("{lifetime:?}"), format!("DeviceLifetime {{ id: {id}, phase: Gone, .. }}"));
@@ -81,8 +81,8 @@ fn debug_of_futures() {
     let id = lifetime.id();
     let section = lifetime.section(op!("debug"), async |access| *access);
     assert_eq!(format!("{section:?}"), format!("Section {{ device: {id}, .. }}"));
-    assert_eq!(format!("{:?}", lifetime.unplugged()), format!("UntilUnplugged {{ device: {id}, .. }}"));
-    let draining = futures_executor::block_on(lifetime.begin_unplug_async(Cause::Unbind)).unwrap();
+    assert_eq!(format!("{:?}", lifetime.until_unplugged()), format!("UntilUnplugged {{ device: {id}, .. }}"));
+    let draining = futures_executor::block_on(lifetime.alone().begin_unplug_async(Cause::Unbind)).unwrap();
     assert_eq!(format!("{draining:?}"), "DrainingAsync([])");
     assert_eq!(futures_executor::block_on(draining), 5);
 }

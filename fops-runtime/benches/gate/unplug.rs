@@ -1,6 +1,6 @@
 //! What an unplug takes, against the system calls that it cannot do without.
 use crate::measure::{middle, pin};
-use fops_runtime::{Cause, DeviceLifetime, op};
+use fops_runtime::{Unplug, Cause, DeviceLifetime, op};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::mpsc;
@@ -40,7 +40,7 @@ pub(crate) fn idle() -> Against {
                 let device = DeviceLifetime::new(());
                 drop(device.enter(op!("once")));
                 let began = Instant::now();
-                device.begin_unplug(Cause::Unbind).expect("it is plugged").wait();
+                device.alone().begin_unplug(Cause::Unbind).expect("it is plugged").wait();
                 let took = nanos(began);
                 let began = Instant::now();
                 membarrier();
@@ -93,7 +93,7 @@ pub(crate) fn last_exit() -> Against {
                         let both: &'static _ = Box::leak(Box::new((DeviceLifetime::new(()), AtomicU32::new(0))));
                         give.send(both).ok()?;
                         told.recv().ok()?;
-                        both.0.begin_unplug(Cause::Unbind).ok()?.wait();
+                        both.0.alone().begin_unplug(Cause::Unbind).ok()?.wait();
                         let returned = Instant::now();
                         ours.push((returned - told.recv().ok()?).as_nanos() as f64);
                         while both.1.load(Acquire) == 0 {

@@ -147,8 +147,9 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     }
 
     /// Who is still inside.
-    pub fn report(&self) -> Report<impl Parts<Resources = D::Resources> + use<'_, 'a, D>> {
-        self.device.report()
+    pub fn report(&self) -> Report<impl Parts<Resources = D::Resources> + use<'a, D>> {
+        let device: &'a D = self.device;
+        device.report()
     }
 
     fn wake(&mut self, parts: &impl Parts) {

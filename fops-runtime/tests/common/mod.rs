@@ -4,7 +4,7 @@ mod skip;
 
 pub use skip::skip;
 
-use fops_runtime::{Cause, DeviceLifetime, Unplug};
+use fops_runtime::{Cause, DeviceLifetime, Part, Parts, Unplug};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ impl Device {
     }
 }
 
-impl Unplug for Device {
+impl fops_runtime::Device for Device {
     type Resources = Registers;
 
     fn lifetime(&self) -> &DeviceLifetime<Registers> {
@@ -81,6 +81,14 @@ impl Unplug for Device {
             hook(self);
         }
         self.on_wake.is_some()
+    }
+}
+
+impl Unplug for Device {
+    type Resources = Registers;
+
+    fn parts(&self) -> impl Parts<Resources = Registers> {
+        Part::of(self)
     }
 }
 

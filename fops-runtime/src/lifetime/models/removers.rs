@@ -66,7 +66,7 @@ fn a_group_has_one_fence_for_all() {
             operate(&child.0);
             operate(&parent.0);
         });
-        let (registers, others) = (&*parent, &*child).unplug_group(Cause::Unbind).unwrap();
+        let (registers, others) = (&*parent, &*child).unplug(Cause::Unbind).unwrap();
         registers.destroy();
         others.destroy();
         operation.join().unwrap();
@@ -100,7 +100,7 @@ fn all_of_a_group_are_flagged_before_any_is_drained() {
             unplug(&parent.0);
             unplug(&child.0);
         } else {
-            (&*parent, &*child).unplug_group(Cause::Unbind).unwrap();
+            (&*parent, &*child).unplug(Cause::Unbind).unwrap();
         }
         waits.join().unwrap();
         sleeps.join().unwrap();

@@ -100,7 +100,7 @@ fn a_section_that_is_a_task_against_unplug() {
         let device = device();
         let task = spawn!(|device| {
             let section = device.section(op!("read"), async |access| {
-                access.unplugged().await;
+                access.until_unplugged().await;
                 access.read()
             });
             assert!(block_on(section).is_ok_and(|value| value == 7) || device.is_unplugged());

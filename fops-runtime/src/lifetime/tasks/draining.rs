@@ -137,7 +137,7 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
     }
 }
 
-impl<D: Unplug + ?Sized> DrainingAsync<'_, D> {
+impl<'a, D: Unplug + ?Sized> DrainingAsync<'a, D> {
     /// Runs hooks with this thread as the remover, so that an unplug from inside a hook is told.
     fn with_thread<T>(&self, parts: &impl Parts, hooks: impl FnOnce() -> T) -> T {
         self.role.on_thread(parts, platform::thread_id());
@@ -165,8 +165,9 @@ impl<D: Unplug + ?Sized> DrainingAsync<'_, D> {
     }
 
     /// Who is still inside.
-    pub fn report(&self) -> Report<impl Parts<Resources = D::Resources>> {
-        self.device.report()
+    pub fn report(&self) -> Report<impl Parts<Resources = D::Resources> + use<'a, D>> {
+        let device: &'a D = self.device;
+        device.report()
     }
 }
 
