@@ -16,7 +16,9 @@ use std::sync::Arc;
 ///
 /// Under `#[guarded_fops]` they run inside device access sections of the subdev; the release op, which comes after all
 /// else, does not.
-pub trait SubdevOperations: Guarded<{ key("SubdevOperations") }> + Device + Unplug + Sized + Send + Sync + 'static {
+pub trait SubdevOperations:
+    Guarded<{ key("SubdevOperations") }> + Device + Unplug + Sized + Send + Sync + 'static
+{
     /// Starts or stops the subdev's stream, as `s_stream` of `struct v4l2_subdev_video_ops`.
     ///
     /// # Errors

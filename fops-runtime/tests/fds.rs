@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually};
-use fops_runtime::{Unplug, Cause, DeviceLifetime, Errno, PollEvents, Request, WaitError, op};
+use fops_runtime::{Cause, DeviceLifetime, Errno, PollEvents, Request, Unplug, WaitError, op};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};

@@ -4,7 +4,8 @@ mod common;
 
 use common::{Registers, counter, eventually, skip, watchdog};
 use fops_runtime::{
-    Cause, DeviceLifetime, Draining, Alone, FenceKind, Part, Parts, Unplug, UnplugError, WaitError, WaitQueue, fence_kind, op,
+    Alone, Cause, DeviceLifetime, Draining, FenceKind, Part, Parts, Unplug, UnplugError, WaitError, WaitQueue,
+    fence_kind, op,
 };
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::process::Command;

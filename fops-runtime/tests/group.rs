@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, Device, eventually};
-use fops_runtime::{Cause, Present, Unplug as _, UnplugError, Unplugged, WaitError, WaitQueue, op};
+use fops_runtime::{Cause, Present, Unplug, UnplugError, Unplugged, WaitError, WaitQueue, op};
 use std::sync::mpsc;
 use std::thread;
 
@@ -136,4 +136,159 @@ fn whoever_sleeps_in_a_group_that_is_refused_is_woken() {
         drop(device.unplug(Cause::Unbind).unwrap());
         assert_eq!(device.stops.lock().unwrap().len(), 1);
     }
+}
+
+#[test]
+fn groups_that_name_the_same_devices_in_another_order_do_not_wait_for_each_other() {
+    let _watchdog = common::watchdog("groups in two orders");
+    for _ in 0..common::rounds(20_000) {
+        let (one, other) = (Device::new(), Device::new());
+        let start = std::sync::Barrier::new(2);
+        let answers = thread::scope(|s| {
+            let forth = s.spawn(|| {
+                start.wait();
+                (&one, &other).unplug(Cause::Unbind).map(drop)
+            });
+            start.wait();
+            let back = (&other, &one).unplug(Cause::Unbind).map(drop);
+            [forth.join().unwrap(), back]
+        });
+        let won = answers.iter().filter(|answer| answer.is_ok()).count();
+        let lost = answers.iter().filter(|answer| **answer == Err(UnplugError::AlreadyUnplugged)).count();
+        assert_eq!((won, lost), (1, 1), "{answers:?}");
+        assert_eq!((one.drops(), other.drops()), (1, 1));
+    }
+}
+
+/// Somebody unplugs one member, and waits for an operation of it, which waits for one of the other member.
+#[test]
+fn all_are_flagged_and_woken_whoever_has_the_role_of_one() {
+    let _watchdog = common::watchdog("a group against one of its members");
+    let (sleeps, waits, queue) = (Device::new(), Device::new(), WaitQueue::new());
+    let (ended, has_ended) = mpsc::channel();
+    thread::scope(|s| {
+        let sleeper = s.spawn(|| {
+            let access = sleeps.lifetime.enter(op!("dqbuf")).unwrap();
+            let woken = access.wait_event(&queue, || None::<()>);
+            ended.send(()).unwrap();
+            woken
+        });
+        let (inside, is_inside) = mpsc::channel();
+        let lifetime = &waits.lifetime;
+        s.spawn(move || {
+            let _access = lifetime.enter(op!("streamoff")).unwrap();
+            inside.send(()).unwrap();
+            has_ended.recv().unwrap();
+        });
+        is_inside.recv().unwrap();
+        eventually("it sleeps", || queue.has_sleepers());
+        let alone = s.spawn(|| waits.unplug(Cause::Unbind).map(drop));
+        eventually("it is waited for", || waits.lifetime.report().to_string().contains("streamoff"));
+        // Named in either order.
+        let group = (&waits, &sleeps).unplug(Cause::Unbind).map(drop);
+        assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
+        assert_eq!(alone.join().unwrap(), Ok(()));
+        assert_eq!(group, Err(UnplugError::AlreadyUnplugged));
+        drop(sleeps.unplug(Cause::Unbind).unwrap());
+    });
+}
+
+#[test]
+fn an_unplug_that_waits_for_a_role_is_in_the_report() {
+    let (held, other) = (Device::new(), Device::new());
+    let (give_up, is_given_up) = mpsc::channel::<()>();
+    thread::scope(|s| {
+        let (holds, is_held) = mpsc::channel();
+        let device = &held;
+        let holder = thread::Builder::new().name("holder".into());
+        holder
+            .spawn_scoped(s, move || {
+                let draining = device.begin_unplug(Cause::Unbind).unwrap();
+                holds.send(()).unwrap();
+                is_given_up.recv().unwrap();
+                drop(draining);
+            })
+            .unwrap();
+        is_held.recv().unwrap();
+        let group = s.spawn(|| (&other, &held).unplug(Cause::Removal));
+        let role = format!("the remover's role of device {}", held.lifetime.id());
+        // In that of each device of the group, and of the group.
+        let reports: [&dyn Fn() -> String; 3] =
+            [&|| other.lifetime.report().to_string(), &|| held.report().to_string(), &|| {
+                (&other, &held).report().to_string()
+            }];
+        for report in reports {
+            eventually("the role is named", || report().contains(&role) && report().contains("\"holder\""));
+        }
+        give_up.send(()).unwrap();
+        drop(group.join().unwrap().unwrap());
+    });
+    assert_eq!(other.lifetime.report().to_string(), "nothing in flight");
+    assert_eq!((held.stops.lock().unwrap().len(), other.stops.lock().unwrap().len()), (1, 1));
+}
+
+#[test]
+fn a_device_that_is_named_twice_refuses_the_group_and_all_stay_as_they_were() {
+    let (one, other) = (Device::new(), Device::new());
+    assert_eq!((&one, &other, &one).unplug(Cause::Unbind).err(), Some(UnplugError::NamedTwice));
+    assert_eq!(vec![&one, &one].unplug(Cause::Unbind).err(), Some(UnplugError::NamedTwice));
+    assert!(!one.lifetime.is_unplugged() && !other.lifetime.is_unplugged());
+    assert_eq!(one.lifetime.cause(), None);
+    drop((&one, &other).unplug(Cause::Unbind).unwrap());
+}
+
+#[test]
+fn a_group_has_a_deadline_and_a_report_and_is_taken_over() {
+    let (one, other) = (Device::new(), Device::new());
+    let (leave, may_leave) = mpsc::channel::<()>();
+    thread::scope(|s| {
+        let (inside, is_inside) = mpsc::channel();
+        let lifetime = &other.lifetime;
+        s.spawn(move || {
+            let _access = lifetime.enter(op!("ioctl")).unwrap();
+            inside.send(()).unwrap();
+            may_leave.recv().unwrap();
+        });
+        is_inside.recv().unwrap();
+        let group = (&one, &other);
+        let draining = group.begin_unplug(Cause::Unbind).unwrap();
+        let draining = draining.wait_for(std::time::Duration::from_millis(1)).unwrap_err();
+        let report = draining.report();
+        assert_eq!(report.stragglers().count(), 1);
+        assert_eq!(report.to_string().lines().count(), 1, "{report}");
+        drop(draining);
+        let second = s.spawn(|| (&other, &one).unplug(Cause::SurpriseRemoval).map(drop));
+        eventually("it takes over", || other.lifetime.cause() == Some(Cause::SurpriseRemoval));
+        leave.send(()).unwrap();
+        assert_eq!(second.join().unwrap(), Ok(()));
+    });
+    // The stop hooks ran under the first.
+    assert_eq!((one.stops.lock().unwrap().len(), other.stops.lock().unwrap().len()), (1, 1));
+}
+
+/// One that lies about its parts: what it named first is what it gets, and nothing comes back without its own drain.
+#[test]
+fn parts_that_change_hand_nothing_back() {
+    use fops_runtime::{Alone, DeviceLifetime, Parts};
+    struct Fickle {
+        devices: [DeviceLifetime<u32>; 2],
+        calls: std::sync::atomic::AtomicUsize,
+        changes_at: usize,
+    }
+    impl Unplug for Fickle {
+        type Resources = u32;
+        fn parts(&self) -> impl Parts<Resources = u32> {
+            let call = self.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let alone: &Alone<u32> = self.devices[usize::from(call >= self.changes_at)].alone();
+            alone.parts()
+        }
+    }
+    let devices = [DeviceLifetime::new(1), DeviceLifetime::new(2)];
+    let fickle = Fickle { devices, calls: 0.into(), changes_at: 1 };
+    let unplug = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| fickle.unplug(Cause::Unbind)));
+    assert!(unplug.is_err());
+    // The second was never flagged, and is as it was.
+    assert!(fickle.devices[0].is_unplugged());
+    assert_eq!(*fickle.devices[1].enter(op!("read")).unwrap(), 2);
+    assert_eq!(fickle.devices[1].alone().unplug(Cause::Unbind), Ok(2));
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually, watchdog};
-use fops_runtime::{Unplug, Cause, DeviceLifetime, UnplugError, WaitError, WaitQueue, op};
+use fops_runtime::{Cause, DeviceLifetime, Unplug, UnplugError, WaitError, WaitQueue, op};
 use std::sync::mpsc;
 use std::thread;
 
@@ -64,7 +64,8 @@ fn every_section_of_a_thread_is_known_by_name() {
             drop(accesses);
         });
         is_inside.recv().unwrap();
-        let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait_for(std::time::Duration::ZERO).unwrap_err();
+        let draining =
+            lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait_for(std::time::Duration::ZERO).unwrap_err();
         let report = draining.report();
         assert_eq!((report.stragglers().count(), report.unnamed()), (300, 0));
         leave.send(()).unwrap();

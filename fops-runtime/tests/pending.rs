@@ -3,7 +3,7 @@
 mod common;
 
 use common::{DEADLINE, eventually};
-use fops_runtime::{Unplug, Cause, DeviceLifetime, Errno, OnUnplug, OwnedAccess, Pending, Unplugged, op};
+use fops_runtime::{Cause, DeviceLifetime, Errno, OnUnplug, OwnedAccess, Pending, Unplug, Unplugged, op};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;

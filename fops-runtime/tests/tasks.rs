@@ -3,7 +3,9 @@
 mod common;
 
 use common::{DEADLINE, Device};
-use fops_runtime::{UnplugAsync, Cause, DeviceLifetime, DrainingAsync, OwnedAccess, Unplug, UnplugError, Unplugged, op};
+use fops_runtime::{
+    Cause, DeviceLifetime, DrainingAsync, OwnedAccess, Unplug, UnplugAsync, UnplugError, Unplugged, op,
+};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -245,7 +245,9 @@ fn a_forgotten_access_hangs_its_own_device_alone() {
     std::mem::forget(place.enter(op!("leaky too")).unwrap());
     *place = DeviceLifetime::new(2);
     assert_eq!(&raw const *place, address);
-    thread::scope(|s| assert_eq!(s.spawn(|| place.alone().begin_unplug(Cause::Unbind).unwrap().wait()).join().unwrap(), 2));
+    thread::scope(|s| {
+        assert_eq!(s.spawn(|| place.alone().begin_unplug(Cause::Unbind).unwrap().wait()).join().unwrap(), 2)
+    });
 }
 
 #[test]

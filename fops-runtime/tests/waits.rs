@@ -3,7 +3,9 @@
 mod common;
 
 use common::{DEADLINE, eventually, watchdog};
-use fops_runtime::{Unplug, Cause, DeviceLifetime, Errno, PollEvents, PollTable, Poller, Request, WaitError, WaitQueue, op};
+use fops_runtime::{
+    Cause, DeviceLifetime, Errno, PollEvents, PollTable, Poller, Request, Unplug, WaitError, WaitQueue, op,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;

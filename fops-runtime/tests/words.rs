@@ -3,7 +3,9 @@
 mod common;
 
 use common::Device;
-use fops_runtime::{UnplugAsync, Cause, Client, DeviceLifetime, Request, Unplug, UnplugError, Unplugged, WaitError, WaitQueue, op};
+use fops_runtime::{
+    Cause, Client, DeviceLifetime, Request, Unplug, UnplugAsync, UnplugError, Unplugged, WaitError, WaitQueue, op,
+};
 use std::sync::Arc;
 use std::time::Duration;
 

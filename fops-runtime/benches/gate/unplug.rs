@@ -1,6 +1,6 @@
 //! What an unplug takes, against the system calls that it cannot do without.
 use crate::measure::{middle, pin};
-use fops_runtime::{Unplug, Cause, DeviceLifetime, op};
+use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::mpsc;

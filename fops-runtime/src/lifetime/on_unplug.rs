@@ -1,8 +1,8 @@
 //! A callback at unplug, for work that goes on somewhere else.
 extern crate std;
 
-use super::heap_cancel::{Cancel, Node};
 use super::device_lifetime::DeviceLifetime;
+use super::heap_cancel::{Cancel, Node};
 use super::owned::OwnedAccess;
 use crate::platform::{self, Lock};
 use core::fmt;

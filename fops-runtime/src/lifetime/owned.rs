@@ -3,8 +3,8 @@ extern crate std;
 
 use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
-use crate::op::Op;
 use crate::gate::Slot;
+use crate::op::Op;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;

@@ -96,7 +96,11 @@ impl<P: Parts> Report<P> {
 
     /// How many more sections there are than could be named: only without `std`, where slots are few.
     pub fn unnamed(&self) -> usize {
-        self.0.members().filter(|member| member.core().gate.is_closed()).map(|member| member.core().gate.unnamed()).sum()
+        self.0
+            .members()
+            .filter(|member| member.core().gate.is_closed())
+            .map(|member| member.core().gate.unnamed())
+            .sum()
     }
 }
 
@@ -105,11 +109,8 @@ impl Core {
         let cold = self.cold().lock();
         let waited = cold.since.map(platform::elapsed);
         let hook = cold.hook.map(|(work, thread)| Straggler { work, thread, waited });
-        let role = cold.waiting.map(|waiting| Straggler {
-            work: Work::Role(waiting.device),
-            thread: waiting.holder,
-            waited,
-        });
+        let role =
+            cold.waiting.map(|waiting| Straggler { work: Work::Role(waiting.device), thread: waiting.holder, waited });
         let unplugging = cold.phase != Phase::Plugged;
         drop(cold);
         let sections = unplugging.then(|| self.gate.sections()).into_iter().flatten();

@@ -23,9 +23,6 @@ platform::shared_static! {
     static ROLES: Lock<()> = Lock::new(());
 }
 
-
-
-
 /// What an unplug has to wait for.
 pub(super) struct Busy<'m> {
     member: Member<'m>,
@@ -83,7 +80,7 @@ impl Role {
             return Ok(());
         }
         // One for all, however many there are.
-        if !gate::heavy_fence() {
+        if platform::needed_step("fence under the role") && !gate::heavy_fence() {
             platform::log_error(format_args!("{}", UnplugError::FenceRefused));
             return Err(UnplugError::FenceRefused);
         }
@@ -98,12 +95,6 @@ impl Role {
             }
         }
         Ok(())
-    }
-
-    /// Whether this unplug has all roles.
-    #[cfg(feature = "async")]
-    pub(super) fn is_held(&self, parts: &impl Parts) -> bool {
-        parts.members().all(|member| member.core().cold().lock().is_held_by(self))
     }
 
     /// Whether this unplug has set the flag of a device.
@@ -122,16 +113,6 @@ impl Role {
                 }
                 None if cold.waiting.is_some_and(|waiting| waiting.role == self.0) => cold.waiting = None,
                 None => {}
-            }
-        }
-    }
-
-    /// Says which thread runs the driver's hooks under the role: an unplug from inside one of them is refused.
-    pub(super) fn on_thread(&self, parts: &impl Parts, thread: u64) {
-        for member in parts.members() {
-            let mut cold = member.core().cold().lock();
-            if cold.is_held_by(self) {
-                cold.remover = Some(Remover { role: self.0, thread });
             }
         }
     }

@@ -7,6 +7,15 @@ use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
 
+/// A static that all threads share.
+macro_rules! shared_static {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$meta])*
+        static $name: $type = $value;
+    };
+}
+pub(crate) use shared_static;
+
 /// There is no clock.
 #[derive(Clone, Copy)]
 pub(crate) enum Instant {}

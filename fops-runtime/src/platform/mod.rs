@@ -78,3 +78,16 @@ pub(crate) fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Relaxed)
 }
+
+/// Whether to take the step called `what`: always, unless a model shows what happens without it. See [`needed`].
+#[cfg(loom)]
+pub(crate) fn needed_step(what: &str) -> bool {
+    !is_weak(what)
+}
+
+/// As above.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) const fn needed_step(_: &str) -> bool {
+    true
+}

@@ -109,3 +109,8 @@ pub fn watchdog(test: &'static str) -> impl Drop {
     });
     Ended(ended)
 }
+
+/// How often a race is tried; fewer where `FOPS_QUICK` is set.
+pub fn rounds(all: usize) -> usize {
+    if std::env::var_os("FOPS_QUICK").is_some() { all / 10 } else { all }
+}

@@ -40,6 +40,9 @@ macro_rules! missed {
 }
 
 missed! {
+    fence_under_the_role:
+        "fence under the role",
+        "lifetime::models::removers::a_device_that_was_flagged_without_its_role_is_fenced_with_it", RACE;
     fence_at_enter: "fence at enter", "gate::models::slots::enter_against_unplug", RACE;
     fence_at_exit: "fence at exit", "gate::models::slots::enter_against_unplug", SLEEP;
     heavy_fence: "heavy fence", "gate::models::slots::enter_against_unplug", RACE;

@@ -7,7 +7,8 @@ mod sleepers;
 mod tasks;
 
 use crate::gate::models::{Arc, Registers, bounded, spawn};
-use crate::{Cause, DeviceLifetime, op};
+use crate::lifetime::{Cause, DeviceLifetime, Unplug};
+use crate::op;
 
 type Device = DeviceLifetime<Registers>;
 
@@ -24,7 +25,7 @@ fn operate(device: &Device) {
 }
 
 fn unplug(device: &Device) {
-    device.begin_unplug(Cause::Unbind).unwrap().wait().destroy();
+    device.alone().begin_unplug(Cause::Unbind).unwrap().wait().destroy();
 }
 
 fn model(f: impl Fn() + Sync + Send + 'static) {

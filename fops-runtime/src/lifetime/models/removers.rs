@@ -1,15 +1,16 @@
 //! Removers: against one another, and of several devices.
 use super::{Arc, Device, Registers, device, model, operate, spawn, unplug};
-use crate::lifetime::Unplug;
+use crate::lifetime::{self, Cause, DeviceLifetime, Part, Parts, Unplug, UnplugError};
+use crate::op;
 use crate::platform::is_weak;
-use crate::{Cause, DeviceLifetime, Group, UnplugError, WaitError, WaitQueue, op};
+use crate::wait::{WaitError, WaitQueue};
 use loom::sync::{Condvar, Mutex};
 
 #[test]
 fn two_unplugs() {
     model(|| {
         let device = device();
-        let removed = |device: &Device, cause| match device.begin_unplug(cause) {
+        let removed = |device: &Device, cause| match device.alone().begin_unplug(cause) {
             Ok(draining) => {
                 draining.wait().destroy();
                 1
@@ -28,7 +29,7 @@ fn one_gives_up_and_another_takes_over() {
     model(|| {
         let device = device();
         let second = spawn!(|device| unplug(&device));
-        drop(device.begin_unplug(Cause::Unbind).ok());
+        drop(device.alone().begin_unplug(Cause::Unbind).ok());
         second.join().unwrap();
     });
 }
@@ -38,15 +39,15 @@ fn one_gives_up_while_a_section_is_open() {
     model(|| {
         let device = device();
         let operation = spawn!(|device| operate(&device));
-        drop(device.begin_unplug(Cause::Unbind).unwrap());
+        drop(device.alone().begin_unplug(Cause::Unbind).unwrap());
         unplug(&device);
         operation.join().unwrap();
     });
 }
 
-struct Part(Device);
+struct Node(Device);
 
-impl Unplug for Part {
+impl lifetime::Device for Node {
     type Resources = Registers;
 
     fn lifetime(&self) -> &Device {
@@ -54,14 +55,22 @@ impl Unplug for Part {
     }
 }
 
-fn part() -> Arc<Part> {
-    Arc::new(Part(DeviceLifetime::new(Registers::new())))
+impl Unplug for Node {
+    type Resources = Registers;
+
+    fn parts(&self) -> impl Parts<Resources = Registers> {
+        Part::of(self)
+    }
+}
+
+fn node() -> Arc<Node> {
+    Arc::new(Node(DeviceLifetime::new(Registers::new())))
 }
 
 #[test]
 fn a_group_has_one_fence_for_all() {
     model(|| {
-        let (parent, child) = (part(), part());
+        let (parent, child) = (node(), node());
         let operation = spawn!(|parent, child| {
             operate(&child.0);
             operate(&parent.0);
@@ -77,7 +86,7 @@ fn a_group_has_one_fence_for_all() {
 #[test]
 fn all_of_a_group_are_flagged_before_any_is_drained() {
     super::bounded(2, || {
-        let (parent, child) = (part(), part());
+        let (parent, child) = (node(), node());
         let done = Arc::new((Mutex::new(false), Condvar::new()));
         let waits = spawn!(|parent, done| {
             if let Ok(access) = parent.0.enter(op!("streamoff")) {
@@ -104,5 +113,86 @@ fn all_of_a_group_are_flagged_before_any_is_drained() {
         }
         waits.join().unwrap();
         sleeps.join().unwrap();
+    });
+}
+
+/// Of two unplugs that name both devices, one gets both.
+fn one_gets_both(answers: [Result<(Registers, Registers), UnplugError>; 2]) {
+    let mut got = 0;
+    for answer in answers {
+        match answer {
+            Ok((one, other)) => {
+                one.destroy();
+                other.destroy();
+                got += 1;
+            }
+            Err(UnplugError::AlreadyUnplugged) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(got, 1, "the resources come back once");
+}
+
+#[test]
+fn groups_that_name_the_same_devices_in_another_order() {
+    super::bounded(2, || {
+        let (one, other) = (node(), node());
+        let back = spawn!(|one, other| (&*other, &*one).unplug(Cause::Unbind));
+        let forth = (&*one, &*other).unplug(Cause::Unbind);
+        one_gets_both([forth, back.join().unwrap()]);
+    });
+}
+
+#[test]
+fn a_group_takes_over_from_one_that_gives_up() {
+    super::bounded(2, || {
+        let (one, other) = (node(), node());
+        let first = spawn!(|one, other| {
+            drop((&*other, &*one).begin_unplug(Cause::Unbind).ok());
+            // It may go on by itself, too.
+            operate(&other.0);
+        });
+        let (registers, others) = (&*one, &*other).unplug(Cause::Unbind).unwrap();
+        registers.destroy();
+        others.destroy();
+        first.join().unwrap();
+    });
+}
+
+/// One device is unplugged by itself, and waited for; the operation that it waits for waits for one of the other device.
+#[test]
+fn a_group_against_an_unplug_of_one_of_its_devices() {
+    super::bounded(2, || {
+        let (waits, sleeps) = (node(), node());
+        let operation = spawn!(|waits, sleeps| {
+            let Ok(_outer) = waits.0.enter(op!("streamoff")) else { return };
+            let Ok(access) = sleeps.0.enter(op!("dqbuf")) else { return };
+            assert_eq!(access.read(), 7);
+        });
+        let alone = spawn!(|waits| waits.unplug(Cause::Unbind));
+        let group = (&*waits, &*sleeps).unplug(Cause::Unbind);
+        let alone = alone.join().unwrap();
+        assert!(alone.is_ok() != group.is_ok(), "the resources come back once");
+        for registers in alone.into_iter().chain(group.ok().into_iter().flat_map(|(one, other)| [one, other])) {
+            registers.destroy();
+        }
+        operation.join().unwrap();
+    });
+}
+
+/// A group sets the flag of a device whose role it does not get, and another unplug takes that role before the group has
+/// passed its fence.
+#[test]
+fn a_device_that_was_flagged_without_its_role_is_fenced_with_it() {
+    super::bounded(2, || {
+        let (held, other) = (node(), node());
+        let draining = held.begin_unplug(Cause::Unbind).unwrap();
+        let group = spawn!(|held, other| (&*held, &*other).unplug(Cause::Unbind).map(drop));
+        let operation = spawn!(|other| operate(&other.0));
+        other.unplug(Cause::Unbind).unwrap().destroy();
+        drop(draining);
+        assert_eq!(group.join().unwrap(), Err(UnplugError::AlreadyUnplugged));
+        operation.join().unwrap();
+        held.unplug(Cause::Unbind).unwrap().destroy();
     });
 }

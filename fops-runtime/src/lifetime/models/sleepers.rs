@@ -1,6 +1,8 @@
 //! Sleeps, and what ends them.
 use super::{Arc, Registers, device, model, spawn, unplug};
-use crate::{DeviceLifetime, Request, WaitError, WaitQueue, op};
+use crate::lifetime::DeviceLifetime;
+use crate::op;
+use crate::wait::{Request, WaitError, WaitQueue};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 #[test]

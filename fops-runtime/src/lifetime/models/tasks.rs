@@ -1,8 +1,9 @@
 //! Tasks, and what wakes them.
 use super::{Arc, Device, device, model, operate, spawn, unplug};
 use crate::gate::{Gate, heavy_fence};
+use crate::lifetime::{Cause, Unplug, UnplugAsync};
+use crate::op;
 use crate::wait::Task;
-use crate::{Cause, op};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll};
@@ -40,7 +41,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn unplug_as_task(device: &Device) {
-    block_on(device.unplug_async(Cause::Unbind)).unwrap().destroy();
+    block_on(device.alone().unplug_async(Cause::Unbind)).unwrap().destroy();
 }
 
 /// Without the locks of a lifetime, which both sides take.
@@ -53,7 +54,7 @@ fn a_task_that_looks_against_a_section_that_ends() {
         assert!(heavy_fence());
         let operation = spawn!(|gate| gate.exit(slot));
         let remover = spawn!(|gate| {
-            let task = Task::new(gate.number());
+            let task = Task::new(std::vec![gate.number()]);
             block_on(poll_fn(|cx| {
                 task.wait(cx.waker());
                 if gate.drain(Some(Duration::ZERO)) { Poll::Ready(()) } else { Poll::Pending }
@@ -75,11 +76,27 @@ fn an_unplug_that_is_a_task_against_the_last_exit() {
 }
 
 #[test]
+fn a_group_that_is_unplugged_by_a_task_against_the_last_exits() {
+    super::bounded(2, || {
+        let (one, other) = (device(), device());
+        let operation = spawn!(|one, other| {
+            operate(&other);
+            operate(&one);
+        });
+        let group = (one.alone(), other.alone());
+        let (registers, others) = block_on(group.unplug_async(Cause::Unbind)).unwrap();
+        registers.destroy();
+        others.destroy();
+        operation.join().unwrap();
+    });
+}
+
+#[test]
 fn a_task_takes_over_from_one_that_gives_up() {
     model(|| {
         let device = device();
         let second = spawn!(|device| unplug_as_task(&device));
-        drop(device.begin_unplug(Cause::Unbind).ok());
+        drop(device.alone().begin_unplug(Cause::Unbind).ok());
         second.join().unwrap();
     });
 }
@@ -88,7 +105,7 @@ fn a_task_takes_over_from_one_that_gives_up() {
 fn a_task_that_waits_for_unplug() {
     model(|| {
         let device = device();
-        let task = spawn!(|device| block_on(device.unplugged()));
+        let task = spawn!(|device| block_on(device.until_unplugged()));
         unplug(&device);
         task.join().unwrap();
     });

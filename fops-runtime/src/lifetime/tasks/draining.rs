@@ -4,7 +4,7 @@ extern crate std;
 use crate::lifetime::cause::{Cause, UnplugError};
 use crate::lifetime::parts::{Parts, Sealed};
 use crate::lifetime::report::Report;
-use crate::lifetime::state::Role;
+use crate::lifetime::state::{Remover, Role};
 use crate::lifetime::steps;
 use crate::lifetime::unplug::{Unplug, longer};
 use crate::platform;
@@ -171,6 +171,23 @@ impl<'a, D: Unplug + ?Sized> DrainingAsync<'a, D> {
     }
 }
 
+impl Role {
+    /// Whether this unplug has all roles.
+    fn is_held(&self, parts: &impl Parts) -> bool {
+        parts.members().all(|member| member.core().cold().lock().is_held_by(self))
+    }
+
+    /// Says which thread runs the driver's hooks under the role: an unplug from inside one of them is refused.
+    fn on_thread(&self, parts: &impl Parts, thread: u64) {
+        for member in parts.members() {
+            let mut cold = member.core().cold().lock();
+            if cold.is_held_by(self) {
+                cold.remover = Some(Remover { role: self.0, thread });
+            }
+        }
+    }
+}
+
 fn numbers(parts: &impl Parts) -> std::vec::Vec<u64> {
     parts.members().map(|member| member.core().gate.number()).collect()
 }
@@ -194,7 +211,10 @@ impl<D: Unplug + ?Sized> Future for DrainingAsync<'_, D> {
         }
         let due = this.alarm.as_ref().is_none_or(|rung| rung.load(Ordering::Acquire));
         // The first call was the stop hook's.
-        if due && this.alarm.is_some() && let Some(pause) = this.pause {
+        if due
+            && this.alarm.is_some()
+            && let Some(pause) = this.pause
+        {
             let again = this.with_thread(&parts, || steps::wake(&this.role, &parts, false));
             this.pause = again.then(|| longer(pause));
         }
