@@ -71,3 +71,43 @@ fn cancellations_and_hooks_run() {
     });
     assert_eq!(*device.stops.lock().unwrap(), [Cause::Removal]);
 }
+
+/// Nothing can catch a panic without std: the program ends, instead of an unplug that never does.
+#[test]
+fn a_hook_or_a_cancellation_that_panics_aborts() {
+    const CHILD: &str = "FOPS_BARE_CHILD";
+    let unplug = |what: &str| {
+        let mut device = Device::new();
+        match what {
+            "stop" => device.on_stop = Some(Box::new(|_| panic!("the stop hook"))),
+            "wake" => device.on_wake = Some(Box::new(|_| panic!("the wake hook"))),
+            _ => {}
+        }
+        if what == "cancellation" {
+            let access = device.lifetime.enter(op!("recv")).unwrap();
+            let cancelled = std::sync::atomic::AtomicBool::new(false);
+            let cancel = || panic!("the cancellation");
+            thread::scope(|s| {
+                s.spawn(|| drop(device.unplug(Cause::Unbind)));
+                access.with_cancellation(cancel, || eventually("never", || cancelled.load(SeqCst)));
+            });
+        } else {
+            drop(device.unplug(Cause::Unbind));
+        }
+    };
+    if let Ok(what) = std::env::var(CHILD) {
+        return unplug(&what);
+    }
+    for what in ["stop", "wake", "cancellation"] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["a_hook_or_a_cancellation_that_panics_aborts", "--exact"]).env(CHILD, what);
+        let mut child = child.stderr(std::process::Stdio::null()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut status = None;
+        eventually(what, || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status.unwrap());
+        assert_eq!(signal, Some(6), "{what}: {status:?}");
+    }
+}

@@ -258,3 +258,37 @@ fn a_thread_that_gets_a_signal_of_its_own_sleeps_on() {
         assert_eq!(sleeper.join().unwrap(), Ok(Some(PollEvents::IN)));
     });
 }
+
+/// Each sleeps with an alarm of its own: neither takes the other's.
+#[test]
+fn two_threads_that_serve_one_request_are_both_woken() {
+    let _watchdog = common::watchdog("two threads of one request");
+    for round in 0..common::rounds(5_000) {
+        let lifetime = DeviceLifetime::new(UnixStream::pair().unwrap());
+        let request = Request::new(None);
+        thread::scope(|s| {
+            let (inside, is_inside) = mpsc::channel();
+            let sleepers = [(); 2].map(|()| {
+                let (lifetime, request, inside) = (&lifetime, &request, inside.clone());
+                s.spawn(move || {
+                    request.run(|| {
+                        let access = lifetime.enter(op!("recv")).unwrap();
+                        inside.send(()).unwrap();
+                        access.wait_fd(&access.0, PollEvents::IN, None)
+                    })
+                })
+            });
+            is_inside.recv().unwrap();
+            is_inside.recv().unwrap();
+            // Before, while and after they fall asleep.
+            thread::sleep(Duration::from_micros(round as u64 % 100));
+            if round % 2 == 0 {
+                lifetime.alone().unplug(Cause::Unbind).unwrap();
+                assert_eq!(sleepers.map(|sleeper| sleeper.join().unwrap()), [Err(WaitError::Unplugged); 2]);
+            } else {
+                request.interrupt();
+                assert_eq!(sleepers.map(|sleeper| sleeper.join().unwrap()), [Err(WaitError::Interrupted); 2]);
+            }
+        });
+    }
+}

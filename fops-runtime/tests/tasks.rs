@@ -405,3 +405,70 @@ fn a_task_that_waits_no_more_leaves_nothing_behind() {
     assert_eq!(Arc::strong_count(&nobody), 2);
     drop(access);
 }
+
+/// An executor that polls where it is woken.
+struct Inline(Mutex<Option<Task>>);
+
+impl Inline {
+    fn run(self: &Arc<Self>) {
+        let Ok(mut task) = self.0.try_lock() else { return };
+        let waker = Waker::from(self.clone());
+        if task.as_mut().is_some_and(|task| task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()) {
+            *task = None;
+        }
+    }
+}
+
+impl std::task::Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        self.run();
+    }
+}
+
+/// The thread that wakes it is the remover: its signal polls the task, which goes on waiting.
+#[test]
+fn a_task_that_is_polled_where_it_is_woken_waits_for_the_role() {
+    let lifetime = Arc::new(DeviceLifetime::new(5));
+    let access = lifetime.enter_owned(op!("transfer")).unwrap();
+    let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap();
+    let (answer, answers) = mpsc::channel();
+    let waits = lifetime.clone();
+    let unplug = async move { answer.send(waits.alone().unplug_async(Cause::Removal).await).unwrap() };
+    let task = Arc::new(Inline(Mutex::new(Some(Box::pin(unplug)))));
+    let first = task.clone();
+    thread::spawn(move || first.run()).join().unwrap();
+    // A section ends on the remover's thread.
+    drop(access);
+    assert_eq!(answers.try_recv(), Err(mpsc::TryRecvError::Empty));
+    assert_eq!(draining.wait(), 5);
+    assert_eq!(answers.try_recv(), Ok(Err(UnplugError::AlreadyUnplugged)));
+}
+
+#[test]
+fn a_blocking_unplug_on_the_thread_that_polls_the_drain_is_refused() {
+    let lifetime = DeviceLifetime::new(5);
+    let device = lifetime.alone();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut begin = pin!(device.begin_unplug_async(Cause::Unbind));
+    let Poll::Ready(Ok(draining)) = begin.as_mut().poll(&mut cx) else { panic!("nobody else has the role") };
+    assert_eq!(device.unplug(Cause::Unbind), Err(UnplugError::Deadlock));
+    // Another task of the thread just waits.
+    let mut second = pin!(device.begin_unplug_async(Cause::Unbind));
+    assert!(second.as_mut().poll(&mut cx).is_pending());
+    thread::scope(|s| {
+        let other = s.spawn(|| device.unplug(Cause::Unbind));
+        let role = format!("the remover's role of device {}, a task", lifetime.id());
+        common::eventually("it waits, and says for whom", || lifetime.report().to_string().contains(&role));
+        drop(draining);
+        assert_eq!(other.join().unwrap(), Ok(5));
+    });
+}
+
+/// It is lost for ever; whoever waits for it is told so.
+#[test]
+fn a_drain_that_was_forgotten_is_in_the_report() {
+    let lifetime: &'static DeviceLifetime<u32> = Box::leak(Box::new(DeviceLifetime::new(5)));
+    std::mem::forget(futures_executor::block_on(lifetime.alone().begin_unplug_async(Cause::Unbind)).unwrap());
+    thread::spawn(|| lifetime.alone().unplug(Cause::Unbind));
+    common::eventually("the role is named", || lifetime.report().to_string().contains("the remover's role"));
+}

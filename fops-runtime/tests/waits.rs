@@ -311,3 +311,27 @@ fn a_wait_that_is_over_leaves_nothing_behind() {
     assert!(!queue.has_sleepers());
     assert_eq!(Arc::strong_count(&request), 1, "something would wake it still");
 }
+
+/// It holds itself until it is woken: the waker drops it.
+#[test]
+fn a_poller_that_panics_when_it_is_dropped_stops_no_unplug() {
+    struct Suicidal(std::sync::Mutex<Option<Arc<dyn Poller>>>);
+    impl Poller for Suicidal {
+        fn wake(&self) {
+            *self.0.lock().unwrap() = None;
+        }
+    }
+    impl Drop for Suicidal {
+        fn drop(&mut self) {
+            panic!("dropped by its waker");
+        }
+    }
+    let lifetime = DeviceLifetime::new(5);
+    let poller = Arc::new(Suicidal(std::sync::Mutex::new(None)));
+    let itself: Arc<dyn Poller> = poller.clone();
+    *poller.0.lock().unwrap() = Some(itself.clone());
+    drop(poller);
+    fops_runtime::PollTable::new(fops_runtime::PollEvents::IN, &itself).wait(lifetime.pollers());
+    drop(itself);
+    assert_eq!(lifetime.alone().unplug(Cause::Unbind), Ok(5));
+}

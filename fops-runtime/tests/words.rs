@@ -32,6 +32,10 @@ fn a_report_has_a_line_for_each_straggler_and_names_the_client() {
         assert_eq!(device.lifetime.unplug_began(), None);
         let first = device.lifetime.enter(op!("first")).unwrap();
         let second = device.lifetime.enter(op!("second")).unwrap();
+        // Before anybody waits for them, too.
+        let text = device.lifetime.report().to_string();
+        assert!(text.lines().count() == 2 && !text.contains("waited for"), "{text}");
+        assert!(device.lifetime.report().stragglers().all(|straggler| straggler.waited().is_none()));
         std::thread::scope(|scope| {
             let remover = || drop(device.begin_unplug(Cause::Unbind).unwrap().wait_for(Duration::ZERO).unwrap_err());
             scope.spawn(remover).join().unwrap();

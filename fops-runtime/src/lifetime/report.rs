@@ -1,14 +1,14 @@
 //! Who keeps an unplug waiting.
 use super::device_lifetime::DeviceLifetime;
 use super::parts::{Part, Parts};
-use super::state::{Core, Phase};
+use super::state::Core;
 use super::work::Work;
 use crate::op::Op;
 use crate::platform;
 use core::fmt;
 use core::time::Duration;
 
-/// What an unplug waits for, at this moment.
+/// What an unplug waits for at this moment, or would wait for if it began now.
 ///
 /// Displays one straggler a line. Nothing is copied: the iterator walks the gates of the devices.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ impl Straggler {
         }
     }
 
-    /// How long unplug has waited for it; `None` where there is no clock.
+    /// How long unplug has waited for it; `None` before it has begun, and where there is no clock.
     pub const fn waited(&self) -> Option<Duration> {
         self.waited
     }
@@ -78,7 +78,7 @@ impl fmt::Display for Straggler {
 }
 
 impl<R> DeviceLifetime<R> {
-    /// What an unplug of this device waits for now. Empty while nobody unplugs it.
+    /// What an unplug of this device waits for now, or would wait for: the sections in flight.
     pub fn report(&self) -> Report<Part<'_, R>> {
         Report(Part::alone(self))
     }
@@ -110,11 +110,9 @@ impl Core {
         let waited = cold.since.map(platform::elapsed);
         let hook = cold.hook.map(|(work, thread)| Straggler { work, thread, waited });
         let role =
-            cold.waiting.map(|waiting| Straggler { work: Work::Role(waiting.device), thread: waiting.holder, waited });
-        let unplugging = cold.phase != Phase::Plugged;
+            cold.waiting.map(|waiting| Straggler { work: Work::Role(waiting.device), thread: if waiting.holder.is_task { 0 } else { waiting.holder.thread }, waited });
         drop(cold);
-        let sections = unplugging.then(|| self.gate.sections()).into_iter().flatten();
-        let sections = sections.map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited });
+        let sections = self.gate.sections().map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited });
         hook.into_iter().chain(role).chain(sections)
     }
 }

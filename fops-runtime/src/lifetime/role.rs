@@ -12,7 +12,7 @@
 //! took the role and after the flag was set. So a device in `Unplugging` has no section that a look at the slots would miss.
 use super::cause::{Cause, UnplugError};
 use super::parts::{Member, Parts};
-use super::state::{Core, Phase, Remover, Role, Waiting};
+use super::state::{Core, Holder, Phase, Remover, Role, Waiting};
 use super::trace::{self, Step};
 use crate::gate;
 use crate::platform::{self, Lock};
@@ -28,19 +28,18 @@ pub(super) struct Busy<'m> {
     member: Member<'m>,
     /// The device's event word, read before the role was seen taken.
     seen: u32,
-    holder: u64,
+    holder: Holder,
 }
 
 impl Role {
-    /// Sets the flag of every device, and takes all roles if none of them is taken.
+    /// Sets the flag of every device, for `holder`, who wants the roles next.
     ///
     /// # Errors
     /// [`UnplugError::Deadlock`] and [`UnplugError::NamedTwice`] before any flag is set.
-    pub(super) fn flag(&self, parts: &impl Parts, cause: Cause) -> Result<(), UnplugError> {
-        let here = platform::thread_id();
+    pub(super) fn flag(&self, parts: &impl Parts, cause: Cause, holder: Holder) -> Result<(), UnplugError> {
         let _others_wait = ROLES.lock();
         for member in parts.members() {
-            member.core().ask(self, here)?;
+            member.core().ask(self, holder)?;
         }
         for member in parts.members() {
             member.core().flag(self, member.cause(cause));
@@ -52,12 +51,12 @@ impl Role {
     ///
     /// # Errors
     /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone.
-    pub(super) fn take<'m>(&self, parts: &'m impl Parts, thread: u64) -> Result<Option<Busy<'m>>, UnplugError> {
+    pub(super) fn take<'m>(&self, parts: &'m impl Parts, holder: Holder) -> Result<Option<Busy<'m>>, UnplugError> {
         let _others_wait = ROLES.lock();
         for member in parts.members() {
             let core = member.core();
             let cold = core.cold().lock();
-            if let Some(Remover { thread: holder, .. }) = cold.remover {
+            if let Some(Remover { holder, .. }) = cold.remover {
                 // Under the lock: whoever gives the role up signals afterwards.
                 return Ok(Some(Busy { member, seen: core.gate.event(), holder }));
             }
@@ -66,7 +65,7 @@ impl Role {
             }
         }
         for member in parts.members() {
-            member.core().cold().lock().remover = Some(Remover { role: self.0, thread });
+            member.core().cold().lock().remover = Some(Remover { role: self.0, holder });
         }
         Ok(None)
     }
@@ -145,13 +144,19 @@ impl Busy<'_> {
 
 impl Core {
     /// Whether this unplug may begin. Changes nothing that anybody else sees: a refused unplug leaves the device as it was.
-    fn ask(&self, role: &Role, here: u64) -> Result<(), UnplugError> {
+    fn ask(&self, role: &Role, asks: Holder) -> Result<(), UnplugError> {
         if self.gate.is_entered_here() {
             return Err(UnplugError::Deadlock);
         }
         let mut cold = self.cold().lock();
-        // Where threads cannot be told apart (0), a second unplug is another thread's.
-        if here != 0 && cold.remover.is_some_and(|remover| remover.thread == here) {
+        // A thread would wait for itself where it has the role, or where it is the one that polls the task which has the
+        // role; a task waits for another task of its thread. Where threads cannot be told apart (0), a second unplug is
+        // another thread's.
+        if let Some(Remover { holder, .. }) = cold.remover
+            && holder.thread == asks.thread
+            && holder.thread != 0
+            && !(holder.is_task && asks.is_task)
+        {
             return Err(UnplugError::Deadlock);
         }
         if core::mem::replace(&mut cold.named_by, role.0) == role.0 {

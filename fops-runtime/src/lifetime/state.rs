@@ -70,8 +70,15 @@ impl Role {
 pub(super) struct Remover {
     /// Unique among all roles of the process, and never 0.
     pub(super) role: u64,
-    /// The thread; 0 for a task between two polls, and where threads cannot be told apart.
+    pub(super) holder: Holder,
+}
+
+/// A thread, or a task between two polls.
+#[derive(Clone, Copy)]
+pub(super) struct Holder {
+    /// The thread, or the one that has polled the task last; 0 where threads cannot be told apart.
     pub(super) thread: u64,
+    pub(super) is_task: bool,
 }
 
 /// An unplug that waits for a role.
@@ -81,8 +88,7 @@ pub(super) struct Waiting {
     pub(super) role: u64,
     /// The device whose role is taken, by its number.
     pub(super) device: u64,
-    /// The thread that has that role; 0 for a task.
-    pub(super) holder: u64,
+    pub(super) holder: Holder,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

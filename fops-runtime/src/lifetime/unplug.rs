@@ -2,7 +2,7 @@
 use super::cause::{Cause, UnplugError};
 use super::parts::{Parts, Sealed};
 use super::report::Report;
-use super::state::Role;
+use super::state::{Holder, Role};
 use super::steps;
 use crate::platform;
 use core::fmt;
@@ -51,7 +51,8 @@ pub trait Unplug {
     /// woken by then. If that one gives up, this one takes over.
     ///
     /// # Errors
-    /// [`UnplugError::Deadlock`] when this thread is inside a section of one of the devices, or unplugs one already;
+    /// [`UnplugError::Deadlock`] when this thread is inside a section of one of the devices, or unplugs one already, or was
+    /// the last to poll a task that does;
     /// [`UnplugError::NamedTwice`] when a device is named twice. All devices are as they were then.
     /// [`UnplugError::AlreadyUnplugged`] when another unplug had the resources of one; [`UnplugError::FenceRefused`]
     /// when nothing can be known of the sections in flight. The devices are closed then, their sleepers are woken, and
@@ -68,7 +69,7 @@ pub trait Unplug {
         Ok(self.begin_unplug(cause)?.wait())
     }
 
-    /// What an unplug of these devices waits for now. Empty while nobody unplugs them.
+    /// What an unplug of these devices waits for now, or would wait for: the sections in flight.
     fn report(&self) -> Report<impl Parts<Resources = Self::Resources>> {
         Report::of(self.parts())
     }
@@ -96,9 +97,9 @@ pub(super) fn longer(pause: Duration) -> Duration {
 impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     /// All but the waiting for sections.
     pub(super) fn begin(device: &'a D, cause: Cause) -> Result<Self, UnplugError> {
-        let (parts, here) = (device.parts(), platform::thread_id());
+        let (parts, here) = (device.parts(), Holder { thread: platform::thread_id(), is_task: false });
         let mut this = Self { device, role: Role::new(), pause: None, _not_send: PhantomData };
-        this.role.flag(&parts, cause)?;
+        this.role.flag(&parts, cause, here)?;
         let mut taken = this.role.take(&parts, here);
         steps::tell(&this.role, &parts, &taken)?;
         while let Some(busy) = taken? {

@@ -113,9 +113,20 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
 /// Nobody sleeps.
 pub(crate) fn wake_all(_word: &AtomicU32) {}
 
-/// There is no unwinding to speak of: without std, a panic is the end of the program.
+/// Runs `f`. A panic in it is the end of the program: nothing can catch it here, and what it unwound through would be
+/// left half done, as an unplug that never ends.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {
-    Some(f())
+    struct Abort;
+    impl Drop for Abort {
+        fn drop(&mut self) {
+            // A panic while a panic unwinds aborts.
+            panic!("a driver's code panicked under the runtime, which cannot catch that without `std`");
+        }
+    }
+    let abort = Abort;
+    let value = f();
+    core::mem::forget(abort);
+    Some(value)
 }
 
 /// There is nowhere to write to.

@@ -1,6 +1,7 @@
 //! Sleeping until a file descriptor is ready.
 extern crate std;
 
+use super::alarm::Alarm;
 use super::event::WaitError;
 use super::request::Request;
 use super::sleepers;
@@ -26,7 +27,8 @@ pub(crate) fn wait_fd(
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let request = Request::current();
     // Raised by whoever wakes the request from here on; what came before is looked at below.
-    let alarm = request.alarm().map_err(system)?;
+    let alarm = Alarm::new(&request).map_err(system)?;
+    let alarm = alarm.event();
     let _woken_by_unplug = sleepers::enlist(&request);
     // What is negative is passed over.
     let raw = |fd: Option<BorrowedFd<'_>>| fd.map_or(-1, |fd| fd.as_raw_fd());

@@ -1,4 +1,6 @@
 //! Sleeping inside a section, and being woken: by an event, by unplug, by a signal.
+#[cfg(target_os = "linux")]
+mod alarm;
 mod event;
 #[cfg(target_os = "linux")]
 mod eventfd;

@@ -70,8 +70,13 @@ impl WaitQueue {
         // A poller may make a system call: not under the lock.
         drop(waiters);
         for poller in pollers {
-            // One that panics must not keep the others asleep, nor an unplug from going on.
-            if platform::catch(|| poller.wake()).is_none() {
+            // One that panics must not keep the others asleep, nor an unplug from going on. This may be the last
+            // reference to it, so it is dropped in here too.
+            let wake = || {
+                poller.wake();
+                drop(poller);
+            };
+            if platform::catch(wake).is_none() {
                 platform::log_error(format_args!("a poller panicked when it was woken"));
             }
         }

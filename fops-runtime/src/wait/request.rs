@@ -1,9 +1,9 @@
 //! The request that a thread serves: whose it is, and whether a signal has come for it.
 extern crate std;
 
-#[cfg(target_os = "linux")]
-use crate::platform::atomic::fence;
 use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
+#[cfg(target_os = "linux")]
+use super::eventfd::EventFd;
 use crate::platform::{self, Lock, needed};
 use core::cell::RefCell;
 use core::fmt;
@@ -46,7 +46,8 @@ impl fmt::Display for Client {
 /// One system call that a host serves.
 ///
 /// The host makes it the current request of the thread that runs the operation, so that sleeps inside are
-/// interruptible without a parameter. An interrupt that comes before the operation has begun is kept.
+/// interruptible without a parameter. An interrupt that comes before the operation has begun is kept. Several threads
+/// may serve one request: an interrupt ends the sleeps of all of them.
 ///
 /// ```
 /// use fops_runtime::{DeviceLifetime, Request, WaitError, WaitQueue, op};
@@ -57,15 +58,14 @@ impl fmt::Display for Client {
 /// let answer = request.run(|| lifetime.enter(op!("read")).unwrap().wait_event(&queue, || None::<()>));
 /// assert_eq!(answer, Err(WaitError::Interrupted));
 /// ```
-#[derive(Debug)]
 pub struct Request {
     client: Option<Client>,
     /// Changes whenever the thread that serves the request has something to look at.
     event: AtomicU32,
     interrupted: AtomicBool,
-    /// Raised at each change too, for a thread that sleeps in poll(2). Made when it first does.
+    /// Raised at each change too, one for each thread that sleeps in poll(2) for this request.
     #[cfg(target_os = "linux")]
-    alarm: std::sync::OnceLock<super::eventfd::EventFd>,
+    alarms: Lock<std::vec::Vec<Arc<EventFd>>>,
 }
 
 thread_local! {
@@ -90,7 +90,7 @@ impl Request {
             event: AtomicU32::new(0),
             interrupted: AtomicBool::new(false),
             #[cfg(target_os = "linux")]
-            alarm: std::sync::OnceLock::new(),
+            alarms: Lock::new(std::vec::Vec::new()),
         })
     }
 
@@ -143,25 +143,15 @@ impl Request {
         // Release: what the thread is to look at was changed before.
         self.event.fetch_add(1, needed("release of a request's event", Ordering::Release));
         platform::wake_all(&self.event);
+        // Under the lock: an alarm is put there before its owner looks at what has changed, so either it is raised or
+        // the change is seen.
         #[cfg(target_os = "linux")]
-        // Pairs with the fence in `alarm`: either the alarm is seen here, or its owner sees what has changed.
-        // A model of it would have to know eventfd(2).
-        fence(Ordering::SeqCst);
-        #[cfg(target_os = "linux")]
-        if let Some(alarm) = self.alarm.get() {
-            alarm.raise();
-        }
+        self.alarms.lock().iter().for_each(|alarm| alarm.raise());
     }
 
-    /// What is raised by every [`Request::wake`] from here on.
     #[cfg(target_os = "linux")]
-    pub(super) fn alarm(&self) -> std::io::Result<&super::eventfd::EventFd> {
-        if self.alarm.get().is_none() {
-            // Of two that are made at once, one is dropped.
-            let _ = self.alarm.set(super::eventfd::EventFd::new()?);
-            fence(Ordering::SeqCst);
-        }
-        Ok(self.alarm.get().expect("just made"))
+    pub(super) fn alarms(&self) -> impl core::ops::DerefMut<Target = std::vec::Vec<Arc<EventFd>>> {
+        self.alarms.lock()
     }
 
     /// What [`Request::sleep`] is to be given, read before looking at what one waits for.
@@ -173,6 +163,13 @@ impl Request {
     /// Sleeps until [`Request::wake`] has run since [`Request::event`], or for `timeout`. May return early.
     pub(crate) fn sleep(&self, seen: u32, timeout: Option<Duration>) {
         platform::wait(&self.event, seen, timeout);
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let interrupted = self.is_interrupted();
+        f.debug_struct("Request").field("client", &self.client).field("interrupted", &interrupted).finish_non_exhaustive()
     }
 }
 

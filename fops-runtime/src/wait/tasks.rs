@@ -30,6 +30,11 @@ impl Task {
         Self { devices, number: platform::next_number() }
     }
 
+    /// Those that it waits for.
+    pub(crate) fn devices(&self) -> &[u64] {
+        &self.devices
+    }
+
     /// Has `waker` woken at the next change of one of the devices. What is looked at after this is not missed.
     pub(crate) fn wait(&self, waker: &Waker) {
         for &device in &self.devices {

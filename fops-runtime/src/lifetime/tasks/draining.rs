@@ -4,21 +4,22 @@ extern crate std;
 use crate::lifetime::cause::{Cause, UnplugError};
 use crate::lifetime::parts::{Parts, Sealed};
 use crate::lifetime::report::Report;
-use crate::lifetime::state::{Remover, Role};
+use crate::lifetime::state::{Holder, Remover, Role};
 use crate::lifetime::steps;
 use crate::lifetime::unplug::{Unplug, longer};
 use crate::platform;
-use crate::wait::{Task, wake_tasks};
+use super::timer::Timer;
+use crate::wait::Task;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::sync::Arc;
 
-/// No thread: the task is between two polls.
-const NO_THREAD: u64 = 0;
+/// The task, polled by this thread.
+fn this_task() -> Holder {
+    Holder { thread: platform::thread_id(), is_task: true }
+}
 
 /// Unplug for tasks: as [`Unplug`], but no thread waits.
 ///
@@ -57,7 +58,7 @@ impl<D: Unplug + Sync + ?Sized> UnplugAsync for D {}
 /// Polling `&mut draining` beside a timer limits the wait; [`report`](Self::report) then names the stragglers. Dropping
 /// it gives the role up: the device stays closed, and the next unplug goes on from here. Unlike
 /// [`Draining`](crate::Draining) it may move between threads. A wake hook that asks to be called again is timed by a
-/// short-lived thread of its own, and called on the thread that polls.
+/// thread that lives as long as the drain, and called on the thread that polls.
 ///
 /// ```
 /// use fops_runtime::{Cause, DeviceLifetime, UnplugAsync, op};
@@ -77,8 +78,8 @@ pub struct DrainingAsync<'a, D: Unplug + ?Sized> {
     role: Role,
     /// As that of [`Draining`](crate::Draining).
     pause: Option<Duration>,
-    /// When to call the wake hooks again.
-    alarm: Option<Arc<AtomicBool>>,
+    /// Says when to call the wake hooks again.
+    timer: Option<Timer>,
     task: Task,
     handed_back: bool,
 }
@@ -89,7 +90,7 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
             device,
             role: Role::new(),
             pause: None,
-            alarm: None,
+            timer: None,
             task: Task::new(numbers(&device.parts())),
             handed_back: false,
         };
@@ -102,8 +103,8 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
     /// Sets the flags and wakes who sleeps. The roles come later, where one is taken.
     fn close(&self, cause: Cause) -> Result<(), UnplugError> {
         let parts = self.device.parts();
-        self.role.flag(&parts, cause)?;
-        let taken = self.role.take(&parts, NO_THREAD);
+        self.role.flag(&parts, cause, this_task())?;
+        let taken = self.role.take(&parts, this_task());
         steps::tell(&self.role, &parts, &taken)?;
         taken.map(drop)
     }
@@ -115,7 +116,7 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
         }
         // Before the look at the roles: one that is given up in between wakes the task again.
         self.task.wait(cx.waker());
-        let taken = self.role.take(&parts, NO_THREAD);
+        let taken = self.role.take(&parts, this_task());
         self.role.note(&parts, taken.as_ref().ok().and_then(Option::as_ref));
         match taken {
             Ok(None) => Poll::Ready(Ok(())),
@@ -140,28 +141,10 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
 impl<'a, D: Unplug + ?Sized> DrainingAsync<'a, D> {
     /// Runs hooks with this thread as the remover, so that an unplug from inside a hook is told.
     fn with_thread<T>(&self, parts: &impl Parts, hooks: impl FnOnce() -> T) -> T {
-        self.role.on_thread(parts, platform::thread_id());
+        self.role.hold_as(parts, Holder { thread: platform::thread_id(), is_task: false });
         let result = hooks();
-        // The task may be polled by another thread next.
-        self.role.on_thread(parts, NO_THREAD);
+        self.role.hold_as(parts, this_task());
         result
-    }
-
-    /// Has the task polled after the pause that the wake hook asks for.
-    fn set_alarm(&mut self, device: u64) {
-        let Some(pause) = self.pause else { return };
-        let rung = Arc::new(AtomicBool::new(false));
-        let ring = rung.clone();
-        let timer = move || {
-            std::thread::sleep(pause);
-            ring.store(true, Ordering::Release);
-            wake_tasks(device);
-        };
-        if std::thread::Builder::new().name("unplug timer".into()).spawn(timer).is_err() {
-            // Without a thread for it, the hook is called whenever a section ends.
-            rung.store(true, Ordering::Release);
-        }
-        self.alarm = Some(rung);
     }
 
     /// Who is still inside.
@@ -177,12 +160,12 @@ impl Role {
         parts.members().all(|member| member.core().cold().lock().is_held_by(self))
     }
 
-    /// Says which thread runs the driver's hooks under the role: an unplug from inside one of them is refused.
-    fn on_thread(&self, parts: &impl Parts, thread: u64) {
+    /// Says who has the roles: the thread that runs hooks now, where an unplug from inside one is refused; else the task.
+    fn hold_as(&self, parts: &impl Parts, holder: Holder) {
         for member in parts.members() {
             let mut cold = member.core().cold().lock();
             if cold.is_held_by(self) {
-                cold.remover = Some(Remover { role: self.0, thread });
+                cold.remover = Some(Remover { role: self.0, holder });
             }
         }
     }
@@ -203,25 +186,24 @@ impl<D: Unplug + ?Sized> Future for DrainingAsync<'_, D> {
         // Before the look at the slots: a section that ends in between wakes the task again.
         this.task.wait(cx.waker());
         let parts = this.device.parts();
+        this.role.hold_as(&parts, this_task());
         if steps::drain(&parts, Some(Duration::ZERO)) {
             this.handed_back = true;
             let resources = parts.hand_back(&this.role);
             this.role.give_up(&this.device.parts());
             return Poll::Ready(resources);
         }
-        let due = this.alarm.as_ref().is_none_or(|rung| rung.load(Ordering::Acquire));
-        // The first call was the stop hook's.
-        if due
-            && this.alarm.is_some()
-            && let Some(pause) = this.pause
+        // The first call of the wake hooks was made with that of the stop hooks.
+        if let Some(pause) = this.pause
+            && this.timer.as_ref().is_none_or(Timer::is_over)
         {
-            let again = this.with_thread(&parts, || steps::wake(&this.role, &parts, false));
-            this.pause = again.then(|| longer(pause));
-        }
-        let device = parts.members().next().map(|member| member.core().gate.number());
-        drop(parts);
-        if due && let Some(device) = device {
-            this.set_alarm(device);
+            if this.timer.is_some() {
+                let again = this.with_thread(&parts, || steps::wake(&this.role, &parts, false));
+                this.pause = again.then(|| longer(pause));
+            }
+            if let Some(pause) = this.pause {
+                this.timer.get_or_insert_with(|| Timer::new(this.task.devices())).start(pause);
+            }
         }
         Poll::Pending
     }
