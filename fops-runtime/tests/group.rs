@@ -183,7 +183,7 @@ fn all_are_flagged_and_woken_whoever_has_the_role_of_one() {
         is_inside.recv().unwrap();
         eventually("it sleeps", || queue.has_sleepers());
         let alone = s.spawn(|| waits.unplug(Cause::Unbind).map(drop));
-        eventually("it is waited for", || waits.lifetime.report().to_string().contains("streamoff"));
+        eventually("it is waited for", || waits.lifetime.report().to_string().contains("waited for"));
         // Named in either order.
         let group = (&waits, &sleeps).unplug(Cause::Unbind).map(drop);
         assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
