@@ -2,7 +2,7 @@
 //!
 //! A device goes away while its files are in use: a cable is pulled, somebody writes to a driver's
 //! `unbind` file. [`DeviceLifetime`] owns what dies with the device (registers, clocks, interrupts) and
-//! lends it to operations, each inside a *device access section*. [`DeviceLifetime::begin_unplug`]
+//! lends it to operations, each inside a *device access section*. [`Unplug::unplug`]
 //! refuses new sections, wakes the sleepers, stops the hardware, waits for the sections in flight (and
 //! can name each one) and only then hands the resources back to the remover.
 //!

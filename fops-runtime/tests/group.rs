@@ -292,3 +292,15 @@ fn parts_that_change_hand_nothing_back() {
     assert_eq!(*fickle.devices[1].enter(op!("read")).unwrap(), 2);
     assert_eq!(fickle.devices[1].alone().unplug(Cause::Unbind), Ok(2));
 }
+
+#[test]
+fn a_cause_that_gets_worse_is_told_to_all_that_go_together() {
+    let (pulled, present) = (Device::new(), Device::new());
+    let group = (&pulled, Present(&present));
+    assert_eq!(group.cause(), None);
+    group.escalate(Cause::SurpriseRemoval);
+    drop(group.unplug(Cause::Unbind).unwrap());
+    assert_eq!(group.cause(), Some(Cause::SurpriseRemoval));
+    assert_eq!(*pulled.stops.lock().unwrap(), [Cause::SurpriseRemoval]);
+    assert_eq!(*present.stops.lock().unwrap(), [Cause::Removal]);
+}

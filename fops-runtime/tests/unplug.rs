@@ -84,7 +84,10 @@ fn stragglers_are_named() {
             })
             .unwrap();
         wait_inside.recv().unwrap();
-        assert!(device.lifetime.report().stragglers().all(|straggler| straggler.waited().is_none()), "nobody waits yet");
+        assert!(
+            device.lifetime.report().stragglers().all(|straggler| straggler.waited().is_none()),
+            "nobody waits yet"
+        );
         let limit = Duration::from_millis(30);
         let draining = device.begin_unplug(Cause::Unbind).unwrap().wait_for(limit).unwrap_err();
         let stragglers: Vec<_> = draining.report().stragglers().collect();

@@ -58,15 +58,13 @@ impl<R> DeviceLifetime<R> {
 
     /// Why it is unplugged, once unplug has begun: the worst cause that anybody gave.
     pub fn cause(&self) -> Option<Cause> {
-        let cold = self.core.cold().lock();
-        cold.cause.filter(|_| cold.phase != Phase::Plugged)
+        self.core.cause()
     }
 
     /// Makes the cause of an unplug worse: the device that was being unbound is gone now. An unplug that is still to come
     /// begins with this cause, unless its own is worse.
     pub fn escalate(&self, cause: Cause) {
-        let mut cold = self.core.cold().lock();
-        cold.cause = cold.cause.max(Some(cause));
+        self.core.escalate(cause);
     }
 
     /// Tells this lifetime from every other one of the process, past and to come; never 0.

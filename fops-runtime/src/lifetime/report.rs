@@ -109,10 +109,14 @@ impl Core {
         let cold = self.cold().lock();
         let waited = cold.since.map(platform::elapsed);
         let hook = cold.hook.map(|(work, thread)| Straggler { work, thread, waited });
-        let role =
-            cold.waiting.map(|waiting| Straggler { work: Work::Role(waiting.device), thread: if waiting.holder.is_task { 0 } else { waiting.holder.thread }, waited });
+        let role = cold.waiting.map(|waiting| Straggler {
+            work: Work::Role(waiting.device),
+            thread: if waiting.holder.is_task { 0 } else { waiting.holder.thread },
+            waited,
+        });
         drop(cold);
-        let sections = self.gate.sections().map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited });
+        let sections =
+            self.gate.sections().map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited });
         hook.into_iter().chain(role).chain(sections)
     }
 }

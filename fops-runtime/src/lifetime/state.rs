@@ -147,6 +147,18 @@ impl Core {
         &self.rare.get().pollers
     }
 
+    /// Why the device is unplugged, once unplug has begun.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        let cold = self.cold().lock();
+        cold.cause.filter(|_| cold.phase != Phase::Plugged)
+    }
+
+    /// Keeps the worse of two causes, for an unplug that is under way or to come.
+    pub(super) fn escalate(&self, cause: Cause) {
+        let mut cold = self.cold().lock();
+        cold.cause = cold.cause.max(Some(cause));
+    }
+
     /// Ends the section in `slot`.
     #[inline(always)]
     pub(super) fn leave(&self, slot: Slot) {

@@ -56,7 +56,7 @@ tuples! {
 }
 
 /// Members of a group whose own hardware is there, whatever has become of the others': a surprise removal of the group is
-/// a mere [removal](Cause::Removal) to their stop hooks.
+/// a mere [removal](super::Cause::Removal) to their stop hooks.
 ///
 /// ```
 /// use fops_runtime::{Cause, DeviceLifetime, Present, Unplug};

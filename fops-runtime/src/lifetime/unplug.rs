@@ -42,7 +42,7 @@ pub trait Unplug {
     /// What unplug hands back: the resources of each device.
     type Resources;
 
-    /// The device and all that goes with it: [`Part::of`] the device, or a tuple of parts. The same at each call.
+    /// The device and all that goes with it: [`Part::of`](super::Part::of) the device, or a tuple of parts. The same at each call.
     fn parts(&self) -> impl Parts<Resources = Self::Resources>;
 
     /// Refuses new sections, wakes the sleepers, stops the hardware: all but the waiting.
@@ -67,6 +67,17 @@ pub trait Unplug {
     /// As [`begin_unplug`](Self::begin_unplug).
     fn unplug(&self, cause: Cause) -> Result<Self::Resources, UnplugError> {
         Ok(self.begin_unplug(cause)?.wait())
+    }
+
+    /// Makes the cause of an unplug worse, for the device and all that goes with it: see
+    /// [`DeviceLifetime::escalate`](super::DeviceLifetime::escalate). Does not wait.
+    fn escalate(&self, cause: Cause) {
+        self.parts().members().for_each(|member| member.core().escalate(member.cause(cause)));
+    }
+
+    /// The worst cause that anybody gave for one of the devices, once its unplug has begun.
+    fn cause(&self) -> Option<Cause> {
+        self.parts().members().filter_map(|member| member.core().cause()).max()
     }
 
     /// What an unplug of these devices waits for now, or would wait for: the sections in flight.

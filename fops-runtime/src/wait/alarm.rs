@@ -28,7 +28,8 @@ impl<'r> Alarm<'r> {
     /// `EMFILE` or `ENFILE` when too many files are open, `ENOMEM`.
     pub(super) fn new(request: &'r Request) -> io::Result<Self> {
         let process = std::process::id();
-        let own = OWN.try_with(|own| own.borrow().as_ref().filter(|(of, _)| *of == process).map(|(_, event)| event.clone()));
+        let own =
+            OWN.try_with(|own| own.borrow().as_ref().filter(|(of, _)| *of == process).map(|(_, event)| event.clone()));
         let event = match own.ok().flatten() {
             Some(event) => event,
             None => {

@@ -1,9 +1,9 @@
 //! The request that a thread serves: whose it is, and whether a signal has come for it.
 extern crate std;
 
-use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 #[cfg(target_os = "linux")]
 use super::eventfd::EventFd;
+use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::platform::{self, Lock, needed};
 use core::cell::RefCell;
 use core::fmt;
@@ -169,7 +169,10 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let interrupted = self.is_interrupted();
-        f.debug_struct("Request").field("client", &self.client).field("interrupted", &interrupted).finish_non_exhaustive()
+        f.debug_struct("Request")
+            .field("client", &self.client)
+            .field("interrupted", &interrupted)
+            .finish_non_exhaustive()
     }
 }
 

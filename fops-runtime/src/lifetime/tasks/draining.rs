@@ -1,6 +1,7 @@
 //! The remover's role, held by a task: the drain blocks no thread.
 extern crate std;
 
+use super::timer::Timer;
 use crate::lifetime::cause::{Cause, UnplugError};
 use crate::lifetime::parts::{Parts, Sealed};
 use crate::lifetime::report::Report;
@@ -8,7 +9,6 @@ use crate::lifetime::state::{Holder, Remover, Role};
 use crate::lifetime::steps;
 use crate::lifetime::unplug::{Unplug, longer};
 use crate::platform;
-use super::timer::Timer;
 use crate::wait::Task;
 use core::fmt;
 use core::future::{Future, poll_fn};
