@@ -259,3 +259,36 @@ fn an_access_that_a_child_inherits_ends_no_other_section() {
     assert_eq!(status, 0, "the child lost a section");
     drop(access);
 }
+
+/// The thread that opened it has ended before the fork, so the child has the access as much as its parent.
+#[test]
+fn an_unplug_in_a_child_waits_for_an_access_that_it_inherits() {
+    const NAME: &str = "an_unplug_in_a_child_waits_for_an_access_that_it_inherits";
+    if std::env::var_os(CHILD).is_none() {
+        return again(NAME);
+    }
+    let lifetime = Arc::new(DeviceLifetime::new(5));
+    let theirs = lifetime.clone();
+    let opens = std::thread::spawn(move || theirs.enter_owned(op!("transfer")));
+    let access = opens.join().expect("it does not panic").expect("it is plugged");
+    // SAFETY: the child does what a thread may do anywhere: its parent's others are idle.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: a child that waits is ended by the alarm.
+        unsafe { libc::alarm(20) };
+        let unplug = lifetime.alone().begin_unplug(Cause::Unbind).ok();
+        let draining = unplug.and_then(|draining| draining.wait_for(Duration::from_millis(10)).err());
+        let named = draining.as_ref().is_some_and(|draining| draining.report().to_string().contains("transfer"));
+        let lent = *access;
+        drop(access);
+        let handed_back = draining.map(|draining| draining.wait());
+        // SAFETY: the child ends.
+        unsafe { libc::_exit(if named && lent == 5 && handed_back == Some(5) { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: the status is written to.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0, "the child hung, or was handed the resources under its access");
+    drop(access);
+    assert_eq!(lifetime.alone().unplug(Cause::Unbind), Ok(5));
+}

@@ -62,6 +62,12 @@ impl Entry {
         self.device.store(FREE, needed("release of a slot", Ordering::Release));
     }
 
+    /// Whether the section that stands here, if any, may be ended by another thread than the one that opened it.
+    #[cfg(all(feature = "std", not(loom)))]
+    pub(super) fn is_owned(&self) -> bool {
+        self.device.load(Ordering::Relaxed) & 1 == 1
+    }
+
     /// The operation, if a section of this device stands here, and whether it is an owned one.
     pub(super) fn section_of(&self, device: u64) -> Option<(&'static Op, bool)> {
         // Acquire pairs with the release in `open`, for the operation; and with that in `clear`, for all that the

@@ -249,6 +249,10 @@ pub(super) fn sections(device: u64) -> impl Iterator<Item = Section> {
 }
 
 /// After `fork(2)`, in the child: the sections of the threads that it does not have are not its own.
+///
+/// An owned section may be the child's all the same, whichever thread opened it: its access may live on here. So it
+/// stays. Where nobody has that access, an unplug in the child waits for ever and names it; to hand the resources back
+/// under a live access would be worse.
 #[cfg(not(loom))]
 fn forget_other_threads() {
     let own = platform::own_block().cast::<Block>();
@@ -256,17 +260,10 @@ fn forget_other_threads() {
     let here = unsafe { own.as_ref() }.map(|own| own.thread.load(Ordering::Relaxed));
     // Nothing but single words: other threads may have been in the middle of anything.
     for block in blocks().filter(|block| Some(block.thread.load(Ordering::Relaxed)) != here) {
-        if block.entries().iter().all(Entry::is_free) {
-            if block.taken.load(Ordering::Relaxed) {
-                block.retire();
-            }
-            continue;
-        }
-        block.entries().iter().for_each(Entry::clear);
-        // Never to be used again: an owned section that stood there may end in the child too, and would then clear what
-        // stands in its place.
-        if !block.taken.swap(true, Ordering::Relaxed) {
-            RETIRED.fetch_sub(1, Ordering::Relaxed);
+        block.entries().iter().filter(|entry| !entry.is_owned()).for_each(Entry::clear);
+        // Its thread is gone. The block is used again once its owned sections have ended.
+        if block.taken.load(Ordering::Relaxed) {
+            block.retire();
         }
     }
 }
