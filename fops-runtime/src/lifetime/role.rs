@@ -53,16 +53,20 @@ impl Role {
     /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone.
     pub(super) fn take<'m>(&self, parts: &'m impl Parts, holder: Holder) -> Result<Option<Busy<'m>>, UnplugError> {
         let _others_wait = ROLES.lock();
+        let mut busy = None;
         for member in parts.members() {
             let core = member.core();
             let cold = core.cold().lock();
-            if let Some(Remover { holder, .. }) = cold.remover {
-                // Under the lock: whoever gives the role up signals afterwards.
-                return Ok(Some(Busy { member, seen: core.gate.event(), holder }));
-            }
             if cold.phase == Phase::Gone {
                 return Err(UnplugError::AlreadyUnplugged);
             }
+            if let Some(Remover { holder, .. }) = cold.remover {
+                // Under the lock: whoever gives the role up signals afterwards.
+                busy = busy.or(Some(Busy { member, seen: core.gate.event(), holder }));
+            }
+        }
+        if busy.is_some() {
+            return Ok(busy);
         }
         for member in parts.members() {
             member.core().cold().lock().remover = Some(Remover { role: self.0, holder });
@@ -75,7 +79,17 @@ impl Role {
     /// # Errors
     /// [`UnplugError::FenceRefused`]: the devices stay closed, and nothing of them is freed.
     pub(super) fn fence(&self, parts: &impl Parts) -> Result<(), UnplugError> {
-        if !parts.members().any(|member| member.core().cold().lock().phase == Phase::Unfenced) {
+        let mut needed = false;
+        for member in parts.members() {
+            let mut cold = member.core().cold().lock();
+            if cold.phase == Phase::Unfenced && cold.is_held_by(self) {
+                // The flag was set before this, so before the fence. One that is set later does not count, which only
+                // parts that change can bring about.
+                cold.fenced_by = self.0;
+                needed = true;
+            }
+        }
+        if !needed {
             return Ok(());
         }
         // One for all, however many there are.
@@ -86,7 +100,7 @@ impl Role {
         for member in parts.members() {
             let core = member.core();
             let mut cold = core.cold().lock();
-            if cold.phase == Phase::Unfenced && cold.is_held_by(self) {
+            if cold.phase == Phase::Unfenced && cold.fenced_by == self.0 {
                 cold.phase = Phase::Unplugging;
                 let cause = cold.cause;
                 drop(cold);

@@ -44,6 +44,8 @@ pub(super) struct Cold {
     pub(super) named_by: u64,
     /// The role under which the flag was set.
     pub(super) flagged_by: u64,
+    /// The role under which the fence is passed that follows the flag.
+    pub(super) fenced_by: u64,
     /// The stop hook has been called.
     pub(super) stopped: bool,
     /// The wake hook asks to be called again.
@@ -112,6 +114,7 @@ impl Cold {
             cause: None,
             named_by: 0,
             flagged_by: 0,
+            fenced_by: 0,
             stopped: false,
             wakes_again: false,
             hook: None,
