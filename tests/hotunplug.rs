@@ -7,7 +7,7 @@
 //! has to be left alone: no registers mapped, no memory, no interrupt.
 use fops_runtime::host::Node;
 use rcar_vin::csi2::CSI2_DEVICE;
-use rcar_vin::sim::IrqReturn;
+use rcar_vin::board::IrqReturn;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Write as _, stderr};

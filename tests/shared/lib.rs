@@ -27,7 +27,7 @@ pub use wait::{DEADLINE, Sleeper, eventually, falls_asleep, is_asleep, parse_dur
 use fops_runtime::host::{Bus, Devices};
 use fops_runtime::host::{Driver, Node};
 use rcar_vin::core::{DEVICE, DRIVER};
-use rcar_vin::sim::Vin;
+use rcar_vin::board::Vin;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,0 +1,3 @@
+//! The program around the driver.
+pub mod client;
+pub mod machine;
