@@ -2,7 +2,8 @@
 use crate::board::Board;
 use crate::driver::core::{DRIVER, RcarVinDriver};
 use crate::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER, RcarCsi2Driver};
-use crate::driver::group::Group;
+use crate::driver::group::RvinGroup;
+use crate::driver::platform::Platform;
 use fops_runtime::Result;
 use fops_runtime::host::{Bus, Devices};
 use std::sync::Arc;
@@ -26,16 +27,16 @@ impl Machine {
     /// # Errors
     /// What probe says.
     pub fn new(vins: &[&'static str]) -> Result<Self> {
-        Self::with_group(vins, Group::new())
+        Self::with_group(vins, RvinGroup::new())
     }
 
-    pub(crate) fn with_group(vins: &[&'static str], group: Arc<Group>) -> Result<Self> {
+    pub(crate) fn with_group(vins: &[&'static str], group: Arc<RvinGroup>) -> Result<Self> {
         let board = Arc::new(Board::with_group(vins, CSI2_DEVICE));
         let released = Arc::new(AtomicU64::new(0));
         let devices = Devices::new();
         let bus = Bus::new("platform", devices.clone());
-        bus.register_driver(RcarVinDriver::new(board.clone(), group.clone()))?;
-        bus.register_driver(RcarCsi2Driver::new(board.clone(), group, released.clone()))?;
+        bus.register_driver(RcarVinDriver::new(Platform::new(&board), group.clone()))?;
+        bus.register_driver(RcarCsi2Driver::new(Platform::new(&board), group, released.clone()))?;
         for vin in vins {
             bus.add_device(vin)?;
             bus.bind(DRIVER, vin)?;

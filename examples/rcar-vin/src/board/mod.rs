@@ -1,5 +1,8 @@
 //! The simulated hardware: what a VIN driver finds on its board.
 //!
+//! It plays the hardware, and the kernel's part in reaching it. The driver imports it in
+//! [`platform`](crate::driver::platform) alone.
+//!
 //! A [`Board`] owns the devices by name and outlives every bind and unbind of a driver. From it,
 //! probe gets what it would get from the kernel: the registers ([`Vin::ioremap`]), the interrupt
 //! ([`Vin::request_irq`]), addresses that the device can write to ([`Vin::dma_map`]), and the sensor
@@ -10,9 +13,11 @@
 mod console;
 mod csi2;
 mod dma;
+mod engine;
 mod io;
 mod irq;
 pub mod picture;
+mod pixels;
 mod registers;
 mod sensor;
 mod vin;
@@ -25,6 +30,7 @@ pub use self::csi2::Csi2Receiver;
 pub use self::dma::{DmaMapping, DmaMemory, HeapMemory};
 pub use self::io::{IoPtr, Mmio};
 pub use self::irq::{IrqGuard, IrqReturn};
+pub use self::pixels::PixelFormat;
 pub use self::registers::ResetControl;
 pub use self::sensor::{I2cClient, I2cPtr, Nack};
 pub use self::vin::Vin;

@@ -5,7 +5,7 @@
 //! and its [`Layout`] alone, so that a test can tell which frame it holds. Everything that does not
 //! move is painted once, when the layout becomes known. The sensor's test patterns do not move at all.
 
-use crate::driver::format::PixelFormat;
+use super::pixels::PixelFormat;
 
 /// What the sensor sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +27,6 @@ impl Pattern {
     /// The pattern of this number; the scene where there is none.
     pub fn from_number(number: u16) -> Pattern {
         Self::ALL.get(usize::from(number)).copied().unwrap_or(Pattern::Scene)
-    }
-
-    /// The name that a user reads.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Pattern::Scene => "Disabled",
-            Pattern::Bars => "Colour Bars",
-            Pattern::Ramp => "Grey Ramp",
-            Pattern::Checkerboard => "Checkerboard",
-        }
     }
 }
 
@@ -64,14 +54,20 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout that the driver gives a picture of the whole scene.
+    /// A picture of the whole scene.
+    ///
+    /// Lines are padded to 16 pixels, and to 32 where chroma has a plane of its own. That plane begins at a multiple of
+    /// 128 bytes.
     pub fn new(format: PixelFormat, width: u32, height: u32) -> Layout {
+        let padded =
+            width.next_multiple_of(if matches!(format, PixelFormat::Nv16 | PixelFormat::Nv12) { 32 } else { 16 });
+        let bytesperline = padded * format.bytes_per_pixel();
         Layout {
             format,
             width,
             height,
-            bytesperline: format.bytesperline(width),
-            uv_offset: format.uv_offset(width, height),
+            bytesperline,
+            uv_offset: (bytesperline * height).next_multiple_of(128),
             origin: (0, 0),
             scene: (width, height),
             pattern: Pattern::Scene,

@@ -7,9 +7,22 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::Busy;
 use super::irq::{IrqGuard, IrqLine, IrqReturn};
-use crate::board::picture::Pattern;
-use crate::driver::format::{HEIGHT, WIDTH};
-use crate::driver::registers::vin::*;
+use super::picture::Pattern;
+
+/// The registers, by their addresses, as this sensor's manual has them. A driver has its own copy.
+const SENSOR_STATUS_REG: u16 = 0x0004;
+pub(super) const SENSOR_BRIGHTNESS_REG: u16 = 0x0010;
+const SENSOR_X_ARRAY_REG: u16 = 0x0104;
+const SENSOR_Y_ARRAY_REG: u16 = 0x0106;
+const SENSOR_X_OUTPUT_REG: u16 = 0x034c;
+const SENSOR_Y_OUTPUT_REG: u16 = 0x034e;
+const SENSOR_TEST_PATTERN_REG: u16 = 0x0600;
+/// SENSOR_STATUS: the array has changed.
+const SENSOR_STATUS_CHANGED: u16 = 1;
+
+/// Least and greatest size of the array, in pixels and in lines.
+const ARRAY_MIN: (u32, u32) = (32, 4);
+const ARRAY_MAX: (u32, u32) = (2048, 2048);
 
 /// Nobody has acknowledged the transfer: the sensor is not there, or the client that made it is gone.
 ///
@@ -50,7 +63,7 @@ impl Sensor {
     pub(super) fn new() -> Arc<Sensor> {
         let mut state = State {
             present: true,
-            array: (WIDTH.1, HEIGHT.1),
+            array: ARRAY_MAX,
             changed: false,
             output: (0, 0),
             pattern: 0,
@@ -83,7 +96,8 @@ impl Sensor {
     /// Another array: more or less is to be seen. Raises the interrupt; returns when the handler has run.
     pub(super) fn set_array(&self, array: (u32, u32)) {
         let mut state = self.state.lock();
-        state.array = (array.0.clamp(WIDTH.1 / 64, WIDTH.1) & !31, array.1.clamp(HEIGHT.0, HEIGHT.1) & !3);
+        let (width, height) = (array.0.clamp(ARRAY_MIN.0, ARRAY_MAX.0), array.1.clamp(ARRAY_MIN.1, ARRAY_MAX.1));
+        state.array = (width & !31, height & !3);
         state.changed = true;
         let raise = state.present;
         drop(state);

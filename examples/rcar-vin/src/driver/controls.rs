@@ -1,10 +1,8 @@
 //! Controls: what a user may turn on the sensor. After `v4l2-ctrls-core.c` and `v4l2-ctrls-api.c`.
 //!
 //! The values are state and outlive unplug; the sensor's registers, which they go to, do not.
-use crate::board::Nack;
-use crate::board::picture::Pattern;
 use crate::driver::core::{RcarVin, VinHw};
-use crate::driver::registers::vin::{SENSOR_BRIGHTNESS_REG, SENSOR_TEST_PATTERN_REG};
+use crate::driver::registers::sensor::{SENSOR_BRIGHTNESS_REG, SENSOR_TEST_PATTERN_REG};
 use crate::uapi::*;
 use fops_runtime::{Errno, Result};
 
@@ -26,8 +24,11 @@ enum Kind {
     /// A number from 0 to `maximum`, in a register of the sensor.
     Integer { maximum: i32, default: i32, register: u16 },
     /// One of these, in a register of the sensor.
-    Menu { items: &'static [Pattern], register: u16 },
+    Menu { items: &'static [&'static str], register: u16 },
 }
+
+/// The patterns of the sensor, by their number in its register.
+const TEST_PATTERNS: [&str; 4] = ["Disabled", "Colour Bars", "Grey Ramp", "Checkerboard"];
 
 /// All controls, by their ids.
 static CONTROLS: [Control; 4] = [
@@ -41,7 +42,7 @@ static CONTROLS: [Control; 4] = [
     Control {
         id: V4L2_CID_TEST_PATTERN,
         name: "Test Pattern",
-        kind: Kind::Menu { items: &Pattern::ALL, register: SENSOR_TEST_PATTERN_REG },
+        kind: Kind::Menu { items: &TEST_PATTERNS, register: SENSOR_TEST_PATTERN_REG },
     },
 ];
 
@@ -158,7 +159,7 @@ impl Controls {
     /// `v4l2_ctrl_handler_setup`: the sensor, whatever it was used for before, is as the user wants it.
     pub(crate) fn setup(&self, hw: &VinHw) -> Result {
         for (control, &value) in CONTROLS.iter().zip(&self.values) {
-            control.register().map_or(Ok(()), |register| hw.port.sensor.write(register, value as u16)).map_err(nack)?;
+            control.register().map_or(Ok(()), |register| hw.port.sensor.write(register, value as u16))?;
         }
         Ok(())
     }
@@ -206,7 +207,7 @@ impl RcarVin {
     pub(crate) fn query_menu(&self, query: &mut QueryMenu) -> Result {
         let Kind::Menu { items, .. } = &CONTROLS[Control::find(query.id)?].kind else { return Err(Errno::EINVAL) };
         let item = items.get(query.index as usize).ok_or(Errno::EINVAL)?;
-        query.name = text(item.name());
+        query.name = text(item);
         Ok(())
     }
 
@@ -285,7 +286,7 @@ impl RcarVin {
         let control = &CONTROLS[at];
         let mut controls = self.controls.lock();
         if let Some(register) = control.register() {
-            hw.port.sensor.write(register, value as u16).map_err(nack)?;
+            hw.port.sensor.write(register, value as u16)?;
         }
         if std::mem::replace(&mut controls.values[at], value) != value {
             // Under the lock: who hears of two changes hears of the last one last.
@@ -293,9 +294,4 @@ impl RcarVin {
         }
         Ok(())
     }
-}
-
-/// What the sensor's bus says, as an adapter of the kernel does.
-pub(crate) fn nack(_: Nack) -> Errno {
-    Errno::ENXIO
 }

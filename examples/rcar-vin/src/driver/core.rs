@@ -3,20 +3,22 @@
 //! A VIN has its registers and its interrupt from probe to remove ([`VinPort`]). Its node, and with it the rest of
 //! [`VinHw`], is there only while the CSI-2 receiver is, too: see [`group`](crate::driver::group). Everything else in
 //! [`RcarVin`] is state, which lives until the last file is closed. After `rcar-core.c`.
-use crate::board::{Board, Console, DmaMapping, DmaMemory, I2cClient, IrqGuard, IrqReturn, Mmio, ResetControl, Vin};
 use crate::driver::controls::Controls;
 use crate::driver::csi2::Csi2;
 use crate::driver::dma::Capture;
 use crate::driver::events::Listeners;
 use crate::driver::gone;
-use crate::driver::group::{Group, Routes};
+use crate::driver::group::{Routes, RvinGroup};
+use crate::driver::platform::{
+    Console, DmaMapping, DmaMemory, I2cClient, IrqGuard, IrqReturn, Mmio, Platform, PlatformVin, ResetControl,
+};
 use crate::driver::v4l2::Settings;
 use fops_runtime::host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
 use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, UnplugError, WaitQueue};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// The first VIN of every board here, as the device tree names it.
+/// The first VIN, as the device tree names it.
 pub const DEVICE: &str = "e6ef0000.video";
 /// The driver's name on the platform bus.
 pub const DRIVER: &str = "rcar-vin";
@@ -33,7 +35,7 @@ pub struct VinPort {
     pub(crate) reset: ResetControl,
     pub(crate) sensor: I2cClient,
     pub(crate) console: Console,
-    board: Vin,
+    pdev: PlatformVin,
 }
 
 /// The resources: what the node's operations need and unplug takes away.
@@ -71,22 +73,22 @@ pub struct RcarVin {
     pub(crate) memory: Arc<BufferMemory>,
 }
 
-/// The driver, for all VINs of a board.
+/// The driver, for all VINs of a group.
 pub struct RcarVinDriver {
-    board: Arc<Board>,
-    group: Arc<Group>,
+    platform: Platform,
+    group: Arc<RvinGroup>,
 }
 
 /// A VIN that the driver is bound to.
 pub struct VinDevice {
     channel: usize,
-    group: Arc<Group>,
+    group: Arc<RvinGroup>,
 }
 
 impl RcarVinDriver {
-    /// A driver for the VINs of `board`, which are one group.
-    pub fn new(board: Arc<Board>, group: Arc<Group>) -> Self {
-        Self { board, group }
+    /// A driver for the VINs of `platform`, which are one group.
+    pub fn new(platform: Platform, group: Arc<RvinGroup>) -> Self {
+        Self { platform, group }
     }
 }
 
@@ -98,32 +100,31 @@ impl Driver for RcarVinDriver {
     }
 
     fn probe(&self, probe: &mut Probe) -> Result<Arc<VinDevice>> {
-        let channel = self.board.names().position(|name| name == probe.device()).ok_or(Errno::ENODEV)?;
-        let board = self.board.vin(probe.device()).ok_or(Errno::ENODEV)?.clone();
-        let mmio = board.ioremap().map_err(|_| Errno::EBUSY)?;
+        let (channel, pdev) = self.platform.vin(probe.device())?;
+        let mmio = pdev.ioremap()?;
         if !gone::is_there(&mmio) {
             return Err(Errno::ENODEV);
         }
-        let sensor = board.sensor().map_err(|_| Errno::EBUSY)?;
-        let (reset, console) = (board.reset_control(), board.console());
+        let sensor = pdev.sensor()?;
+        let (reset, console) = (pdev.reset_control(), pdev.console());
         // Interrupts come whether there is a node or not.
         let group = Arc::downgrade(&self.group);
         let vin = move || group.upgrade().and_then(|group| group.vin(channel));
         let handler = vin.clone();
         let handler = move || handler().map_or(IrqReturn::None, |vin| vin.sensor_irq());
-        let sensor_irq = board.request_sensor_irq(handler).map_err(|_| Errno::EBUSY)?;
+        let sensor_irq = pdev.request_sensor_irq(handler)?;
         let handler = move || vin().map_or(IrqReturn::None, |vin| vin.irq());
-        let irq = board.request_irq(handler).map_err(|_| Errno::EBUSY)?;
+        let irq = pdev.request_irq(handler)?;
         self.group.join(
             channel,
             probe,
-            VinPort { _irq: irq, _sensor_irq: sensor_irq, mmio, reset, sensor, console, board },
+            VinPort { _irq: irq, _sensor_irq: sensor_irq, mmio, reset, sensor, console, pdev },
         )?;
         Ok(Arc::new(VinDevice { channel, group: self.group.clone() }))
     }
 
     fn remove(&self, vin: &Arc<VinDevice>, port: VinPort, cause: Cause) {
-        let name = port.board.name();
+        let name = port.pdev.name();
         // Nobody has a reference any more: interrupt and registers go. Files may still be open.
         drop(port);
         tracing::info!("{name}: VIN {} removed ({cause}), its registers are unmapped", vin.channel);
@@ -150,9 +151,9 @@ impl Removable for VinDevice {
 impl VinPort {
     /// What the node `device` needs: the port is taken, unless there is no room for the rest.
     pub(crate) fn connect(port: &mut Option<Self>, csi2: &Subdev<Csi2>, memory: &Arc<BufferMemory>) -> Result<VinHw> {
-        let Some(Self { board, .. }) = port else { return Err(Errno::EBUSY) };
-        let buffers = board.dma_map(Arc::new(Buffers(memory.clone())), 0, memory.len()).ok_or(Errno::ENOMEM)?;
-        let scratch = board.dma_map(Arc::new(Scratch), 0, memory.len()).ok_or(Errno::ENOMEM)?;
+        let Some(Self { pdev, .. }) = port else { return Err(Errno::EBUSY) };
+        let buffers = pdev.dma_map(Arc::new(Buffers(memory.clone())), memory.len())?;
+        let scratch = pdev.dma_map(Arc::new(Scratch), memory.len())?;
         let port = port.take().ok_or(Errno::EBUSY)?;
         Ok(VinHw { csi2: csi2.clone(), port, buffers, scratch })
     }

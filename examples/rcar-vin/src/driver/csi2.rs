@@ -3,8 +3,8 @@
 //! Two things are different from a video node. Other drivers hold on to it, through a [`Subdev`] handle, and so does
 //! every open file: what it is made of may go only after the last of them, in its *release op*. And it goes down
 //! together with those whose pictures come through it. After `rcar-csi2.c`.
-use crate::board::{Board, Mmio};
-use crate::driver::group::Group;
+use crate::driver::group::RvinGroup;
+use crate::driver::platform::{Mmio, Platform};
 use crate::driver::registers::csi2::*;
 use crate::uapi::media::*;
 use crate::uapi::{kernel_version, load, store, zeroed};
@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-/// The receiver of every board here, as the device tree names it.
+/// The receiver, as the device tree names it.
 pub const CSI2_DEVICE: &str = "feaa0000.csi2";
 /// The driver's name on the platform bus.
 pub const CSI2_DRIVER: &str = "rcar-csi2";
@@ -156,22 +156,22 @@ fn stop(hw: &Csi2Hw) {
 
 /// The driver.
 pub struct RcarCsi2Driver {
-    board: Arc<Board>,
-    group: Arc<Group>,
+    platform: Platform,
+    group: Arc<RvinGroup>,
     released: Arc<AtomicU64>,
 }
 
 impl RcarCsi2Driver {
-    /// A driver for the receiver of `board`, which feeds `group`. `released` counts the subdevs whose release op has run.
-    pub fn new(board: Arc<Board>, group: Arc<Group>, released: Arc<AtomicU64>) -> Self {
-        Self { board, group, released }
+    /// A driver for the receiver of `platform`, which feeds `group`. `released` counts the subdevs whose release op has run.
+    pub fn new(platform: Platform, group: Arc<RvinGroup>, released: Arc<AtomicU64>) -> Self {
+        Self { platform, group, released }
     }
 }
 
 /// A receiver that the driver is bound to: it goes together with all that it feeds.
 pub struct Csi2Device {
     receiver: Subdev<Csi2>,
-    group: Arc<Group>,
+    group: Arc<RvinGroup>,
 }
 
 impl Driver for RcarCsi2Driver {
@@ -182,8 +182,7 @@ impl Driver for RcarCsi2Driver {
     }
 
     fn probe(&self, probe: &mut Probe) -> Result<Arc<Csi2Device>> {
-        let board = self.board.csi2().filter(|csi2| csi2.name() == probe.device()).ok_or(Errno::ENODEV)?;
-        let mmio = board.ioremap().map_err(|_| Errno::EBUSY)?;
+        let mmio = self.platform.csi2(probe.device())?.ioremap()?;
         let receiver = Subdev::new(Csi2 {
             lifetime: DeviceLifetime::new(Csi2Hw { mmio }),
             name: probe.device().to_owned(),

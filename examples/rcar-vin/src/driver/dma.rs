@@ -1,9 +1,9 @@
 //! Capturing: the registers, the three hardware slots, the interrupt, and how the hardware is stopped. After
 //! `rcar-dma.c`.
-use crate::board::IrqReturn;
-use crate::driver::controls::nack;
 use crate::driver::core::{RcarVin, VinHw};
 use crate::driver::format::PixelFormat;
+use crate::driver::platform::IrqReturn;
+use crate::driver::registers::sensor::*;
 use crate::driver::registers::vin::*;
 use crate::driver::v4l2::Settings;
 use crate::uapi::{Event, Timestamp, V4L2_EVENT_FRAME_SYNC, V4L2_EVENT_SOURCE_CHANGE, V4L2_EVENT_SRC_CH_RESOLUTION};
@@ -281,8 +281,8 @@ fn has_stopped(hw: &VinHw) -> bool {
 /// `rvin_setup`: what the picture is, and where in the sensor's frame.
 fn setup(hw: &VinHw, settings: &Settings) -> Result {
     let (crop, frame) = (settings.crop(), settings.frame());
-    hw.port.sensor.write(SENSOR_X_OUTPUT_REG, frame.0 as u16).map_err(nack)?;
-    hw.port.sensor.write(SENSOR_Y_OUTPUT_REG, frame.1 as u16).map_err(nack)?;
+    hw.port.sensor.write(SENSOR_X_OUTPUT_REG, frame.0 as u16)?;
+    hw.port.sensor.write(SENSOR_Y_OUTPUT_REG, frame.1 as u16)?;
     let (width, height) = settings.size();
     let format = settings.format();
     let mmio = &hw.port.mmio;
@@ -325,13 +325,13 @@ mod tests {
     use super::*;
     use crate::app::client::Stream;
     use crate::app::machine::Machine;
-    use crate::driver::group::Group;
+    use crate::driver::group::RvinGroup;
     use fops_runtime::{OpenFlags, PollEvents};
 
     #[test]
     fn a_release_behind_the_stop_hook_finds_it_stopped() {
         let vins = ["e6ef0000.video", "e6ef1000.video"];
-        let group = Group::new();
+        let group = RvinGroup::new();
         let machine = Machine::with_group(&vins, group.clone()).unwrap();
         let stream = |name| Stream::start(machine.devices.open(name, OpenFlags::RDWR).unwrap(), 5).unwrap();
         let [stream, other] = ["video0", "video1"].map(stream);

@@ -1,6 +1,6 @@
-//! The pixel formats of the VIN, after `rvin_formats[]` of `rcar-v4l2.c`.
+//! The pixel formats of the VIN. After `rvin_formats[]` of `rcar-v4l2.c`.
 
-/// A pixel format: the part of `struct rvin_video_format` that both sides of the bus understand.
+/// A pixel format: `struct rvin_video_format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PixelFormat {
     /// Packed YCbCr 4:2:2, luma first.
@@ -135,6 +135,12 @@ mod tests {
         assert_eq!(PixelFormat::Nv12.bound_align(641, 479), (640, 480));
         assert_eq!(PixelFormat::Yuyv.bound_align(0, 0), (2, 4));
         assert_eq!(PixelFormat::Grey.bound_align(u32::MAX, u32::MAX), (2048, 2048));
+    }
+
+    #[test]
+    fn sizes_are_those_that_the_hardware_writes() {
+        let sizes = [6144, 6144, 6144, 4608, 6144, 12_288, 3072];
+        assert_eq!(PixelFormat::ALL.iter().map(|format| format.sizeimage(96, 32)).collect::<Vec<_>>(), sizes);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Hardware that is pulled out without a word: the first to see it says so.
-use crate::board::Mmio;
+//! Hardware that is pulled out without a word: the first to see it says so. After `pci_device_is_present` in
+//! `drivers/pci/pci.c`: the kernel's rcar-vin has no such check.
 use crate::driver::core::{RcarVin, VinHw};
+use crate::driver::platform::Mmio;
 use crate::driver::registers::vin::VNMC_REG;
 use fops_runtime::{Cause, Errno, Result};
 

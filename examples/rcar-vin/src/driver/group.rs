@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// VINs that one receiver feeds.
+/// VINs that one receiver feeds: `struct rvin_group`.
 #[derive(Default)]
-pub struct Group {
+pub struct RvinGroup {
     /// Who is here. Held while nodes come and go, which may take as long as the operations in flight do.
     members: Mutex<Members>,
     /// What has nodes. For those who must not wait: held for a look and no longer.
@@ -50,7 +50,7 @@ struct Plugged {
 #[derive(Default)]
 pub struct Routes(Mutex<BTreeMap<usize, Option<u32>>>);
 
-impl Group {
+impl RvinGroup {
     /// Nobody is in it.
     pub fn new() -> Arc<Self> {
         Arc::default()
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_vin_is_closed_at_once_whatever_the_group_waits_for() {
         let vins = ["e6ef0000.video", "e6ef1000.video"];
-        let group = Group::new();
+        let group = RvinGroup::new();
         let machine = Machine::with_group(&vins, group.clone()).unwrap();
         let (stuck, pulled) = (group.vin(0).unwrap(), group.vin(1).unwrap());
         let access = stuck.lifetime.enter(op!("stuck")).unwrap();
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn the_receiver_closes_the_others_at_once_whatever_one_vin_waits_for() {
         let vins = ["e6ef0000.video", "e6ef1000.video"];
-        let group = Group::new();
+        let group = RvinGroup::new();
         let machine = Machine::with_group(&vins, group.clone()).unwrap();
         let (stuck, other) = (group.vin(0).unwrap(), group.vin(1).unwrap());
         let (receiver, media) = group.plugged.lock().receiver.clone().unwrap();

@@ -5,7 +5,7 @@
 use crate::driver::core::RcarVin;
 use crate::driver::csi2::{CHANNELS, Csi2};
 use crate::driver::dma::select_channel;
-use crate::driver::group::{Group, Routes};
+use crate::driver::group::{Routes, RvinGroup};
 use crate::uapi::media::*;
 use crate::uapi::{Uapi, kernel_version, load, store, text, zeroed};
 use fops_runtime::{Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Result, Subdev, guarded_fops, op};
@@ -20,7 +20,7 @@ const fn vin_entity(vin: usize) -> u32 {
 /// The driver's structure for the media node.
 pub struct MediaDevice {
     lifetime: DeviceLifetime<()>,
-    group: Weak<Group>,
+    group: Weak<RvinGroup>,
     routes: Arc<Routes>,
     receiver: String,
 }
@@ -52,7 +52,7 @@ impl FileOperations for MediaDevice {
 }
 
 impl MediaDevice {
-    pub(crate) fn new(group: &Arc<Group>, receiver: &Subdev<Csi2>, routes: &Arc<Routes>) -> Arc<Self> {
+    pub(crate) fn new(group: &Arc<RvinGroup>, receiver: &Subdev<Csi2>, routes: &Arc<Routes>) -> Arc<Self> {
         Arc::new(Self {
             lifetime: DeviceLifetime::new(()),
             group: Arc::downgrade(group),

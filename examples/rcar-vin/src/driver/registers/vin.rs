@@ -1,8 +1,10 @@
 //! Registers of the VIN, by the names of the hardware manual.
 //!
 //! Offsets and bits are those of `drivers/media/platform/renesas/rcar-vin/rcar-dma.c`; the ones that
-//! only the second generation has are left out. The driver and the simulated hardware share nothing
-//! but this file and the register block itself.
+//! only the second generation has are left out.
+//!
+//! The driver and the simulated hardware share this file and [`csi2`](super::csi2), which stand for the manual, and
+//! nothing else. All other contact goes through [`platform`](crate::driver::platform).
 
 /// Video n Main Control Register.
 pub const VNMC_REG: u32 = 0x00;
@@ -159,32 +161,3 @@ pub const REGISTERS: &[(u32, &str)] = &[
 pub fn register_name(offset: u32) -> &'static str {
     REGISTERS.iter().find(|(at, _)| *at == offset).map_or("reserved", |(_, name)| *name)
 }
-
-/// Sensor: what has happened; a bit written as one is acknowledged.
-pub const SENSOR_STATUS_REG: u16 = 0x0004;
-/// Sensor: what is added to every pixel, plus 128; 8 bits.
-pub const SENSOR_BRIGHTNESS_REG: u16 = 0x0010;
-/// Sensor: width of what it has at most, in pixels; read only.
-pub const SENSOR_X_ARRAY_REG: u16 = 0x0104;
-/// Sensor: height of what it has at most, in lines; read only.
-pub const SENSOR_Y_ARRAY_REG: u16 = 0x0106;
-/// Sensor: width of the frames that it sends, in pixels; with 0 for one of both, just what is captured.
-pub const SENSOR_X_OUTPUT_REG: u16 = 0x034c;
-/// Sensor: height of the frames that it sends, in lines.
-pub const SENSOR_Y_OUTPUT_REG: u16 = 0x034e;
-/// Sensor: what is sent instead of what is seen; 0 for that itself.
-pub const SENSOR_TEST_PATTERN_REG: u16 = 0x0600;
-
-/// SENSOR_STATUS: the array has changed.
-pub const SENSOR_STATUS_CHANGED: u16 = 1;
-
-/// The registers of the sensor: address and name.
-pub const SENSOR_REGISTERS: &[(u16, &str)] = &[
-    (SENSOR_STATUS_REG, "STATUS"),
-    (SENSOR_BRIGHTNESS_REG, "BRIGHTNESS"),
-    (SENSOR_X_ARRAY_REG, "X_ARRAY"),
-    (SENSOR_Y_ARRAY_REG, "Y_ARRAY"),
-    (SENSOR_X_OUTPUT_REG, "X_OUTPUT"),
-    (SENSOR_Y_OUTPUT_REG, "Y_OUTPUT"),
-    (SENSOR_TEST_PATTERN_REG, "TEST_PATTERN"),
-];

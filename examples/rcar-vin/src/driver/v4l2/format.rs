@@ -1,9 +1,9 @@
-//! The format: what a picture is, what the sensor is to send for it, and who may change that.
+//! The format: what a picture is, what the sensor is to send for it, and who may change that. After `rcar-v4l2.c` and
+//! `v4l2-dev.c`.
 use super::Open;
-use crate::driver::controls::nack;
 use crate::driver::core::{RcarVin, VinHw};
 use crate::driver::format::PixelFormat;
-use crate::driver::registers::vin::{SENSOR_X_ARRAY_REG, SENSOR_Y_ARRAY_REG};
+use crate::driver::registers::sensor::{SENSOR_X_ARRAY_REG, SENSOR_Y_ARRAY_REG};
 use crate::uapi::media::MEDIA_BUS_FMT_UYVY8_1X16;
 use crate::uapi::*;
 use fops_runtime::{Errno, File, Result};
@@ -114,8 +114,8 @@ impl Settings {
 
 /// Width and height of what the sensor has at most.
 fn sensor_array(hw: &VinHw) -> Result<(u32, u32)> {
-    let read = |register| hw.port.sensor.read(register).map(u32::from).map_err(nack);
-    Ok((read(SENSOR_X_ARRAY_REG)?, read(SENSOR_Y_ARRAY_REG)?))
+    let sensor = &hw.port.sensor;
+    Ok((sensor.read(SENSOR_X_ARRAY_REG)?.into(), sensor.read(SENSOR_Y_ARRAY_REG)?.into()))
 }
 
 /// A rectangle of this size, at the origin.

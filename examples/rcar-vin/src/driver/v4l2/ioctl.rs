@@ -1,9 +1,10 @@
 //! The ioctls. After `rcar-v4l2.c` and `v4l2-ioctl.c`.
 use super::Open;
 use super::format::{enum_fmt, try_fmt};
-use crate::driver::controls::{Ext, nack};
+use crate::driver::controls::Ext;
 use crate::driver::core::{RcarVin, VinHw};
-use crate::driver::registers::vin::{REGISTERS, SENSOR_REGISTERS};
+use crate::driver::registers::sensor::SENSOR_REGISTERS;
+use crate::driver::registers::vin::REGISTERS;
 use crate::uapi::ioctls::*;
 use crate::uapi::*;
 use fops_runtime::{Access, Command, Errno, File, IoctlArg, Result, WaitQueue};
@@ -142,7 +143,7 @@ impl RcarVin {
             line(&format_args!("{name} = {value:#010x}"))?;
         }
         for &(register, name) in SENSOR_REGISTERS {
-            line(&format_args!("sensor {name} = {:#06x}", hw.port.sensor.read(register).map_err(nack)?))?;
+            line(&format_args!("sensor {name} = {:#06x}", hw.port.sensor.read(register)?))?;
         }
         line(&"==================  END STATUS  ==================")
     }

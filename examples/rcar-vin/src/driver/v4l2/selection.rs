@@ -1,4 +1,5 @@
-//! Cropping: which part of the sensor's frame is captured. After `rvin_g_selection` and `rvin_s_selection`.
+//! Cropping: which part of the sensor's frame is captured. After `rvin_g_selection` and `rvin_s_selection` in
+//! `rcar-v4l2.c`.
 //!
 //! There is no scaler here, so what is captured is what is stored: the size of the crop rectangle is that of the picture,
 //! and the compose rectangle is the whole of it.

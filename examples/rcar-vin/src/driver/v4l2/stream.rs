@@ -1,4 +1,5 @@
-//! The stream, as the ioctls and `read(2)` turn it on and off, and sleep for its buffers.
+//! The stream, as the ioctls and `read(2)` turn it on and off, and sleep for its buffers. After `rvin_start_streaming` in
+//! `rcar-dma.c` and the `vb2_ioctl_*` of `videobuf2-v4l2.c`.
 use super::Open;
 use crate::driver::core::{RcarVin, VinHw};
 use crate::driver::dma::{Capture, Dma, select_channel};
