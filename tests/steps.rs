@@ -5,8 +5,8 @@ use fops_runtime::{
     Access, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, Result,
     UserSliceWriter, WaitQueue, guarded_fops,
 };
-use rcar_vin::regs::{VNFC_REG, VNMS_REG};
 use rcar_vin::board::{Board, IoPtr, Mmio, Vin};
+use rcar_vin::regs::{VNFC_REG, VNMS_REG};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -9,6 +9,9 @@
 //! [`controls`](driver::controls) and [`events`](driver::events).
 pub mod app;
 pub mod board;
+#[cfg(test)]
+#[path = "../../../fops-runtime/tests/common/deadline.rs"]
+mod deadline;
 pub mod driver;
 pub mod uapi;
 pub mod vb2;

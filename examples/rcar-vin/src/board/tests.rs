@@ -3,24 +3,15 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::picture::{Layout, Picture};
 use super::pixels::PixelFormat;
 use super::sensor::SENSOR_BRIGHTNESS_REG;
 use super::*;
+use crate::deadline::eventually;
 use crate::driver::registers::vin::*;
 use std::sync::Arc;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "never: {what}");
-        thread::sleep(Duration::from_micros(200));
-    }
-}
 
 fn board(rate: f64) -> (Board, Vin) {
     let board = Board::new();

@@ -325,6 +325,7 @@ mod tests {
     use super::*;
     use crate::app::client::Stream;
     use crate::app::machine::Machine;
+    use crate::deadline::DEADLINE;
     use crate::driver::group::RvinGroup;
     use fops_runtime::{OpenFlags, PollEvents};
 
@@ -339,9 +340,8 @@ mod tests {
         // The release has entered before the flag, and comes to the lock after the hook.
         vin.quiesce(&vin.lifetime.enter(op!("test")).unwrap(), Cause::Unbind);
         drop(stream);
-        let deadline = Duration::from_secs(60);
         for _ in 0..10 {
-            assert_eq!(other.poll(Some(deadline)), Ok(PollEvents::IN), "the receiver was turned off");
+            assert_eq!(other.poll(Some(DEADLINE)), Ok(PollEvents::IN), "the receiver was turned off");
             other.queue(other.dequeue().unwrap().index).unwrap();
         }
     }

@@ -219,9 +219,9 @@ impl Routes {
 mod tests {
     use super::*;
     use crate::app::machine::Machine;
+    use crate::deadline::eventually;
     use crate::driver::csi2::CSI2_DEVICE;
     use fops_runtime::op;
-    use std::time::{Duration, Instant};
 
     #[test]
     fn a_vin_is_closed_at_once_whatever_the_group_waits_for() {
@@ -230,13 +230,7 @@ mod tests {
         let machine = Machine::with_group(&vins, group.clone()).unwrap();
         let (stuck, pulled) = (group.vin(0).unwrap(), group.vin(1).unwrap());
         let access = stuck.lifetime.enter(op!("stuck")).unwrap();
-        let closed = |vin: &RcarVin| {
-            let began = Instant::now();
-            while !vin.lifetime.is_unplugged() {
-                assert!(began.elapsed() < Duration::from_secs(60), "it waits for another one's operation");
-                std::thread::yield_now();
-            }
-        };
+        let closed = |vin: &RcarVin| eventually("the VIN is closed", || vin.lifetime.is_unplugged());
         let first = machine.bus.remove(vins[0], Cause::Unbind).unwrap();
         closed(&stuck);
         let second = machine.bus.remove(vins[1], Cause::SurpriseRemoval).unwrap();
@@ -258,19 +252,13 @@ mod tests {
         let access = stuck.lifetime.enter(op!("stuck")).unwrap();
         let first = machine.bus.remove(vins[0], Cause::Unbind).unwrap();
         // Until it is waited for, it holds nobody up.
-        let began = Instant::now();
-        while !stuck.lifetime.is_unplugged() || group.members.try_lock().is_some() {
-            assert!(began.elapsed() < Duration::from_secs(60), "nobody waits for it");
-            std::thread::yield_now();
-        }
+        eventually("its removal waits for it", || stuck.lifetime.is_unplugged() && group.members.try_lock().is_none());
         let second = machine.bus.remove(CSI2_DEVICE, Cause::SurpriseRemoval).unwrap();
-        while ![other.lifetime.is_unplugged(), receiver.lifetime().is_unplugged(), media.lifetime().is_unplugged()]
-            .iter()
-            .all(|closed| *closed)
-        {
-            assert!(began.elapsed() < Duration::from_secs(60), "they wait for another one's operation");
-            std::thread::yield_now();
-        }
+        eventually("the others are closed", || {
+            [other.lifetime.is_unplugged(), receiver.lifetime().is_unplugged(), media.lifetime().is_unplugged()]
+                .iter()
+                .all(|closed| *closed)
+        });
         assert!(group.stragglers().contains("stuck"), "{}", group.stragglers());
         drop(access);
         for removal in [first, second] {
