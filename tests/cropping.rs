@@ -1,8 +1,8 @@
 //! Selections: a window of the sensor's frame is captured, one to one.
 use fops_runtime::host::Descriptor;
 use fops_runtime::{Errno, OpenFlags, Result};
+use rcar_vin::board::PixelFormat;
 use rcar_vin::client::{Stream, get};
-use rcar_vin::format::PixelFormat;
 use rcar_vin::ioctls::*;
 use rcar_vin::picture::{Layout, Picture};
 use rcar_vin::uapi::*;

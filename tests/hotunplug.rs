@@ -6,8 +6,8 @@
 //! (*lateclose*), or when all is over. After each the device has to be in good health, and while it is away the hardware
 //! has to be left alone: no registers mapped, no memory, no interrupt.
 use fops_runtime::host::Node;
+use rcar_vin::board::IrqReturn;
 use rcar_vin::csi2::CSI2_DEVICE;
-use rcar_vin::sim::IrqReturn;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Write as _, stderr};

@@ -9,8 +9,8 @@ fn the_driver_is_an_excerpt() {
     let (_, after) = readme.split_once("## One attribute").expect("a section");
     let shown = after.split("```rust").nth(1).and_then(|block| block.split("```").next()).expect("a driver");
     let (structure, operations) = shown.split_once("#[guarded_fops").expect("an attribute");
-    stands_in(structure, &read("examples/rcar-vin/src/core.rs"));
-    let driver = read("examples/rcar-vin/src/v4l2.rs");
+    stands_in(structure, &read("examples/rcar-vin/src/driver/core.rs"));
+    let driver = read("examples/rcar-vin/src/driver/v4l2.rs");
     for method in format!("#[guarded_fops{operations}").split("\n\n") {
         stands_in(method, &driver);
     }

@@ -5,8 +5,8 @@ use fops_runtime::{
     Access, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, Result,
     UserSliceWriter, WaitQueue, guarded_fops,
 };
+use rcar_vin::board::{Board, IoPtr, Mmio, Vin};
 use rcar_vin::regs::{VNFC_REG, VNMS_REG};
-use rcar_vin::sim::{Board, IoPtr, Mmio, Vin};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -97,7 +97,7 @@ const LOOK: Command = Command::new(Direction::None, b'T', 1, 0);
 
 fn setup() -> Setup {
     let board = Board::new();
-    let vin = board.vin(rcar_vin::sim::VIN_NAME).unwrap().clone();
+    let vin = board.vin(rcar_vin::board::VIN_NAME).unwrap().clone();
     let ((inside, is_inside), (leave, may_leave)) = (channel(), channel());
     let bus = bus_with(CameraDriver { vin: vin.clone(), ends: Mutex::new(Some((inside, may_leave))) }, "camera.0");
     bus.bind("camera", "camera.0").unwrap();

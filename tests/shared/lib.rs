@@ -3,12 +3,16 @@ mod act;
 mod actor;
 mod brake;
 mod client;
+#[path = "../../fops-runtime/tests/common/deadline.rs"]
+mod deadline;
 mod log;
 mod needs;
 mod place;
 mod seed;
 mod served;
 mod serving;
+#[path = "../../fops-runtime/tests/common/skip.rs"]
+mod skip;
 mod wait;
 
 pub use act::{Act, End, Release, Told};
@@ -16,18 +20,19 @@ pub use actor::{Actor, Host, InProcess, OnNodes, driver_of, hosts};
 pub use brake::Brake;
 pub use client::{Client, echo};
 pub use log::{capture_log, logged, times_logged};
-pub use needs::{Run, needs_exec, needs_v4l_utils, program, run, skip};
+pub use needs::{Run, needs_exec, needs_v4l_utils, program, run};
 pub use place::{Kind, OwnNode, Place, RealNode};
 pub use rcar_vin::machine::Machine;
 pub use seed::Seed;
 pub use served::{Served, is_mounted, temporary_directory};
 pub use serving::Serving;
+pub use skip::skip;
 pub use wait::{DEADLINE, Sleeper, eventually, falls_asleep, is_asleep, parse_duration, torn_down, wait_for_exit};
 
 use fops_runtime::host::{Bus, Devices};
 use fops_runtime::host::{Driver, Node};
+use rcar_vin::board::Vin;
 use rcar_vin::core::{DEVICE, DRIVER};
-use rcar_vin::sim::Vin;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,38 +1,14 @@
 //! What a test needs of the machine, and the program under test.
 use super::Served;
+use super::skip::skip;
 use super::wait::DEADLINE;
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{Write as _, stderr};
-use std::panic::Location;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// Says that the running test cannot run here, `why`, and what to do.
-///
-/// On standard error, and in the file that `FOPS_SKIPPED` names. With `FOPS_REQUIRE=1` that is a failure.
-#[track_caller]
-pub fn skip(why: &str) {
-    let caller = Location::caller();
-    let file = Path::new(caller.file()).file_stem().and_then(OsStr::to_str).unwrap_or("?");
-    let thread = thread::current();
-    let test = match thread.name() {
-        Some(name) if name != "main" => format!("{file}::{name}"),
-        _ => format!("{file}, line {}", caller.line()),
-    };
-    let line = format!("SKIPPED {test}: {why}");
-    assert!(std::env::var_os("FOPS_REQUIRE").is_none_or(|value| value != "1"), "{line}");
-    // Past the capture of tests that pass.
-    let _ = writeln!(stderr(), "{line}");
-    if let Some(path) = std::env::var_os("FOPS_SKIPPED") {
-        let file = File::options().append(true).create(true).open(&path);
-        file.and_then(|mut file| writeln!(file, "{line}"))
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    }
-}
 
 /// Whether v4l-utils are here; else the test is skipped.
 #[track_caller]

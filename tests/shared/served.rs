@@ -1,5 +1,5 @@
 //! A bus served as files, for the time of a test.
-use super::needs::skip;
+use super::skip::skip;
 use fops_runtime::host::Bus;
 use fops_runtime::host::fuse::{Mmap, MountError, Options, Server};
 use std::fs;

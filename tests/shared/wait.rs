@@ -1,4 +1,6 @@
 //! Waiting for conditions, with a deadline that fails loudly.
+pub use super::deadline::{DEADLINE, eventually};
+
 use fops_runtime::host::Removal;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,19 +8,6 @@ use std::process::{Child, ExitStatus};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-
-/// Nothing in these tests takes this long unless it hangs.
-pub const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Waits for `condition`, and fails the test when it does not come true.
-#[track_caller]
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !condition() {
-        assert!(began.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
 
 /// Waits until the removal is done, and returns how long it took.
 #[track_caller]

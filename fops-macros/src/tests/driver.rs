@@ -29,10 +29,10 @@ pub(super) fn source(path: &str) -> (String, String) {
 
 #[test]
 fn rcar_vin() {
-    let (options, block) = source(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rcar-vin/src/v4l2.rs"));
+    let (options, block) = source(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rcar-vin/src/driver/v4l2.rs"));
     let outcome = super::expand(&options, &block);
     insta::with_settings!({
-        description => "the operations of examples/rcar-vin/src/v4l2.rs",
+        description => "the operations of examples/rcar-vin/src/driver/v4l2.rs",
         omit_expression => true,
         prepend_module_to_snapshot => false,
         snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/src/snapshots"),

@@ -94,7 +94,7 @@ fn random_tokens() {
 fn mutated_impls() {
     let sources = [
         (ARGUMENTS.to_owned(), ITEM.to_owned()),
-        super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rcar-vin/src/v4l2.rs")),
+        super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rcar-vin/src/driver/v4l2.rs")),
         super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/minimal.rs")),
         super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuser_devices.rs")),
         super::driver::source(concat!(env!("CARGO_MANIFEST_DIR"), "/../ui-tests/pass/futures.rs")),

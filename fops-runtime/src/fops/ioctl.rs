@@ -18,6 +18,38 @@ pub enum Direction {
     ReadWrite,
 }
 
+impl Direction {
+    /// Whether the argument is copied in before the operation: user space writes it.
+    ///
+    /// ```
+    /// use fops_runtime::Direction;
+    /// assert!(Direction::Write.copies_in() && !Direction::Write.copies_out());
+    /// ```
+    pub const fn copies_in(self) -> bool {
+        matches!(self, Self::Write | Self::ReadWrite)
+    }
+
+    /// Whether the argument is copied out after the operation has succeeded: user space reads it.
+    pub const fn copies_out(self) -> bool {
+        matches!(self, Self::Read | Self::ReadWrite)
+    }
+
+    /// `_IOC_NONE`, `_IOC_WRITE` and `_IOC_READ` of `asm-generic/ioctl.h`.
+    const fn bits(self) -> u32 {
+        self.copies_in() as u32 | (self.copies_out() as u32) << 1
+    }
+
+    /// Of two bits.
+    const fn from_bits(bits: u32) -> Self {
+        match bits & 3 {
+            0 => Self::None,
+            1 => Self::Write,
+            2 => Self::Read,
+            _ => Self::ReadWrite,
+        }
+    }
+}
+
 /// An ioctl command: direction, size, type and number in one word, as `asm-generic/ioctl.h` packs them.
 ///
 /// ```
@@ -35,13 +67,7 @@ impl Command {
     /// When `size` needs more than 14 bits.
     pub const fn new(direction: Direction, kind: u8, number: u8, size: usize) -> Self {
         assert!(size < 1 << 14, "an ioctl argument is smaller than 16 KiB");
-        let direction = match direction {
-            Direction::None => 0,
-            Direction::Write => 1,
-            Direction::Read => 2,
-            Direction::ReadWrite => 3,
-        };
-        Self(direction << 30 | (size as u32) << 16 | (kind as u32) << 8 | number as u32)
+        Self(direction.bits() << 30 | (size as u32) << 16 | (kind as u32) << 8 | number as u32)
     }
 
     /// The word user space passes.
@@ -56,12 +82,7 @@ impl Command {
 
     /// Which way the argument goes.
     pub const fn direction(self) -> Direction {
-        match self.0 >> 30 {
-            0 => Direction::None,
-            1 => Direction::Write,
-            2 => Direction::Read,
-            _ => Direction::ReadWrite,
-        }
+        Direction::from_bits(self.0 >> 30)
     }
 
     /// The argument's size, in bytes.
@@ -234,6 +255,20 @@ mod tests {
             (Direction::ReadWrite, b'V', 17, 88)
         );
         assert_eq!(Command::from_raw(dqbuf.raw()), dqbuf);
+    }
+
+    #[test]
+    fn a_direction_says_what_is_copied() {
+        for (direction, raw, copied) in [
+            (Direction::None, 0, (false, false)),
+            (Direction::Write, 1, (true, false)),
+            (Direction::Read, 2, (false, true)),
+            (Direction::ReadWrite, 3, (true, true)),
+        ] {
+            let command = Command::new(direction, 0, 0, 0);
+            assert_eq!((command.raw(), command.direction()), (raw << 30, direction));
+            assert_eq!((direction.copies_in(), direction.copies_out()), copied, "{direction:?}");
+        }
     }
 
     #[test]

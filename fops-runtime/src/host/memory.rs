@@ -1,7 +1,7 @@
 //! The in-process host: the same file semantics without a kernel.
 use super::areas::Areas;
 use super::{BufferMemory, Devices, OpenFile};
-use crate::{Command, Direction, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Result, SeekFrom, VmArea, WaitQueue};
+use crate::{Command, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Result, SeekFrom, VmArea, WaitQueue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,20 +106,14 @@ impl Descriptor {
     /// As [`ioctl`](Self::ioctl).
     pub fn ioctl_with(&self, command: Command, data: &mut [u8], memory: &mut [&mut [u8]]) -> Result<i32> {
         let user = data.get_mut(..command.size()).ok_or(Errno::EFAULT)?;
-        let (reads, writes) = match command.direction() {
-            Direction::None => (false, false),
-            Direction::Write => (true, false),
-            Direction::Read => (false, true),
-            Direction::ReadWrite => (true, true),
-        };
         // As between user space and a kernel: copied in, and out again after a success.
         let mut argument = vec![0; user.len()];
-        if reads {
+        if command.direction().copies_in() {
             argument.copy_from_slice(user);
         }
         let memory = Areas::new(memory);
         let value = self.file().ioctl(command, IoctlArg::new(0, &mut argument).with_user(&memory))?;
-        if writes {
+        if command.direction().copies_out() {
             user.copy_from_slice(&argument);
         }
         Ok(value)

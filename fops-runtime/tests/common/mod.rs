@@ -1,26 +1,14 @@
 //! What the tests of the runtime share: a device whose hooks note what happens, and waits that fail loudly.
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses its part")]
+mod deadline;
 mod skip;
 
+pub use deadline::{DEADLINE, eventually};
 pub use skip::skip;
 
 use fops_runtime::{Cause, DeviceLifetime, Part, Parts, Unplug};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::{Duration, Instant};
-
-/// Nothing in these tests takes this long unless it hangs.
-pub const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Waits for `condition`, and fails the test when it does not come true.
-#[track_caller]
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !condition() {
-        assert!(began.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
-        std::thread::yield_now();
-    }
-}
 
 /// The resources: count how often they are dropped.
 #[derive(Debug)]

@@ -7,11 +7,8 @@ use fops_runtime::{
 use rustix::ioctl::{Opcode, opcode};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
 pub(crate) const MEMORY: usize = 3 * 4096;
-/// Long for a machine under load; what waits for it has failed.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) const REVERSE: Opcode = opcode::read_write::<[u8; 8]>(b'B', 1);
 pub(crate) const FILL: Opcode = opcode::write::<u32>(b'B', 2);

@@ -3,6 +3,8 @@
 
 mod bell;
 mod client;
+#[path = "../common/deadline.rs"]
+mod deadline;
 mod mounted;
 mod pointers;
 #[path = "../common/skip.rs"]

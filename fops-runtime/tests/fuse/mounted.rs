@@ -1,5 +1,6 @@
 //! A mounted directory with one bell, and how to wait for things.
 use super::bell::*;
+pub(crate) use super::deadline::{DEADLINE, eventually as until};
 use super::skip::skip;
 use fops_runtime::Errno;
 use fops_runtime::host::fuse::{Options, Server};
@@ -12,7 +13,6 @@ use std::process::{Child, Command as Process, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// A mounted directory with one bell.
 pub(crate) struct Mounted {
@@ -94,15 +94,6 @@ pub(crate) fn watch(server: Arc<Server>) -> mpsc::Sender<()> {
         }
     });
     sender
-}
-
-#[track_caller]
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Runs on a thread of its own, whose result is waited for until the deadline.

@@ -12,7 +12,7 @@
 //! ours. Such a page is served by a worker like any other. (The server itself must not be the caller then: it would
 //! hold the lock of the very memory that its workers run in.)
 use super::channel::Kernel;
-use crate::{Errno, Request, Result, UserMemory, WaitError, WaitQueue};
+use crate::{Errno, Request, Result, UserMemory, WaitQueue};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::fs::FileExt;
@@ -133,13 +133,22 @@ impl Desk {
     /// [`GRACE`] to be overtaken by the answer.
     fn wait(&self) -> Result<Result<Vec<u8>>> {
         let take = || self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match self.answered.wait_event(None, take) {
-            Err(WaitError::Interrupted) => {
-                // A request that nobody interrupts.
-                Request::new(None).run(|| self.answered.wait_event(Some(GRACE), take))?.ok_or(Errno::EINTR)
-            }
-            answer => answer?.ok_or(Errno::EIO),
-        }
+        with_grace(GRACE, |limit| Ok(self.answered.wait_event(limit, take)?))
+    }
+}
+
+/// Waits; if a signal comes for the caller, waits once more, for `grace`.
+///
+/// FUSE says only that there is a signal, and a harmless one may be overtaken this way. `wait` waits for as long as it is
+/// told, and answers `None` if that was too short.
+///
+/// # Errors
+/// `EINTR` if the signal was not overtaken; else those of `wait`.
+pub(super) fn with_grace<T>(grace: Duration, wait: impl Fn(Option<Duration>) -> Result<Option<T>>) -> Result<T> {
+    match wait(None) {
+        // A request that nobody interrupts.
+        Err(Errno::EINTR) => Request::new(None).run(|| wait(Some(grace)))?.ok_or(Errno::EINTR),
+        answer => answer?.ok_or(Errno::EIO),
     }
 }
 

@@ -7,9 +7,7 @@ use super::reply::Reply;
 use super::sysfs::Attribute;
 use super::workers::MAX_WRITE;
 use crate::host::{BufferMemory, OpenFile};
-use crate::{
-    Client, Command, Direction, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Request, Result, SeekFrom, WaitQueue,
-};
+use crate::{Client, Command, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Request, Result, SeekFrom, WaitQueue};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -143,17 +141,12 @@ impl NodeFile {
 
     pub(super) fn ioctl(&self, args: &fuse_ioctl_in, data: &[u8], caller: &Caller<'_>, reply: &mut Reply) -> Result {
         let command = Command::from_raw(args.cmd);
-        let (writes, reads) = match command.direction() {
-            Direction::None => (false, false),
-            Direction::Write => (true, false),
-            Direction::Read => (false, true),
-            Direction::ReadWrite => (true, true),
-        };
-        let size = |used: bool| if used { command.size() } else { 0 };
+        let size = |copied: bool| if copied { command.size() } else { 0 };
+        let copied_out = size(command.direction().copies_out());
         // The kernel copies what the command says, no more and no less, unless it is not the kernel.
         if args.flags & FUSE_IOCTL_UNRESTRICTED != 0
-            || data.len() != size(writes)
-            || args.out_size as usize != size(reads)
+            || data.len() != size(command.direction().copies_in())
+            || args.out_size as usize != copied_out
         {
             return Err(Errno::EINVAL);
         }
@@ -166,7 +159,7 @@ impl NodeFile {
             self.file.ioctl(command, arg)?
         };
         reply.put(&fuse_ioctl_out { result, ..Default::default() });
-        reply.extend(&argument[..size(reads)]);
+        reply.extend(&argument[..copied_out]);
         Ok(())
     }
 

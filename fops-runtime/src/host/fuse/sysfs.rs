@@ -1,7 +1,8 @@
 //! The small sysfs: what is in `sys`, and what a write to its attributes does.
+use super::caller::with_grace;
 use super::tree::{Child, Entry};
 use crate::host::{Bus, Removal};
-use crate::{Cause, Errno, Request, Result};
+use crate::{Cause, Errno, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,12 +48,11 @@ fn is_yes(text: &str) -> Result<bool> {
 /// A writer that is killed gets `EINTR`, and what it began goes on. FUSE says only that there is a signal: a harmless
 /// one, such as a shell's SIGCHLD, is given [`GRACE`] to be overtaken by the removal.
 fn wait_for(removal: &Removal) -> Result {
-    match removal.wait() {
-        // A request that nobody interrupts.
-        Err(Errno::EINTR) => Request::new(None).run(|| removal.wait_for(GRACE))?.ok_or(Errno::EINTR)?,
-        result => result?,
-    };
-    Ok(())
+    with_grace(GRACE, |limit| match limit {
+        None => removal.wait().map(Some),
+        Some(limit) => removal.wait_for(limit),
+    })
+    .map(drop)
 }
 
 /// What is in a directory below `sys`; nothing where there is no such directory.

@@ -1,0 +1,97 @@
+//! `serve`: the devices as files, until Ctrl-C.
+use super::Outcome;
+use crate::Sensor;
+use fops_runtime::Client;
+use fops_runtime::host::fuse::{Options, Server};
+use rcar_vin::driver::core::{DEVICE, DRIVER};
+use rcar_vin::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER};
+use rcar_vin::machine::Machine;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How long those who have the device open may take to close it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(mount: Option<PathBuf>, allow_other: bool, sensor: &Sensor) -> Outcome {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let machine = super::machine(sensor)?;
+    let place = Place::new(mount)?;
+    let server = mount_at(&machine, place.path(), allow_other)?;
+    let root = place.path().display();
+    let nodes: Vec<_> = machine.devices.all().iter().map(|node| node.name().to_owned()).collect();
+    let drivers = format!("{root}/sys/bus/platform/drivers");
+    println!("serving {} at {root}/dev (mmap: {})", nodes.join(", "), server.mmap());
+    println!("  unplug video0      echo {DEVICE} > {drivers}/{DRIVER}/unbind");
+    println!("  plug it in again   echo {DEVICE} > {drivers}/{DRIVER}/bind");
+    println!("  unplug all nodes   echo {CSI2_DEVICE} > {drivers}/{CSI2_DRIVER}/unbind");
+    println!("  stop               Ctrl-C");
+    println!("for v4l-utils, which look for a device node: rcar-vin exec -- v4l2-ctl --stream-mmap --stream-count=30");
+    signals.forever().next();
+    println!("unplugging");
+    machine.unbind_all()?;
+    part(&server, &mut signals);
+    drop(server);
+    let faults = machine.faults();
+    faults.iter().for_each(|fault| println!("{fault}"));
+    Ok(ExitCode::from(u8::from(!faults.is_empty())))
+}
+
+/// Answers `ENODEV` to those who still have the device open, for a while: they learn nothing from a directory that is gone.
+fn part(server: &Server, signals: &mut Signals) {
+    let mut holders = server.wait_for_close(Duration::ZERO);
+    if holders.is_empty() {
+        return;
+    }
+    let names: BTreeSet<_> = holders.iter().map(Client::to_string).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    println!("waiting {PATIENCE:?} for files to be closed, opened by {names} (Ctrl-C: at once)");
+    let began = Instant::now();
+    while !holders.is_empty() && began.elapsed() < PATIENCE && signals.pending().next().is_none() {
+        holders = server.wait_for_close(Duration::from_millis(50));
+    }
+}
+
+/// Mounts the machine's files at `root`.
+pub(super) fn mount_at(machine: &Machine, root: &Path, allow_other: bool) -> Result<Server, Box<dyn Error>> {
+    // What v4l-utils read to learn that a file, which has no device number, is a video node.
+    let uevent = "MAJOR=81\nMINOR=0\nDEVNAME=video0\n";
+    let options = Options::new().allow_other(allow_other).char_uevent(uevent);
+    Ok(Server::mount(root, &machine.bus, options)?)
+}
+
+/// Where to mount: a directory of the user's, or a new one that goes with this.
+pub(super) enum Place {
+    Given(PathBuf),
+    New(PathBuf),
+}
+
+impl Place {
+    pub(super) fn new(given: Option<PathBuf>) -> Result<Self, Box<dyn Error>> {
+        if let Some(path) = given {
+            return Ok(Self::Given(path));
+        }
+        let path = std::env::temp_dir().join(format!("rcar-vin-{}", std::process::id()));
+        std::fs::create_dir(&path).map_err(|error| format!("cannot create {}: {error}", path.display()))?;
+        Ok(Self::New(path))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Given(path) | Self::New(path) => path,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::New(path) = self {
+            // Empty, once it is unmounted; if not, better left than lost.
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+}
