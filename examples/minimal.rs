@@ -1,5 +1,5 @@
 //! The smallest guarded driver: a thermometer that goes while a read sleeps. `cargo run --example minimal`
-use fops_runtime::host::Devices;
+use fops_host::Devices;
 use fops_runtime::{Access, Cause, DeviceLifetime, File, FileOperations, OpenFlags, Result, Unplug, UserSliceWriter};
 use fops_runtime::{WaitQueue, guarded_fops};
 use std::{sync::Arc, thread};

@@ -1,6 +1,7 @@
 //! A capture device and its sensor, a subdev: both go at once, the sensor's memory later. `cargo run --example subdev`
+use fops_host::Devices;
 use fops_runtime::{Access, Cause, DeviceLifetime, Errno, File, FileOperations, OpenFlags, Result, UserSliceWriter};
-use fops_runtime::{Subdev, SubdevOperations, guarded_fops, host::Devices};
+use fops_runtime::{Subdev, SubdevOperations, Unplug, guarded_fops};
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering::Relaxed},

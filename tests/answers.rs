@@ -1,5 +1,5 @@
 //! An operation that a driver leaves out answers as in the kernel, and with `ENODEV` once the device is gone.
-use fops_runtime::host::{Descriptor, Driver, Probe};
+use fops_host::{Descriptor, Driver, Probe};
 use fops_runtime::{
     Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, Result, SeekFrom,
     VmArea, guarded_fops,
@@ -52,7 +52,7 @@ impl Driver for BareDriver {
 }
 
 const COMMAND: Command = Command::new(Direction::ReadWrite, b'T', 1, 4);
-const AREA: VmArea = VmArea { offset: 0, len: 4096, writable: false, shared: true };
+const AREA: VmArea = VmArea::new(0, 4096).shared();
 
 /// What every operation of the file answers: those that return a value, by name, with 0 for success.
 fn answers(file: &Descriptor) -> Vec<(&'static str, Result)> {

@@ -1,5 +1,5 @@
 //! Controls change the picture; their values are the device's, not the sensor's.
-use fops_runtime::host::Descriptor;
+use fops_host::Descriptor;
 use fops_runtime::{Errno, OpenFlags, Result};
 use rcar_vin::client::{Stream, get};
 use rcar_vin::core::{DEVICE, DRIVER};

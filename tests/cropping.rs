@@ -1,5 +1,5 @@
 //! Selections: a window of the sensor's frame is captured, one to one.
-use fops_runtime::host::Descriptor;
+use fops_host::Descriptor;
 use fops_runtime::{Errno, OpenFlags, Result};
 use rcar_vin::board::PixelFormat;
 use rcar_vin::client::{Stream, get};

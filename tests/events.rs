@@ -1,5 +1,5 @@
 //! Events: who has subscribed is told, in order, and by poll too.
-use fops_runtime::host::Descriptor;
+use fops_host::Descriptor;
 use fops_runtime::{Errno, OpenFlags, PollEvents, Result};
 use rcar_vin::client::{Stream, get};
 use rcar_vin::core::DEVICE;

@@ -1,5 +1,5 @@
 //! Two VINs, a CSI-2 receiver and a media node: they come together, and go together, in whatever order.
-use fops_runtime::host::Descriptor;
+use fops_host::Descriptor;
 use fops_runtime::{Cause, Command, Errno, OpenFlags, PollEvents, Result};
 use rcar_vin::client::{Role, Stream, get};
 use rcar_vin::core::{DEVICE, DRIVER};

@@ -1,5 +1,5 @@
 //! A file that is held over unplug answers until its close: release runs once, and then the node's name is gone.
-use fops_runtime::host::{Bus, Descriptor, Driver, Node, Probe};
+use fops_host::{Bus, Descriptor, Driver, Node, Probe};
 use fops_runtime::{
     Access, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, Poller,
     Result, UserSliceWriter, guarded_fops,

@@ -5,7 +5,7 @@
 //! find it again; *hot* is with a file open on each node, which is closed before the device comes back, or after
 //! (*lateclose*), or when all is over. After each the device has to be in good health, and while it is away the hardware
 //! has to be left alone: no registers mapped, no memory, no interrupt.
-use fops_runtime::host::Node;
+use fops_host::Node;
 use rcar_vin::board::IrqReturn;
 use rcar_vin::csi2::CSI2_DEVICE;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! A driver that panics or lies gets its caller an `EIO`, is logged, and hurts nobody else.
-use fops_runtime::host::{BufferMemory, Bus, Descriptor, Driver, Probe};
+use fops_host::{BufferMemory, Bus, Descriptor, Driver, Probe};
 use fops_runtime::{
     Access, Cause, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents,
     PollTable, Result, SeekFrom, UserSliceReader, UserSliceWriter, VmArea, guarded_fops,
@@ -153,7 +153,7 @@ fn open(bus: &Bus, node: &str) -> Descriptor {
 }
 
 const COMMAND: Command = Command::new(Direction::ReadWrite, b'T', 1, 4);
-const AREA: VmArea = VmArea { offset: 0, len: 4096, writable: false, shared: true };
+const AREA: VmArea = VmArea::new(0, 4096).shared();
 
 type Call = fn(&Descriptor) -> Result;
 

@@ -1,5 +1,5 @@
 //! Whoever sleeps in a call at unplug is told at once that the device is gone: in process.
-use fops_runtime::host::Devices;
+use fops_host::Devices;
 use fops_runtime::{
     Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, Result,
     Unplug, UserSliceReader, UserSliceWriter, WaitQueue, guarded_fops,

@@ -1,6 +1,6 @@
 //! Each step of unplug, by what goes wrong without it. `tests/controls` runs these in a build that leaves one out, where
 //! they have to fail.
-use fops_runtime::host::{Bus, Descriptor, Driver, Probe};
+use fops_host::{Bus, Descriptor, Driver, Probe};
 use fops_runtime::{
     Access, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, Result,
     UserSliceWriter, WaitQueue, guarded_fops,

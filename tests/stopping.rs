@@ -1,5 +1,5 @@
 //! STREAMOFF waits for the end of the frame, by its interrupt, and never leaves the hardware running.
-use fops_runtime::host::Descriptor;
+use fops_host::Descriptor;
 use fops_runtime::{Errno, OpenFlags, PollEvents, Request, Result};
 use rcar_vin::client::{Fate, Role, Stream, get};
 use rcar_vin::core::{DEVICE, DRIVER};

@@ -1,5 +1,5 @@
 //! An unplug that an operation holds up names it, frees nothing, and completes when it ends, whoever waits for it.
-use fops_runtime::host::{Bus, Driver, Probe};
+use fops_host::{Bus, Driver, Probe};
 use fops_runtime::{
     Access, Command, DeviceLifetime, Direction, Errno, File, FileOperations, Guarded, IoctlArg, OpenFlags, Result,
     guarded_fops, key,

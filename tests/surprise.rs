@@ -1,6 +1,6 @@
 //! Hardware that is pulled out: the first operation to see it asks for the device's own unplug, which is one however many
 //! ask; and an unbind that turns into this half way.
-use fops_runtime::host::Descriptor;
+use fops_host::Descriptor;
 use fops_runtime::{Cause, Errno, OpenFlags};
 use rcar_vin::client::{Stream, get};
 use rcar_vin::media_uapi::{MbusFormat, VIDIOC_SUBDEV_S_FMT, v4l2_subdev_format};

@@ -37,8 +37,6 @@
 //! * `std` (default): threads with names, clocks, [`WaitQueue`]s. Without it the crate is `no_std` and needs
 //!   no allocator: lifetimes, accesses, the unplug sequence and the operations' answers remain.
 //! * `lock_api`: `Access::wait_event_locked`, for parking_lot's mutexes and any other `lock_api` ones.
-//! * `host`: the in-process host, device nodes, and the `Bus` that binds drivers to devices.
-//! * `fuse`: the same nodes for other processes, through `/dev/fuse`.
 //! * `async`: unplug, sections and waiting for unplug as futures, for any executor.
 //! * `tracing`: a span for each section (level `trace`), an event for each step of an unplug (`info` and `debug`), and
 //!   logging through the `tracing` crate instead of the standard error stream.
@@ -51,8 +49,8 @@ extern crate std;
 mod abi;
 mod fops;
 mod gate;
-#[cfg(feature = "host")]
-pub mod host;
+#[cfg(feature = "std")]
+mod host;
 mod lifetime;
 mod op;
 mod platform;
@@ -70,6 +68,8 @@ pub use fops::{
 pub use fops_macros::{fop, guarded_fops};
 #[cfg(feature = "std")]
 pub use gate::{FenceKind, fence_kind};
+#[cfg(feature = "std")]
+pub use host::catch_panic;
 pub use lifetime::{
     Access, Alone, Cause, Device, DeviceLifetime, Draining, Part, Parts, Present, Report, Straggler, Unplug,
     UnplugError, Unplugged, Work,

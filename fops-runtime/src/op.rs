@@ -4,6 +4,7 @@ use core::panic::Location;
 
 /// When an operation may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// Only while the device is there. The default.
     Guarded,

@@ -24,7 +24,7 @@ fn errors_and_causes_say_what_they_are() {
 fn a_report_has_a_line_for_each_straggler_and_names_the_client() {
     let device = Device::new();
     // A process that there is not.
-    let client = Client { pid: u32::MAX, uid: 0, gid: 0 };
+    let client = Client::new(u32::MAX, 0, 0);
     let request = Request::new(Some(client));
     assert_eq!(request.client(), Some(client));
     request.run(|| {
@@ -56,7 +56,7 @@ fn a_report_has_a_line_for_each_straggler_and_names_the_client() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_client_that_runs_is_named() {
-    let client = Client { pid: std::process::id(), uid: 0, gid: 0 };
+    let client = Client::new(std::process::id(), 0, 0);
     let name = std::fs::read_to_string("/proc/self/comm").unwrap();
     assert_eq!(client.to_string(), format!("{} ({})", client.pid, name.trim_end()));
 }

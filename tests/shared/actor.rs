@@ -194,7 +194,7 @@ impl Host for InProcess {
             let pid = here.file_name().and_then(|tid| tid.to_str()?.parse().ok()).unwrap_or(0);
             // Whoever does not listen has heard enough.
             let ready = || drop(say.send(format!("ready {}", here.display())));
-            let client = Client { pid, uid: 0, gid: 0 };
+            let client = Client::new(pid, 0, 0);
             let line = match Request::new(Some(client)).run(|| act.run(&place, ready, &released)) {
                 Ok(end) => format!("end {end}"),
                 Err(errno) => format!("failed {}", errno.raw()),

@@ -1,6 +1,6 @@
 //! Holds an operation up, where it wakes those who poll.
 use super::wait::{DEADLINE, eventually};
-use fops_runtime::host::Descriptor;
+use fops_host::Descriptor;
 use fops_runtime::{PollEvents, Poller};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};

@@ -29,8 +29,8 @@ pub use serving::Serving;
 pub use skip::skip;
 pub use wait::{DEADLINE, Sleeper, eventually, falls_asleep, is_asleep, parse_duration, torn_down, wait_for_exit};
 
-use fops_runtime::host::{Bus, Devices};
-use fops_runtime::host::{Driver, Node};
+use fops_host::{Bus, Devices};
+use fops_host::{Driver, Node};
 use rcar_vin::board::Vin;
 use rcar_vin::core::{DEVICE, DRIVER};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Nodes, of the system or of this process, for clients that do the same on both.
 use super::act::Once;
-use fops_runtime::host::{Descriptor, Devices};
+use fops_host::{Descriptor, Devices};
 use fops_runtime::{Errno, OpenFlags, PollEvents, Poller, Result, WaitQueue};
 use rcar_vin::client::{RealFile, VideoFile, get};
 use rcar_vin::ioctls::*;

@@ -1,7 +1,7 @@
 //! A bus served as files, for the time of a test.
 use super::skip::skip;
-use fops_runtime::host::Bus;
-use fops_runtime::host::fuse::{Mmap, MountError, Options, Server};
+use fops_host::Bus;
+use fops_host::fuse::{Mmap, MountError, Options, Server};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Waiting for conditions, with a deadline that fails loudly.
 pub use super::deadline::{DEADLINE, eventually};
 
-use fops_runtime::host::Removal;
+use fops_host::Removal;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};

@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use fops_runtime::{Access, Cause, DeviceLifetime, Result, UnplugError, guarded_fops};
+use fops_runtime::{Access, Cause, DeviceLifetime, Result, Unplug, UnplugError, guarded_fops};
 
 struct Device {
     lifetime: DeviceLifetime<u8>,
@@ -25,7 +25,7 @@ impl Witness {
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        let unplug = DEVICE.lifetime.begin_unplug(Cause::Unbind);
+        let unplug = DEVICE.lifetime.alone().begin_unplug(Cause::Unbind);
         let inside = matches!(unplug, Err(UnplugError::Deadlock));
         DROPS.with_borrow_mut(|drops| drops.push((self.0, inside)));
     }

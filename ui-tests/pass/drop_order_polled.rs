@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use fops_runtime::{Cause, DeviceLifetime, Result, guarded_fops};
+use fops_runtime::{Cause, DeviceLifetime, Result, Unplug, guarded_fops};
 
 type Lifetime = Arc<DeviceLifetime<u8>>;
 
@@ -93,7 +93,8 @@ fn drops<F: Future<Output = Result<u8>>>(op: impl FnOnce(&'static Device) -> F) 
     thread::scope(|scope| {
         let mut future = pin!(op(device));
         assert!(poll(future.as_mut()).is_pending());
-        let remover = scope.spawn(|| device.lifetime.begin_unplug(Cause::Unbind).map(|draining| draining.wait()));
+        let remover =
+            scope.spawn(|| device.lifetime.alone().begin_unplug(Cause::Unbind).map(|draining| draining.wait()));
         while device.lifetime.report().stragglers().next().is_none() {
             assert!(!remover.is_finished(), "it did not wait for the future");
             thread::yield_now();

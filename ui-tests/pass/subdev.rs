@@ -4,9 +4,10 @@ use std::sync::{
     atomic::{AtomicU8, Ordering::SeqCst},
 };
 
+use fops_host::Devices;
 use fops_runtime::{
-    Access, Cause, DeviceLifetime, Errno, File, FileOperations, OpenFlags, Result, Subdev, SubdevOperations,
-    guarded_fops, host::Devices,
+    Access, Cause, DeviceLifetime, Errno, File, FileOperations, OpenFlags, Result, Subdev, SubdevOperations, Unplug,
+    guarded_fops,
 };
 
 /// What the stop hooks and release ops add to.

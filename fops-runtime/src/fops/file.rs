@@ -60,6 +60,7 @@ impl<S> File<S> {
 
 /// Where `llseek` is to move to, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SeekFrom {
     /// `SEEK_SET`: from the start.
     Start(u64),
@@ -75,6 +76,7 @@ pub enum SeekFrom {
 
 /// What `mmap(2)` asks for: a part of the node's buffer memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VmArea {
     /// Where the mapping starts in the node's memory, in bytes, a multiple of the page size.
     pub offset: u64,
@@ -84,4 +86,21 @@ pub struct VmArea {
     pub writable: bool,
     /// Whether writes are seen by others (`MAP_SHARED`).
     pub shared: bool,
+}
+
+impl VmArea {
+    /// A private mapping of `len` bytes from `offset` on, for reading.
+    pub const fn new(offset: u64, len: u64) -> Self {
+        Self { offset, len, writable: false, shared: false }
+    }
+
+    /// The same, which may be written.
+    pub const fn writable(self) -> Self {
+        Self { writable: true, ..self }
+    }
+
+    /// The same, whose writes are seen by others.
+    pub const fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
 }

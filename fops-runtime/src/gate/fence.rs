@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 /// Which pair of fences this process uses. Chosen once, before the first section opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FenceKind {
     /// Sections pass a compiler's fence, unplug makes all threads pass a real one: Linux's `membarrier(2)`.
     Asymmetric,

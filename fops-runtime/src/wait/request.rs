@@ -17,6 +17,7 @@ use std::thread_local;
 ///
 /// Displays as `42 (v4l2-ctl)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Client {
     /// Its process id; 0 where it is in a namespace that the host cannot see.
     pub pid: u32,
@@ -27,6 +28,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// The process `pid` of this user and group.
+    pub const fn new(pid: u32, uid: u32, gid: u32) -> Self {
+        Self { pid, uid, gid }
+    }
+
     /// The name of its program, while it runs.
     pub fn command(&self) -> Option<String> {
         let name = std::fs::read_to_string(std::format!("/proc/{}/comm", self.pid)).ok()?;
@@ -132,8 +138,17 @@ impl Request {
         serve()
     }
 
-    /// The request that this thread serves. Outside of one there is a new one, that nobody interrupts.
-    pub(crate) fn current() -> Arc<Self> {
+    /// The request that this thread serves, for a host whose own code sleeps or asks for the client. Outside of one there
+    /// is a new one, which nobody interrupts.
+    ///
+    /// ```
+    /// use fops_runtime::{Client, Request};
+    ///
+    /// let client = Some(Client::new(42, 0, 0));
+    /// assert_eq!(Request::new(client).run(|| Request::current().client()), client);
+    /// assert_eq!(Request::current().client(), None);
+    /// ```
+    pub fn current() -> Arc<Self> {
         let current = CURRENT.try_with(|current| current.borrow().clone());
         current.ok().flatten().unwrap_or_else(|| Self::new(None))
     }

@@ -4,8 +4,8 @@ use crate::driver::core::{DRIVER, RcarVinDriver};
 use crate::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER, RcarCsi2Driver};
 use crate::driver::group::RvinGroup;
 use crate::driver::platform::Platform;
+use fops_host::{Bus, Devices};
 use fops_runtime::Result;
-use fops_runtime::host::{Bus, Devices};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 

@@ -13,7 +13,7 @@ use crate::driver::platform::{
     Console, DmaMapping, DmaMemory, I2cClient, IrqGuard, IrqReturn, Mmio, Platform, PlatformVin, ResetControl,
 };
 use crate::driver::v4l2::Settings;
-use fops_runtime::host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
+use fops_host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
 use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, UnplugError, WaitQueue};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -139,8 +139,8 @@ impl Removable for VinDevice {
         self.group.leave(self.channel, cause)
     }
 
-    fn worsen(&self, cause: Cause) {
-        self.group.worsen(self.channel, cause);
+    fn escalate(&self, cause: Cause) {
+        self.group.escalate(self.channel, cause);
     }
 
     fn stragglers(&self) -> String {

@@ -8,7 +8,7 @@ use crate::driver::platform::{Mmio, Platform};
 use crate::driver::registers::csi2::*;
 use crate::uapi::media::*;
 use crate::uapi::{kernel_version, load, store, zeroed};
-use fops_runtime::host::{Driver, Probe, Removable};
+use fops_host::{Driver, Probe, Removable};
 use fops_runtime::{
     Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Result, Subdev, SubdevOperations,
     UnplugError, guarded_fops,
@@ -206,8 +206,8 @@ impl Removable for Csi2Device {
         self.group.unbound(cause)
     }
 
-    fn worsen(&self, cause: Cause) {
-        self.receiver.lifetime.worsen(cause);
+    fn escalate(&self, cause: Cause) {
+        self.receiver.lifetime.escalate(cause);
     }
 
     fn stragglers(&self) -> String {

@@ -64,7 +64,7 @@ impl Dma {
     /// `settings` are locked. So either `quiesce` comes later and stops what is started here, or it has been, the
     /// flag is set, and nothing is started behind its back.
     pub(crate) fn start(&mut self, hw: &Access<'_, VinHw>, queue: &mut Queue, settings: &Settings) -> Result {
-        if hw.is_unplugging() {
+        if hw.is_unplugged() {
             return Err(Errno::ENODEV);
         }
         settings.check_pipeline(hw)?;

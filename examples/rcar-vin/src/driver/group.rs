@@ -7,11 +7,10 @@
 use crate::driver::core::{RcarVin, VinPort};
 use crate::driver::csi2::{CHANNELS, Csi2, Csi2Hw};
 use crate::driver::media::MediaDevice;
-use fops_runtime::host::{BusDevice, Nodes, Probe};
-use fops_runtime::{Cause, Errno, Group as _, Present, Result, Subdev, Unplug as _, UnplugError};
+use fops_host::{BusDevice, Nodes, Probe};
+use fops_runtime::{Cause, Errno, Present, Result, Subdev, Unplug as _, UnplugError};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// VINs that one receiver feeds: `struct rvin_group`.
@@ -119,7 +118,7 @@ impl RvinGroup {
     /// The VINs' own hardware is there, even if the receiver's is not.
     ///
     /// # Errors
-    /// As [`Group::unplug_group`](fops_runtime::Group::unplug_group).
+    /// As [`Unplug::unplug`](fops_runtime::Group::unplug_group).
     pub(crate) fn unbound(&self, cause: Cause) -> Result<Csi2Hw, UnplugError> {
         let mut members = self.members.try_lock().unwrap_or_else(|| {
             self.close(cause);
@@ -131,7 +130,7 @@ impl RvinGroup {
             (receiver, media, plugged.vins.clone())
         };
         let nodes: Vec<_> = vins.values().map(|vin| &**vin).collect();
-        let ((hws, ()), csi2) = (Present((nodes, &*media)), &receiver).unplug_group(cause)?;
+        let ((hws, ()), csi2) = (Present((nodes, &*media)), &receiver).unplug(cause)?;
         *self.plugged.lock() = Plugged::default();
         (members.receiver, members.nodes) = (None, None);
         for (channel, hw) in vins.keys().zip(hws) {
@@ -172,9 +171,9 @@ impl RvinGroup {
     }
 
     /// A VIN that is on its way out has gone in a worse way.
-    pub(crate) fn worsen(&self, channel: usize, cause: Cause) {
+    pub(crate) fn escalate(&self, channel: usize, cause: Cause) {
         if let Some(vin) = self.vin(channel) {
-            vin.lifetime.worsen(cause);
+            vin.lifetime.escalate(cause);
         }
     }
 
@@ -182,16 +181,9 @@ impl RvinGroup {
     pub(crate) fn stragglers(&self) -> String {
         let (receiver, vins) = {
             let plugged = self.plugged.lock();
-            (plugged.receiver.clone(), plugged.vins.values().cloned().collect::<Vec<_>>())
+            (Vec::from_iter(plugged.receiver.clone()), Vec::from_iter(plugged.vins.values().cloned()))
         };
-        let mut report = String::new();
-        if let Some((receiver, media)) = receiver {
-            let _ = write!(report, "{}{}", receiver.lifetime().report(), media.lifetime().report());
-        }
-        vins.iter().fold(report, |mut report, vin| {
-            let _ = write!(report, "{}", vin.lifetime.report());
-            report
-        })
+        (receiver, vins).report().to_string()
     }
 
     fn plug(&self, channel: usize, member: &mut Member, receiver: &Subdev<Csi2>, nodes: &Arc<Nodes>) -> Result {
@@ -221,7 +213,7 @@ mod tests {
     use crate::app::machine::Machine;
     use crate::deadline::eventually;
     use crate::driver::csi2::CSI2_DEVICE;
-    use fops_runtime::op;
+    use fops_runtime::{Device as _, op};
 
     #[test]
     fn a_vin_is_closed_at_once_whatever_the_group_waits_for() {

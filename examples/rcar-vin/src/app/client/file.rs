@@ -1,7 +1,7 @@
 //! Files that a V4L2 program can use: real ones, and those of the in-process host.
 //!
 //! A client talks to the kernel, so this is where the example needs `unsafe`; the driver has none.
-use fops_runtime::host::{Descriptor, Mapping};
+use fops_host::{Descriptor, Mapping};
 use fops_runtime::{Command, Errno, PollEvents, Result};
 use rustix::event::{FdSetElement, FdSetIter, PollFd, PollFlags, Timespec, epoll, fd_set_insert, fd_set_num_elements};
 use rustix::mm::{MapFlags, ProtFlags};

@@ -3,7 +3,7 @@ mod host;
 mod timeline;
 
 use super::{FAILED, Outcome, ops};
-use fops_runtime::host::Answer;
+use fops_host::Answer;
 use host::{Client, Host};
 use rcar_vin::client::Role;
 use rcar_vin::driver::core::DRIVER;

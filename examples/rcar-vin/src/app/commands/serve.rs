@@ -1,8 +1,8 @@
 //! `serve`: the devices as files, until Ctrl-C.
 use super::Outcome;
 use crate::Sensor;
+use fops_host::fuse::{Options, Server};
 use fops_runtime::Client;
-use fops_runtime::host::fuse::{Options, Server};
 use rcar_vin::driver::core::{DEVICE, DRIVER};
 use rcar_vin::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER};
 use rcar_vin::machine::Machine;

@@ -1,9 +1,9 @@
 //! Clients as processes on real nodes, or as threads where these cannot be had.
 use crate::commands::client::{Said, parse};
 use crate::commands::serve::{Place, mount_at};
+use fops_host::Answer;
+use fops_host::fuse::Server;
 use fops_runtime::OpenFlags;
-use fops_runtime::host::Answer;
-use fops_runtime::host::fuse::Server;
 use rcar_vin::client::{Fate, Role};
 use rcar_vin::machine::Machine;
 use std::error::Error;

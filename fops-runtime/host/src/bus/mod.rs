@@ -1,0 +1,11 @@
+//! The bus: what a driver's author meets.
+pub(crate) mod binding;
+pub(crate) mod bus_type;
+pub(crate) mod device_nodes;
+pub(crate) mod driver;
+pub(crate) mod removal;
+
+pub use bus_type::Bus;
+pub use device_nodes::Nodes;
+pub use driver::{BusDevice, Driver, Probe, Removable};
+pub use removal::Removal;

@@ -1,0 +1,12 @@
+//! Device nodes: their table, their open files, and the memory that these map.
+pub(crate) mod buffer;
+pub(crate) mod devices;
+pub(crate) mod erased;
+pub(crate) mod node;
+pub(crate) mod open_file;
+pub(crate) mod registration;
+
+pub use buffer::{BufferMemory, Published};
+pub use devices::Devices;
+pub use node::{Answer, Node};
+pub use open_file::OpenFile;

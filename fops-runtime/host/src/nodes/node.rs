@@ -1,0 +1,154 @@
+//! One device node.
+//!
+//! This is where a host's threads enter the driver: panics end here, answers are checked, and the time from
+//! the flag to each answer is measured.
+use crate::lock::Lock;
+use crate::nodes::buffer::BufferMemory;
+use crate::nodes::erased::{AnyDevice, OfType};
+use crate::nodes::registration::Registration;
+use fops_runtime::catch_panic;
+use fops_runtime::{Client, Device, Errno, FileOperations, Request, Result};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// A registered device node, such as `video0`.
+///
+/// It stays among the [`Devices`](crate::Devices) until its device is gone and its last file is released; in
+/// between it answers `ENODEV`.
+pub struct Node {
+    name: String,
+    id: u64,
+    pub(super) device: Box<dyn AnyDevice>,
+    memory: Option<Arc<BufferMemory>>,
+    registration: Arc<Registration>,
+    running: AtomicUsize,
+    answers: Lock<Vec<Answer>>,
+}
+
+/// How long after unplug began an operation that was in flight then gave its answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The system call, such as `ioctl`.
+    pub call: &'static str,
+    /// Whose it was.
+    pub client: Option<Client>,
+    /// What it answered.
+    pub errno: Option<Errno>,
+    /// From the flag to the answer.
+    pub after: Duration,
+}
+
+/// `ioctl of 42 (v4l2-ctl) answered ENODEV 41.2µs after the flag`.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of ", self.call)?;
+        match self.client {
+            Some(client) => write!(f, "{client} answered ")?,
+            None => f.write_str("a thread of this process answered ")?,
+        }
+        match self.errno {
+            Some(errno) => write!(f, "{errno:?}")?,
+            None => f.write_str("success")?,
+        }
+        write!(f, " {:.2?} after the flag", self.after)
+    }
+}
+
+impl Node {
+    pub(super) fn new<D>(
+        name: String,
+        device: Arc<D>,
+        memory: Option<Arc<BufferMemory>>,
+        registration: Registration,
+    ) -> Self
+    where
+        D: FileOperations + Device,
+    {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Relaxed);
+        Self {
+            name,
+            id,
+            device: Box::new(OfType(device)),
+            memory,
+            registration: Arc::new(registration),
+            running: AtomicUsize::new(0),
+            answers: Lock::default(),
+        }
+    }
+
+    /// Its name in `/dev`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells this node from every other, past and to come, of the same name too.
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The memory that its files map.
+    pub const fn memory(&self) -> Option<&Arc<BufferMemory>> {
+        self.memory.as_ref()
+    }
+
+    /// Whether the device is being unplugged or gone.
+    pub fn is_unplugged(&self) -> bool {
+        self.device.is_unplugged()
+    }
+
+    /// How many files are open on it.
+    pub fn open_files(&self) -> usize {
+        self.registration.open_files()
+    }
+
+    /// How many operations run on its files now, those that sleep included.
+    pub fn running(&self) -> usize {
+        self.running.load(Relaxed)
+    }
+
+    /// The operations that were in flight when unplug began and have answered since, in their order.
+    pub fn answers(&self) -> Vec<Answer> {
+        self.answers.lock().clone()
+    }
+
+    pub(crate) const fn registration(&self) -> &Arc<Registration> {
+        &self.registration
+    }
+
+    /// Runs one operation: a panic is `EIO`, and an answer given after unplug began is noted.
+    pub(super) fn run<T>(&self, call: &'static str, operation: impl FnOnce() -> Result<T>) -> Result<T> {
+        let began = Instant::now();
+        let client = Request::current().client();
+        // A number to look at: nothing is ordered by it.
+        self.running.fetch_add(1, Relaxed);
+        // The section is given back by unwinding.
+        let result = catch_panic(operation).unwrap_or_else(|| {
+            tracing::error!(node = self.name, call, "the operation panicked; the caller gets EIO");
+            Err(Errno::EIO)
+        });
+        let ended = Instant::now();
+        self.running.fetch_sub(1, Relaxed);
+        if self.device.is_unplugged()
+            && let Some(flag) = self.device.unplug_began()
+            && began < flag
+            && flag < ended
+        {
+            self.note(Answer { call, client, errno: result.as_ref().err().copied(), after: ended - flag });
+        }
+        result
+    }
+
+    fn note(&self, answer: Answer) {
+        tracing::info!("{}: {answer}", self.name);
+        self.answers.lock().push(answer);
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("name", &self.name).field("id", &self.id).finish_non_exhaustive()
+    }
+}

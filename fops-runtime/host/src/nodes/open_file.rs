@@ -1,0 +1,230 @@
+//! One open file of a node.
+use crate::lock::Lock;
+use crate::nodes::erased::AnyFile;
+use crate::nodes::node::Node;
+use fops_runtime::{
+    Command, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Result, SeekFrom, UserSliceReader, UserSliceWriter, VmArea,
+};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// One open file of a node. The driver's `release` runs when it is dropped, once.
+pub struct OpenFile {
+    node: Arc<Node>,
+    id: u64,
+    /// `None` only while it is dropped.
+    file: Option<Box<dyn AnyFile>>,
+    position: Lock<u64>,
+}
+
+impl Node {
+    /// Opens a file on the node.
+    ///
+    /// # Errors
+    /// `ENODEV` once the device is unplugged, or its driver is being unloaded; else the driver's.
+    pub fn open(self: &Arc<Self>, flags: OpenFlags) -> Result<Arc<OpenFile>> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        if !self.registration().opened() {
+            return Err(Errno::ENODEV);
+        }
+        let id = NEXT.fetch_add(1, Relaxed);
+        match self.run("open", || self.device.open(id, flags)) {
+            Ok(file) => Ok(Arc::new(OpenFile::new(self.clone(), id, file))),
+            Err(errno) => {
+                self.registration().closed();
+                Err(errno)
+            }
+        }
+    }
+}
+
+impl OpenFile {
+    /// A file that the driver has just opened.
+    pub(super) fn new(node: Arc<Node>, id: u64, file: Box<dyn AnyFile>) -> Self {
+        Self { node, id, file: Some(file), position: Lock::new(0) }
+    }
+
+    /// The node it is open on.
+    pub const fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Unique among all files of the process, never reused.
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// `fcntl(F_SETFL)`.
+    pub fn set_flags(&self, flags: OpenFlags) {
+        self.file().set_flags(flags);
+    }
+
+    /// `read(2)` at the file's own position, which it moves.
+    ///
+    /// # Errors
+    /// `EBADF` where it is open for writing alone; the driver's; `EIO` when it panicked or claims more than it wrote.
+    pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
+        let position = *self.position();
+        let n = self.read_at(buf, position)?;
+        *self.position() = position.saturating_add(n as u64);
+        Ok(n)
+    }
+
+    /// `pread(2)`, at a position that the host keeps.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_at(&self, buf: &mut [u8], position: u64) -> Result<usize> {
+        if self.file().flags().is_write_only() {
+            return Err(Errno::EBADF);
+        }
+        self.node.run("read", || {
+            let mut written = 0;
+            let n = self.file().read(UserSliceWriter::new(buf, &mut written, position))?;
+            if n > written {
+                tracing::error!(
+                    node = self.node.name(),
+                    "read says {n} bytes and wrote {written}; the caller gets EIO"
+                );
+                return Err(Errno::EIO);
+            }
+            Ok(n)
+        })
+    }
+
+    /// `write(2)` at the file's own position, which it moves.
+    ///
+    /// # Errors
+    /// `EBADF` where it is open for reading alone; the driver's; `EIO` when it panicked or claims more than it was given.
+    pub fn write(&self, data: &[u8]) -> Result<usize> {
+        let position = *self.position();
+        let n = self.write_at(data, position)?;
+        *self.position() = position.saturating_add(n as u64);
+        Ok(n)
+    }
+
+    /// `pwrite(2)`, at a position that the host keeps.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_at(&self, data: &[u8], position: u64) -> Result<usize> {
+        if self.file().flags().is_read_only() {
+            return Err(Errno::EBADF);
+        }
+        self.node.run("write", || {
+            let n = self.file().write(UserSliceReader::new(data, position))?;
+            if n > data.len() {
+                tracing::error!(node = self.node.name(), "write took {n} of {} bytes; the caller gets EIO", data.len());
+                return Err(Errno::EIO);
+            }
+            Ok(n)
+        })
+    }
+
+    /// `poll(2)` for `requested`: the mask now. `poller` is told whenever it may have changed, and at unplug.
+    pub fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
+        self.node.run("poll", || Ok(self.file().poll(requested, poller))).unwrap_or(PollEvents::ERR)
+    }
+
+    /// `ioctl(2)`; the argument is as long as the command says.
+    ///
+    /// # Errors
+    /// The driver's; `EIO` when it panicked or succeeded with a negative value.
+    pub fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
+        self.node.run("ioctl", || self.checked(self.file().ioctl(command, arg)))
+    }
+
+    /// `ioctl(2)` of a 32-bit program.
+    ///
+    /// # Errors
+    /// As [`ioctl`](Self::ioctl).
+    pub fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
+        self.node.run("ioctl", || self.checked(self.file().compat_ioctl(command, arg)))
+    }
+
+    fn checked(&self, result: Result<i32>) -> Result<i32> {
+        match result {
+            Ok(value @ ..0) => {
+                tracing::error!(node = self.node.name(), "ioctl succeeded with {value}; the caller gets EIO");
+                Err(Errno::EIO)
+            }
+            result => result,
+        }
+    }
+
+    /// `mmap(2)`: whether `area` may be mapped.
+    ///
+    /// # Errors
+    /// The driver's; `ENODEV` where the node has no memory; `EINVAL` beyond its end.
+    pub fn mmap(&self, area: &VmArea) -> Result {
+        self.node.run("mmap", || {
+            // The driver counts what it grants: refuse first what could not be mapped.
+            let end = area.offset.checked_add(area.len);
+            match self.node.memory() {
+                Some(memory) if end.is_none_or(|end| end > memory.len()) => Err(Errno::EINVAL),
+                Some(_) => self.file().mmap(area),
+                None => self.file().mmap(area).and(Err(Errno::ENODEV)),
+            }
+        })
+    }
+
+    /// `lseek(2)`. Returns the new position, which it also moves to. The driver is asked for a place from the start,
+    /// since the position is the host's.
+    ///
+    /// # Errors
+    /// `EINVAL` before the start; the driver's.
+    pub fn llseek(&self, to: SeekFrom) -> Result<u64> {
+        let to = match to {
+            SeekFrom::Current(by) => SeekFrom::Start(self.position().checked_add_signed(by).ok_or(Errno::EINVAL)?),
+            to => to,
+        };
+        let position = self.node.run("lseek", || self.file().llseek(to))?;
+        *self.position() = position;
+        Ok(position)
+    }
+
+    /// A descriptor of the file is closed.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn flush(&self) -> Result {
+        self.node.run("close", || self.file().flush())
+    }
+
+    /// `fsync(2)`, or `fdatasync(2)`.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn fsync(&self, datasync: bool) -> Result {
+        self.node.run("fsync", || self.file().fsync(datasync))
+    }
+
+    fn file(&self) -> &dyn AnyFile {
+        // Taken by `drop` alone.
+        self.file.as_deref().expect("the file is open")
+    }
+
+    fn position(&self) -> std::sync::MutexGuard<'_, u64> {
+        self.position.lock()
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            // A panic in release is logged; the file is gone all the same.
+            let _ = self.node.run("release", || {
+                file.release();
+                Ok(())
+            });
+        }
+        self.node.registration().closed();
+    }
+}
+
+impl fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenFile").field("node", &self.node.name()).field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,374 @@
+//! The bus: every removal is carried out once, whatever else goes on.
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+use common::{DEADLINE, eventually};
+use fops_host::{Bus, Devices, Driver, Nodes, Probe};
+use fops_runtime::{
+    Access, Cause, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, Result,
+    Unplug as _, WaitQueue, guarded_fops,
+};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+
+const SLEEP: Command = Command::new(Direction::None, b'T', 0, 0);
+const REMOVE_ME: Command = Command::new(Direction::None, b'T', 1, 0);
+const ECHO_READ: Command = Command::new(Direction::Read, b'T', 2, 4);
+
+struct Device {
+    lifetime: DeviceLifetime<&'static str>,
+    never: WaitQueue,
+    bus: Weak<Bus>,
+    name: String,
+    panics_in_stop: bool,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce))]
+impl FileOperations for Device {
+    type Open = ();
+
+    fn open(&self, _file: &File) -> Result {
+        Ok(())
+    }
+
+    fn ioctl(
+        &self,
+        #[access] hw: &Access<'_, &'static str>,
+        _: &File,
+        cmd: Command,
+        mut arg: IoctlArg<'_>,
+    ) -> Result<i32> {
+        match cmd {
+            SLEEP => Ok(hw.wait_event(&self.never, || None)?),
+            // Its own device, and waits for it: refused in time, and the removal goes on.
+            REMOVE_ME => {
+                let bus = self.bus.upgrade().ok_or(Errno::ENXIO)?;
+                bus.remove(&self.name, Cause::Removal)?.wait().map(|_| 0)
+            }
+            ECHO_READ => {
+                let seen = arg.read::<4>()?;
+                arg.write(&[1, 2, 3, 4])?;
+                if seen == [0; 4] { Ok(0) } else { Err(Errno::EPROTO) }
+            }
+            _ => Err(Errno::ENOTTY),
+        }
+    }
+}
+
+impl Device {
+    fn quiesce(&self, _hw: &&'static str, _cause: Cause) {
+        assert!(!self.panics_in_stop, "in stop, on purpose");
+    }
+}
+
+#[derive(Default)]
+struct Script {
+    /// Probe waits for this, after it has said that it runs.
+    hold_probe: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+    fail_probe: AtomicBool,
+    panic_in_remove: AtomicBool,
+    removed: Mutex<Vec<Cause>>,
+    /// The nodes and the device of each probe, for those who register nodes later.
+    probed: Mutex<Vec<(Arc<Nodes>, Weak<Device>)>>,
+}
+
+struct TestDriver {
+    script: Arc<Script>,
+    bus: Arc<Mutex<Weak<Bus>>>,
+}
+
+impl Driver for TestDriver {
+    type Device = Device;
+
+    fn name(&self) -> &str {
+        "test"
+    }
+
+    fn probe(&self, probe: &mut Probe) -> Result<Arc<Device>> {
+        if let Some((running, go)) = self.script.hold_probe.lock().unwrap().take() {
+            running.send(()).unwrap();
+            go.recv_timeout(DEADLINE).unwrap();
+        }
+        if self.script.fail_probe.load(SeqCst) {
+            return Err(Errno::ENXIO);
+        }
+        let device = Arc::new(Device {
+            lifetime: DeviceLifetime::new("registers"),
+            never: WaitQueue::new(),
+            bus: self.bus.lock().unwrap().clone(),
+            name: probe.device().into(),
+            panics_in_stop: self.script.panic_in_remove.load(SeqCst),
+        });
+        probe.register_node("node", &device, None);
+        self.script.probed.lock().unwrap().push((probe.nodes().clone(), Arc::downgrade(&device)));
+        Ok(device)
+    }
+
+    fn remove(&self, _: &Arc<Device>, resources: &'static str, cause: Cause) {
+        assert_eq!(resources, "registers");
+        self.script.removed.lock().unwrap().push(cause);
+        assert!(!self.script.panic_in_remove.load(SeqCst), "in remove, on purpose");
+    }
+}
+
+fn bus(devices: &[&str]) -> (Arc<Bus>, Arc<Script>) {
+    let (script, late) = (Arc::new(Script::default()), Arc::new(Mutex::new(Weak::new())));
+    let bus = Bus::new("test", Devices::new());
+    *late.lock().unwrap() = Arc::downgrade(&bus);
+    bus.register_driver(TestDriver { script: script.clone(), bus: late }).unwrap();
+    devices.iter().for_each(|device| bus.add_device(device).unwrap());
+    (bus, script)
+}
+
+#[test]
+fn a_second_unbind_waits_for_the_first_and_remove_runs_once() {
+    let (bus, script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let file = bus.devices().open("node0", OpenFlags::RDWR).unwrap();
+    let sleeper = thread::spawn(move || file.ioctl(SLEEP, &mut []));
+    let node = bus.devices().get("node0").unwrap();
+    eventually("the sleeper", || node.running() == 1);
+    let removals = [bus.unbind("test", "a").unwrap(), bus.unbind("test", "a").unwrap_or_else(|_| panic!("gone"))];
+    for removal in removals {
+        removal.wait().unwrap();
+    }
+    assert_eq!(sleeper.join().unwrap(), Err(Errno::ENODEV));
+    assert_eq!(*script.removed.lock().unwrap(), [Cause::Unbind]);
+    assert_eq!(bus.unbind("test", "a").err(), Some(Errno::ENODEV));
+}
+
+#[test]
+fn an_operation_may_ask_for_its_own_device_to_go() {
+    let (bus, script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let file = bus.devices().open("node0", OpenFlags::RDWR).unwrap();
+    assert_eq!(file.ioctl(REMOVE_ME, &mut []), Err(Errno::ENODEV));
+    eventually("the removal", || *script.removed.lock().unwrap() == [Cause::Removal]);
+    eventually("the bus", || bus.device_names().is_empty());
+    drop(file);
+    bus.rescan().unwrap();
+    assert_eq!(bus.device_names(), [("a".to_owned(), Some("test".to_owned()))]);
+}
+
+#[test]
+fn a_device_that_is_removed_is_gone_until_it_is_found_again() {
+    let (bus, script) = bus(&["a", "b", "c"]);
+    bus.bind("test", "a").unwrap();
+    bus.bind("test", "b").unwrap();
+    for device in ["a", "c"] {
+        bus.remove(device, Cause::Removal).unwrap().wait().unwrap();
+        assert_eq!(bus.bind("test", device), Err(Errno::ENODEV));
+        assert_eq!(bus.remove(device, Cause::Removal).err(), Some(Errno::ENODEV));
+        assert_eq!(bus.unbind("test", device).err(), Some(Errno::ENODEV));
+    }
+    assert_eq!(*script.removed.lock().unwrap(), [Cause::Removal]);
+    assert_eq!(bus.device_names(), [("b".to_owned(), Some("test".to_owned()))]);
+    // What had no driver gets none; what cannot be bound is on the bus all the same.
+    script.fail_probe.store(true, SeqCst);
+    assert_eq!(bus.rescan(), Err(Errno::ENXIO));
+    let names = bus.device_names();
+    assert_eq!(
+        names.iter().map(|(name, driver)| (&**name, driver.is_some())).collect::<Vec<_>>(),
+        [("a", false), ("b", true), ("c", false)]
+    );
+    assert_eq!(bus.rescan(), Ok(()));
+    // One that comes by itself is bound by whoever wants to.
+    bus.remove("b", Cause::Removal).unwrap().wait().unwrap();
+    script.fail_probe.store(false, SeqCst);
+    bus.add_device("b").unwrap();
+    assert_eq!(bus.add_device("b"), Err(Errno::EEXIST));
+    assert_eq!(bus.rescan(), Ok(()));
+    bus.bind("test", "b").unwrap();
+}
+
+#[test]
+fn an_unbind_may_turn_into_a_surprise_removal() {
+    let (bus, script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let device = bus.devices().get("node0").unwrap();
+    // A removal that cannot finish: this thread is inside.
+    let (inside, is_inside) = channel();
+    let (leave, wait_leave) = channel::<()>();
+    let file = bus.devices().open("node0", OpenFlags::RDWR).unwrap();
+    let holder = thread::spawn(move || {
+        inside.send(()).unwrap();
+        let result = file.ioctl(SLEEP, &mut []);
+        wait_leave.recv().unwrap();
+        result
+    });
+    is_inside.recv().unwrap();
+    eventually("the sleeper", || device.running() == 1);
+    let unbind = bus.unbind("test", "a").unwrap();
+    let surprise = bus.remove("a", Cause::SurpriseRemoval);
+    unbind.wait().unwrap();
+    // Either it came in time, or the device was gone already.
+    let expected = if surprise.is_ok() { Cause::SurpriseRemoval } else { Cause::Unbind };
+    assert_eq!(unbind.cause(), expected);
+    assert!(script.removed.lock().unwrap()[0] <= expected);
+    leave.send(()).unwrap();
+    assert_eq!(holder.join().unwrap(), Err(Errno::ENODEV));
+}
+
+#[test]
+fn a_device_that_goes_during_probe_is_removed_after_it() {
+    let (bus, script) = bus(&["a"]);
+    let (running, is_running) = channel();
+    let (go, wait_go) = channel();
+    *script.hold_probe.lock().unwrap() = Some((running, wait_go));
+    let binder = {
+        let bus = bus.clone();
+        thread::spawn(move || bus.bind("test", "a"))
+    };
+    is_running.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(bus.bind("test", "a"), Err(Errno::EBUSY));
+    assert_eq!(bus.unbind("test", "a").err(), Some(Errno::ENODEV));
+    assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY));
+    let removal = bus.remove("a", Cause::SurpriseRemoval).unwrap();
+    go.send(()).unwrap();
+    assert_eq!(binder.join().unwrap(), Err(Errno::ENODEV));
+    removal.wait().unwrap();
+    assert_eq!(*script.removed.lock().unwrap(), [Cause::SurpriseRemoval]);
+    assert!(bus.devices().all().is_empty());
+}
+
+#[test]
+fn a_failed_probe_leaves_the_device_free() {
+    let (bus, script) = bus(&["a"]);
+    script.fail_probe.store(true, SeqCst);
+    assert_eq!(bus.bind("test", "a"), Err(Errno::ENXIO));
+    assert!(bus.devices().all().is_empty());
+    script.fail_probe.store(false, SeqCst);
+    bus.bind("test", "a").unwrap();
+}
+
+#[test]
+fn a_driver_that_panics_loses_no_removal() {
+    let (bus, script) = bus(&["a"]);
+    script.panic_in_remove.store(true, SeqCst);
+    bus.bind("test", "a").unwrap();
+    assert_eq!(bus.unbind("test", "a").unwrap().wait(), Err(Errno::EIO));
+    assert_eq!(script.removed.lock().unwrap().len(), 1);
+    assert!(bus.devices().all().is_empty());
+    script.panic_in_remove.store(false, SeqCst);
+    bus.bind("test", "a").unwrap();
+    bus.unbind("test", "a").unwrap().wait().unwrap();
+}
+
+#[test]
+fn a_driver_is_not_unloaded_while_a_file_is_open() {
+    let (bus, _script) = bus(&["a", "b"]);
+    bus.bind("test", "a").unwrap();
+    bus.bind("test", "b").unwrap();
+    let file = bus.devices().open("node1", OpenFlags::RDWR).unwrap();
+    assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY));
+    // Refused as a whole: everything is as it was.
+    drop(bus.devices().open("node0", OpenFlags::RDWR).unwrap());
+    drop(file);
+    bus.unregister_driver("test").unwrap();
+    assert_eq!((bus.drivers().len(), bus.devices().all().len()), (0, 0));
+    assert_eq!(bus.bind("test", "a"), Err(Errno::ENODEV));
+}
+
+#[test]
+fn nodes_may_come_later_and_go_with_the_device() {
+    let (bus, script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let names = || bus.devices().all().iter().map(|node| node.name().to_owned()).collect::<Vec<_>>();
+    let (nodes, device) = script.probed.lock().unwrap()[0].clone();
+    nodes.register("late", &device.upgrade().unwrap(), None);
+    assert_eq!(names(), ["late0", "node0"]);
+    assert_eq!(bus.nodes("a").len(), 2);
+    let file = bus.devices().open("late0", OpenFlags::RDWR).unwrap();
+    assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY), "a late node counts");
+    bus.unbind("test", "a").unwrap().wait().unwrap();
+    assert_eq!(names(), ["late0"], "a file is open");
+    // Too late: the device is not bound any more.
+    nodes.register("never", &device.upgrade().unwrap(), None);
+    assert_eq!(names(), ["late0"]);
+    drop(file);
+    assert!(names().is_empty());
+    script.fail_probe.store(true, SeqCst);
+    assert_eq!(bus.bind("test", "a"), Err(Errno::ENXIO));
+    assert!(names().is_empty());
+}
+
+#[test]
+fn a_driver_is_not_unloaded_while_a_file_is_open_that_its_device_takes_along() {
+    let (bus, script) = bus(&["a"]);
+    let (others, other) = self::bus(&["b"]);
+    bus.bind("test", "a").unwrap();
+    others.bind("test", "b").unwrap();
+    let dependent = other.probed.lock().unwrap()[0].0.clone();
+    script.probed.lock().unwrap()[0].0.take_along(&dependent);
+    let file = others.devices().open("node0", OpenFlags::RDWR).unwrap();
+    assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY));
+    drop(file);
+    // Refused as a whole: files can be opened again.
+    drop(others.devices().open("node0", OpenFlags::RDWR).unwrap());
+    bus.unregister_driver("test").unwrap();
+}
+
+#[test]
+fn a_number_is_not_reused_while_an_old_file_is_open() {
+    let (bus, _script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let old = bus.devices().open("node0", OpenFlags::RDWR).unwrap();
+    bus.unbind("test", "a").unwrap().wait().unwrap();
+    assert_eq!(bus.devices().open("node0", OpenFlags::RDWR).err(), Some(Errno::ENODEV));
+    bus.bind("test", "a").unwrap();
+    let new = bus.devices().open("node1", OpenFlags::RDWR).unwrap();
+    assert_eq!(old.ioctl(ECHO_READ, &mut [0; 4]), Err(Errno::ENODEV));
+    assert_eq!(new.ioctl(ECHO_READ, &mut [0; 4]), Ok(0));
+    drop(old);
+    assert_eq!(bus.devices().open("node0", OpenFlags::RDWR).err(), Some(Errno::ENOENT));
+}
+
+#[test]
+fn an_argument_goes_the_way_that_the_command_says() {
+    let (bus, _script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let file = bus.devices().open("node0", OpenFlags::RDONLY).unwrap();
+    let mut data = [9; 6];
+    // The driver sees zeros, not what user space has there; beyond the size nothing is touched.
+    assert_eq!(file.ioctl(ECHO_READ, &mut data), Ok(0));
+    assert_eq!(data, [1, 2, 3, 4, 9, 9]);
+    assert_eq!(file.ioctl(ECHO_READ, &mut data[..3]), Err(Errno::EFAULT));
+    assert_eq!(file.write(&[0]), Err(Errno::EBADF));
+}
+
+#[test]
+fn a_node_whose_device_goes_before_probe_is_done_never_appears() {
+    struct Hasty;
+    impl Driver for Hasty {
+        type Device = Device;
+
+        fn name(&self) -> &str {
+            "hasty"
+        }
+
+        fn probe(&self, probe: &mut Probe) -> Result<Arc<Device>> {
+            let new = || {
+                Arc::new(Device {
+                    lifetime: DeviceLifetime::new("registers"),
+                    never: WaitQueue::new(),
+                    bus: Weak::new(),
+                    name: probe.device().into(),
+                    panics_in_stop: false,
+                })
+            };
+            let (gone, stays) = (new(), new());
+            probe.nodes().register("gone", &gone, None);
+            probe.nodes().register("stays", &stays, None);
+            // What it depends on has gone meanwhile.
+            gone.unplug(Cause::Unbind).unwrap();
+            probe.nodes().unregister_unplugged();
+            Ok(stays)
+        }
+    }
+    let (bus, _script) = bus(&["a"]);
+    bus.register_driver(Hasty).unwrap();
+    bus.bind("hasty", "a").unwrap();
+    assert_eq!(bus.devices().all().iter().map(|node| node.name().to_owned()).collect::<Vec<_>>(), ["stays0"]);
+}
