@@ -33,6 +33,7 @@ fn ops_prints_every_operation_with_its_policy() {
             Policy::Guarded => "guarded",
             Policy::Always => "always",
             Policy::Unguarded { .. } => "unguarded",
+            other => panic!("{other:?}"),
         };
         assert_eq!(line[..2], [format!("RcarVin::{}", op.name()), policy.to_owned()]);
     }

@@ -94,7 +94,8 @@ impl Descriptor {
     /// `ioctl(2)` whose argument holds pointers: to places in `memory`, by their true addresses.
     ///
     /// ```no_run
-    /// # use fops_runtime::{Command, Direction, Result, host::Descriptor};
+    /// # use fops_host::Descriptor;
+    /// # use fops_runtime::{Command, Direction, Result};
     /// # fn s_ext_ctrls(file: &Descriptor) -> Result<i32> {
     /// # const S_EXT_CTRLS: Command = Command::new(Direction::ReadWrite, b'V', 72, 32);
     /// let mut controls = [0; 20];

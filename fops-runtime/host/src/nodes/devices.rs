@@ -15,7 +15,8 @@ use std::sync::{Arc, MutexGuard};
 /// # struct Null { lifetime: DeviceLifetime<()> }
 /// # #[guarded_fops(lifetime = lifetime, unplug(), resources = ())]
 /// # impl FileOperations for Null { type Open = (); fn open(&self, _: &File) -> Result { Ok(()) } }
-/// use fops_runtime::{Cause, Errno, Unplug, host::Devices};
+/// use fops_host::Devices;
+/// use fops_runtime::{Cause, Errno, Unplug};
 /// use std::sync::Arc;
 ///
 /// let (devices, null) = (Devices::new(), Arc::new(Null { lifetime: DeviceLifetime::new(()) }));
