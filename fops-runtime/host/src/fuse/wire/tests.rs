@@ -13,7 +13,7 @@ impl Random {
     }
 }
 
-/// `FOPS_WIRE_INPUTS=1000000 cargo test --release -p fops-runtime --features fuse --lib wire` is the long run.
+/// `FOPS_WIRE_INPUTS=1000000 cargo test --release -p fops-host --features fuse --lib wire` is the long run.
 #[test]
 fn whatever_comes_is_answered() {
     std::panic::set_hook(Box::new(|info| {
