@@ -1,8 +1,9 @@
 //! The bus: binds drivers to devices by name, and unbinds them.
-use crate::bus::binding::{self, AnyDriver, Binding};
+use crate::bus::binding::{self, AnyDriver};
 use crate::bus::device_nodes::Nodes;
 use crate::bus::driver::{Driver, Probe};
 use crate::bus::removal::{Removal, Removes};
+use crate::bus::slot::{Bound, Slot};
 use crate::lock::Lock;
 use crate::nodes::devices::Devices;
 use crate::nodes::node::Node;
@@ -36,35 +37,6 @@ struct Loaded {
     unloading: bool,
     /// The nodes of devices that it is not bound to any more, as long as files of theirs are open.
     old: Vec<Arc<Nodes>>,
-}
-
-/// What there is to a device on the bus.
-enum Slot {
-    Unbound,
-    /// Probe is running.
-    Binding {
-        driver: String,
-        /// The device has been removed meanwhile: to be carried out after probe.
-        removal: Option<Arc<Removal>>,
-    },
-    Bound(Bound),
-    Removing {
-        driver: String,
-        removal: Arc<Removal>,
-        /// The device goes, not only its driver.
-        leaves: bool,
-    },
-    /// The device has gone from the bus. What it was bound to, for when it is found again.
-    Absent {
-        driver: Option<String>,
-    },
-}
-
-#[derive(Clone)]
-struct Bound {
-    driver: String,
-    binding: Arc<dyn Binding>,
-    nodes: Arc<Nodes>,
 }
 
 impl Bus {
@@ -383,20 +355,6 @@ impl Bus {
 impl Removes for Bus {
     fn remove(self: Arc<Self>, device: &str, cause: Cause) -> Result<Arc<Removal>> {
         Self::remove(&self, device, cause)
-    }
-}
-
-impl Slot {
-    const fn is_on_bus(&self) -> bool {
-        !matches!(self, Self::Absent { .. })
-    }
-
-    fn driver(&self) -> Option<&str> {
-        match self {
-            Self::Unbound | Self::Absent { .. } => None,
-            Self::Bound(bound) => Some(&bound.driver),
-            Self::Binding { driver, .. } | Self::Removing { driver, .. } => Some(driver),
-        }
     }
 }
 

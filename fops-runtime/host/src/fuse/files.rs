@@ -5,6 +5,7 @@ use super::caller::Caller;
 use super::channel::Kernel;
 use super::mapping::Mapped;
 use super::reply::Reply;
+use crate::lock::SharedLock;
 use crate::nodes::buffer::BufferMemory;
 use crate::nodes::open_file::OpenFile;
 use fops_runtime::{
@@ -12,7 +13,7 @@ use fops_runtime::{
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// What a handle of the kernel's stands for.
@@ -26,7 +27,7 @@ pub(super) enum Opened {
 /// All open files, by handle.
 #[derive(Default)]
 pub(super) struct Files {
-    table: RwLock<HashMap<u64, Arc<Opened>>>,
+    table: SharedLock<HashMap<u64, Arc<Opened>>>,
     last: AtomicU64,
     /// Woken when a file is closed.
     closed: WaitQueue,
@@ -35,12 +36,12 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn insert(&self, opened: Opened) -> u64 {
         let fh = self.last.fetch_add(1, SeqCst) + 1;
-        self.table.write().unwrap_or_else(PoisonError::into_inner).insert(fh, Arc::new(opened));
+        self.table.write().insert(fh, Arc::new(opened));
         fh
     }
 
     pub(super) fn get(&self, fh: u64) -> Result<Arc<Opened>> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).get(&fh).cloned().ok_or(Errno::EBADF)
+        self.table.read().get(&fh).cloned().ok_or(Errno::EBADF)
     }
 
     /// The file of a node.
@@ -53,7 +54,7 @@ impl Files {
 
     /// Takes a handle out. The file is released when the return value is dropped.
     pub(super) fn remove(&self, fh: u64) -> Result<Arc<Opened>> {
-        let removed = self.table.write().unwrap_or_else(PoisonError::into_inner).remove(&fh).ok_or(Errno::EBADF);
+        let removed = self.table.write().remove(&fh).ok_or(Errno::EBADF);
         self.closed.wake_all();
         removed
     }
@@ -61,7 +62,7 @@ impl Files {
     /// Waits until no node has an open file, for at most `limit`. Returns who opened those that there are.
     pub(super) fn wait_for_close(&self, limit: Duration) -> Vec<Client> {
         let opened_by = || {
-            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            let table = self.table.read();
             let nodes =
                 table.values().filter_map(|opened| if let Opened::Node(file) = &**opened { Some(file) } else { None });
             nodes.filter_map(|file| file.client).collect::<Vec<_>>()
@@ -74,7 +75,7 @@ impl Files {
 
     /// Takes all handles out.
     pub(super) fn take_all(&self) -> Vec<Arc<Opened>> {
-        std::mem::take(&mut *self.table.write().unwrap_or_else(PoisonError::into_inner)).into_values().collect()
+        std::mem::take(&mut *self.table.write()).into_values().collect()
     }
 }
 

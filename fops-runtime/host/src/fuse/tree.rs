@@ -7,6 +7,7 @@ use crate::lock::Lock;
 use crate::nodes::node::Node;
 use fops_runtime::{Errno, Result};
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, MutexGuard, Weak};
 use std::time::{Duration, SystemTime};
 
@@ -207,12 +208,19 @@ impl Tree {
     }
 }
 
+/// A number for a path.
+fn number(path: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(path.as_bytes());
+    hasher.finish()
+}
+
 /// The number that clients see: the same for all inodes of one thing.
 fn ino(path: &str, entry: &Entry) -> u64 {
     match entry {
-        Entry::Node(node) => fops_runtime::key(path).wrapping_add(node.id()),
+        Entry::Node(node) => number(path).wrapping_add(node.id()),
         _ if path.is_empty() => ROOT,
-        _ => fops_runtime::key(path),
+        _ => number(path),
     }
 }
 

@@ -8,8 +8,8 @@ use super::abi::BUFFER;
 use super::channel::{Channel, Kernel, Received};
 use super::reply::Reply;
 use super::serve::Service;
-use crate::lock::Lock;
-use std::sync::{Arc, Condvar, MutexGuard, PoisonError, Weak};
+use crate::lock::{Lock, wait};
+use std::sync::{Arc, Condvar, MutexGuard, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -121,7 +121,7 @@ impl Workers {
     pub(super) fn wait(&self) {
         let mut state = self.lock();
         while state.live > 0 {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = wait(&self.changed, state, None);
         }
     }
 
@@ -138,7 +138,7 @@ impl Workers {
             state = self.lock();
             let period = Duration::from_millis(20);
             if state.live > own {
-                state = self.changed.wait_timeout(state, period).unwrap_or_else(PoisonError::into_inner).0;
+                state = wait(&self.changed, state, Some(period));
             }
         }
         let left = state.live - own;

@@ -1,9 +1,9 @@
 //! The buffer memory of a node: what `mmap(2)` maps. It outlives unplug, as mapped memory does.
-use crate::lock::Lock;
+use crate::lock::{Lock, SharedLock};
 use fops_runtime::{Errno, Result};
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 
 /// Told that the device has filled a part of the memory, for hosts whose clients see a copy.
 pub trait Published: Send + Sync {
@@ -31,7 +31,7 @@ pub struct BufferMemory {
 }
 
 enum Backing {
-    Heap(RwLock<Vec<u8>>),
+    Heap(SharedLock<Vec<u8>>),
     /// A memory file, which another process can map.
     #[cfg(all(feature = "fuse", target_os = "linux"))]
     File(std::fs::File),
@@ -62,7 +62,7 @@ impl BufferMemory {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
         bytes.resize(len, 0);
-        Ok(Backing::Heap(RwLock::new(bytes)))
+        Ok(Backing::Heap(SharedLock::new(bytes)))
     }
 
     /// Its size, in bytes.
@@ -92,7 +92,7 @@ impl BufferMemory {
         let range = self.range(offset, data.len())?;
         match &self.backing {
             Backing::Heap(bytes) => {
-                bytes.write().unwrap_or_else(PoisonError::into_inner)[range].copy_from_slice(data);
+                bytes.write()[range].copy_from_slice(data);
             }
             #[cfg(all(feature = "fuse", target_os = "linux"))]
             Backing::File(file) => std::os::unix::fs::FileExt::write_all_at(file, data, offset)?,
@@ -107,7 +107,7 @@ impl BufferMemory {
     pub fn read_at(&self, offset: u64, data: &mut [u8]) -> Result {
         let range = self.range(offset, data.len())?;
         match &self.backing {
-            Backing::Heap(bytes) => data.copy_from_slice(&bytes.read().unwrap_or_else(PoisonError::into_inner)[range]),
+            Backing::Heap(bytes) => data.copy_from_slice(&bytes.read()[range]),
             #[cfg(all(feature = "fuse", target_os = "linux"))]
             Backing::File(file) => std::os::unix::fs::FileExt::read_exact_at(file, data, offset)?,
         }
