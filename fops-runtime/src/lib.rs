@@ -48,6 +48,9 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(all(loom, not(feature = "std")))]
+compile_error!("models need the `std` feature\nhelp: build with `--features std`");
+
 mod fops;
 mod gate;
 #[cfg(feature = "host")]
@@ -67,14 +70,14 @@ pub use fops::{
     SeekFrom, UserMemory, UserSliceReader, UserSliceWriter, VmArea, unplugged,
 };
 pub use fops_macros::{fop, guarded_fops};
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 pub use gate::{FenceKind, fence_kind};
 pub use lifetime::{
     Access, Cause, DeviceLifetime, Draining, Group, Present, Report, Straggler, Unplug, UnplugError, Unplugged, Work,
 };
 #[cfg(feature = "async")]
 pub use lifetime::{DrainingAsync, Section, UntilUnplugged};
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
 pub use op::{Guarded, Op, OpTable, Policy, key};
 #[cfg(feature = "std")]

@@ -40,7 +40,7 @@ impl Entry {
     }
 
     /// Whether a section can be put here, by the thread whose slot it is.
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     #[inline(always)]
     pub(super) fn is_free(&self) -> bool {
         // Acquire: where another thread ended the section, what that did comes before what happens here, and so

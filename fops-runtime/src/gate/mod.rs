@@ -3,33 +3,33 @@
 //! The rest of the crate knows this much of it: [`Gate::enter`] is given the operation's descriptor and returns the
 //! [`Slot`] in which the section stands until [`Gate::exit`]; the slots name what is in flight.
 mod entry;
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 mod fence;
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 mod local;
 #[cfg(all(loom, test))]
 pub(crate) mod models;
-#[cfg(not(any(feature = "std", loom)))]
+#[cfg(not(feature = "std"))]
 mod shared;
 #[cfg(all(test, feature = "std", target_os = "linux", not(loom)))]
 mod stress;
 
 use crate::Op;
-#[cfg(not(any(feature = "std", loom)))]
+#[cfg(not(feature = "std"))]
 use crate::platform::atomic::AtomicUsize;
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::{self, Edge};
 use crate::without::{Step, without};
 use core::time::Duration;
 use entry::{number, tag};
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 use local as slots;
-#[cfg(not(any(feature = "std", loom)))]
+#[cfg(not(feature = "std"))]
 use shared as slots;
-#[cfg(not(any(feature = "std", loom)))]
+#[cfg(not(feature = "std"))]
 use shared::fence;
 
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 pub use fence::{FenceKind, kind as fence_kind};
 
 /// Passed between [`Gate::close`], of one gate or many, and the first look at the slots. `false` when the system
@@ -54,7 +54,7 @@ pub(crate) struct Gate {
     /// Changes whenever a section of a closed gate ends, and on [`Gate::signal`].
     event: AtomicU32,
     /// Sections that found no free slot: counted, without a name.
-    #[cfg(not(any(feature = "std", loom)))]
+    #[cfg(not(feature = "std"))]
     unnamed: AtomicUsize,
 }
 
@@ -87,7 +87,7 @@ impl Gate {
             tag: tag(platform::next_number(), false),
             state: AtomicU32::new(if fence::is_symmetric() { SYMMETRIC } else { 0 }),
             event: AtomicU32::new(0),
-            #[cfg(not(any(feature = "std", loom)))]
+            #[cfg(not(feature = "std"))]
             unnamed: AtomicUsize::new(0),
         }
     }
@@ -113,13 +113,13 @@ impl Gate {
         self.open(op, false)
     }
 
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     #[inline(always)]
     fn open(&self, op: &'static Op, owned: bool) -> Slot {
         Slot(slots::open(self.tag | owned as u64, op))
     }
 
-    #[cfg(not(any(feature = "std", loom)))]
+    #[cfg(not(feature = "std"))]
     fn open(&self, op: &'static Op, owned: bool) -> Slot {
         let place = slots::open(self.tag | owned as u64, op);
         if place.is_none() {
@@ -153,13 +153,13 @@ impl Gate {
         }
     }
 
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     #[inline(always)]
     fn clear(&self, slot: Slot) {
         slot.0.clear();
     }
 
-    #[cfg(not(any(feature = "std", loom)))]
+    #[cfg(not(feature = "std"))]
     fn clear(&self, slot: Slot) {
         match slot.0 {
             Some(entry) => entry.clear(),
@@ -258,13 +258,13 @@ impl Gate {
     }
 
     /// How many more are in flight than [`Gate::sections`] can name.
-    #[cfg(not(any(feature = "std", loom)))]
+    #[cfg(not(feature = "std"))]
     pub(crate) fn unnamed(&self) -> usize {
         self.unnamed.load(Ordering::SeqCst)
     }
 
     /// All can be named: slots are without limit.
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     pub(crate) fn unnamed(&self) -> usize {
         0
     }

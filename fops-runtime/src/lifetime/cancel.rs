@@ -64,7 +64,7 @@ impl<'a> Cancellation<'a> {
     /// # Safety
     /// `call` and `release` may be called as the fields say, on any thread, with what [`set_data`](Self::set_data) is
     /// given.
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     pub(super) unsafe fn on_heap(call: unsafe fn(*const ()), release: unsafe fn(*const ())) -> Self {
         Self {
             call,
@@ -78,7 +78,7 @@ impl<'a> Cancellation<'a> {
     }
 
     /// For a node that nobody else knows yet.
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     pub(super) fn set_data(&self, data: *const ()) {
         self.data.set(data);
     }
@@ -158,7 +158,7 @@ impl Core {
     }
 
     /// Takes the node out of the list, unless unplug was faster. Does not wait for a callback that is running.
-    #[cfg(any(feature = "std", loom))]
+    #[cfg(feature = "std")]
     pub(super) fn unlist(&self, cancellation: &Cancellation<'_>) -> bool {
         let mut cold = self.cold().lock();
         let listed = cancellation.state.get() == State::Listed;

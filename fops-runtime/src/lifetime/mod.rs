@@ -1,6 +1,6 @@
 //! The lifetime of a device: its resources, from probe to unplug.
 mod access;
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 mod attached;
 mod cancel;
 mod cause;
@@ -11,9 +11,9 @@ mod fd;
 mod group;
 #[cfg(all(loom, test))]
 mod models;
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 mod owned;
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 mod pending;
 mod report;
 #[cfg(feature = "std")]
@@ -28,7 +28,7 @@ use crate::platform::{Instant, Lazy, Lock};
 #[cfg(all(fops_controls, feature = "std"))]
 use crate::without::{Step, without};
 pub use access::Access;
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 pub use attached::OnUnplug;
 use cancel::Cancellations;
 pub use cause::{Cause, UnplugError};
@@ -38,9 +38,9 @@ use core::mem::ManuallyDrop;
 #[cfg(feature = "async")]
 pub use drain_async::DrainingAsync;
 pub use group::{Group, Present};
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 pub use owned::OwnedAccess;
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 pub use pending::Pending;
 pub use report::{Report, Straggler, Work};
 #[cfg(feature = "async")]

@@ -1,15 +1,15 @@
 //! What the core asks of its surroundings: atomics, a lock, sleeping on a word, a clock, the current thread.
 //!
-//! One of the files beside this one is compiled in; all have the same functions, but that those without threads have
-//! nothing of a thread's own.
-#[cfg(not(any(feature = "std", loom)))]
+//! One of the files beside this one is compiled in. All have the same functions, except that those without threads have
+//! nothing of a thread's own. A model stands for a program with std: `loom` needs the feature.
+#[cfg(not(feature = "std"))]
 mod bare;
 #[cfg(loom)]
 mod loom;
 #[cfg(all(feature = "std", not(loom)))]
 mod std;
 
-#[cfg(not(any(feature = "std", loom)))]
+#[cfg(not(feature = "std"))]
 pub(crate) use bare::*;
 #[cfg(loom)]
 pub(crate) use loom::*;
@@ -41,7 +41,7 @@ pub(crate) const fn needed(_: &str, order: atomic::Ordering) -> atomic::Ordering
 }
 
 /// A sequentially consistent fence, but for the test that takes it away: see [`needed`].
-#[cfg(any(feature = "std", loom))]
+#[cfg(feature = "std")]
 #[inline(always)]
 pub(crate) fn needed_fence(what: &str) {
     if !is_weak(what) {
