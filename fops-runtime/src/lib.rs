@@ -63,14 +63,12 @@ mod subdev;
 mod trace;
 #[cfg(feature = "std")]
 mod wait;
-mod without;
 
 pub use fops::{
     AfterUnplug, Command, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Result,
     SeekFrom, UserMemory, UserSliceReader, UserSliceWriter, VmArea, unplugged,
 };
 pub use fops_macros::{fop, guarded_fops};
-#[cfg(feature = "std")]
 pub use gate::{FenceKind, fence_kind};
 pub use lifetime::{
     Access, Cause, DeviceLifetime, Draining, Group, Present, Report, Straggler, Unplug, UnplugError, Unplugged, Work,

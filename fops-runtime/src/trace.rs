@@ -2,7 +2,7 @@
 //!
 //! Without the feature all of this is nothing. With it, and nobody who listens at the level `trace`, a section pays for
 //! a look at one static when it opens, and at another when it ends.
-use crate::Cause;
+use core::fmt::Display;
 use core::time::Duration;
 #[cfg(feature = "tracing")]
 pub(crate) use sections::{closing, opened};
@@ -10,9 +10,9 @@ pub(crate) use sections::{closing, opened};
 /// A step of an unplug.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody is told"))]
-pub(crate) enum Step {
+pub(crate) enum Step<'a> {
     /// New sections are refused.
-    Closed(Option<Cause>),
+    Closed(Option<&'a dyn Display>),
     /// Whoever slept has been woken.
     Cancelled,
     /// The stop hook has been called.
@@ -27,11 +27,11 @@ pub(crate) enum Step {
 
 #[cfg(not(feature = "tracing"))]
 #[inline(always)]
-pub(crate) fn step(_device: u64, _step: Step) {}
+pub(crate) fn step(_device: u64, _step: Step<'_>) {}
 
 /// Tells of the step. No lock may be held: listeners are other people's code.
 #[cfg(feature = "tracing")]
-pub(crate) fn step(device: u64, step: Step) {
+pub(crate) fn step(device: u64, step: Step<'_>) {
     use tracing::{debug, field, info};
     // A listener that panics does not stop an unplug.
     let _ = crate::platform::catch(|| match step {
@@ -55,7 +55,8 @@ pub(crate) fn step(device: u64, step: Step) {
 #[cfg(feature = "tracing")]
 mod sections {
     use crate::gate::Slot;
-    use crate::{Op, platform};
+    use crate::op::Op;
+    use crate::platform;
     use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::collections::BTreeMap;
     use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -75,16 +76,20 @@ mod sections {
     /// A section of `op` stands in the slot.
     #[inline(always)]
     pub(crate) fn opened(slot: &Slot, device: u64, op: &'static Op, owned: bool) {
-        if tracing::level_enabled!(Level::TRACE) {
-            open(slot.key(), device, op, owned);
+        if tracing::level_enabled!(Level::TRACE)
+            && let Some(key) = slot.key()
+        {
+            open(key, device, op, owned);
         }
     }
 
     /// The section in the slot is about to end.
     #[inline(always)]
     pub(crate) fn closing(slot: &Slot) {
-        if ANY.load(Relaxed) {
-            close(slot.key());
+        if ANY.load(Relaxed)
+            && let Some(key) = slot.key()
+        {
+            close(key);
         }
     }
 

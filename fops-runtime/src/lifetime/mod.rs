@@ -24,9 +24,9 @@ mod unplug;
 
 use crate::Op;
 use crate::gate::Gate;
-use crate::platform::{Instant, Lazy, Lock};
 #[cfg(all(fops_controls, feature = "std"))]
-use crate::without::{Step, without};
+use crate::platform::without::{Step, without};
+use crate::platform::{Instant, Lazy, Lock};
 pub use access::Access;
 #[cfg(feature = "std")]
 pub use attached::OnUnplug;

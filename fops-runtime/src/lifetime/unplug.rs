@@ -2,8 +2,8 @@
 use super::{Cause, Cold, Core, DeviceLifetime, Phase, Report, UnplugError, Work};
 use crate::gate;
 use crate::platform;
+use crate::platform::without::{self, without};
 use crate::trace::{self, Step};
-use crate::without::{self, without};
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -212,7 +212,7 @@ impl<'a, R> Draining<'a, R> {
             cold.phase = Phase::Unplugging;
             let cause = cold.cause;
             drop(cold);
-            trace::step(self.lifetime.id(), Step::Closed(cause));
+            trace::step(self.lifetime.id(), Step::Closed(cause.as_ref().map(|cause| cause as _)));
         }
         Ok(())
     }

@@ -7,9 +7,9 @@ mod fd;
 mod queue;
 mod request;
 mod sleepers;
-#[cfg(feature = "async")]
-mod tasks;
 
+#[cfg(feature = "async")]
+pub(crate) use crate::gate::wakers::{Task, wake_tasks};
 pub use event::WaitError;
 #[cfg(target_os = "linux")]
 pub(crate) use eventfd::EventFd;
@@ -17,5 +17,3 @@ pub use queue::{Poller, WaitQueue};
 pub(crate) use request::client_of;
 pub use request::{Client, Request};
 pub(crate) use sleepers::{begin_closing, end_closing, wake_sections};
-#[cfg(feature = "async")]
-pub(crate) use tasks::{Task, wake_tasks};
