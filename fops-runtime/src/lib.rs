@@ -46,6 +46,9 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(all(loom, not(feature = "std")))]
+compile_error!("models need the `std` feature\nhelp: build with `--features std`");
+
 mod abi;
 mod fops;
 mod gate;
@@ -58,7 +61,6 @@ mod platform;
 mod subdev;
 #[cfg(feature = "std")]
 mod wait;
-mod without;
 
 pub use abi::{Errno, OpenFlags, PollEvents, Result};
 pub use fops::{
@@ -66,7 +68,6 @@ pub use fops::{
     UserSliceWriter, VmArea, unplugged,
 };
 pub use fops_macros::{fop, guarded_fops};
-#[cfg(feature = "std")]
 pub use gate::{FenceKind, fence_kind};
 #[cfg(feature = "std")]
 pub use host::catch_panic;

@@ -2,41 +2,36 @@
 //!
 //! The rest of the crate knows this much of it: [`Gate::enter`] is given the operation's descriptor and returns the
 //! [`Slot`] in which the section stands until [`Gate::exit`]; the slots name what is in flight.
-mod entry;
-#[cfg(any(feature = "std", loom))]
-mod fence;
-#[cfg(any(feature = "std", loom))]
-mod local;
 #[cfg(all(loom, test))]
 pub(crate) mod models;
-#[cfg(not(any(feature = "std", loom)))]
-mod shared;
+mod slots;
 #[cfg(all(test, feature = "std", target_os = "linux", not(loom)))]
 mod stress;
+pub(crate) mod wakers;
 
-use crate::Op;
-#[cfg(not(any(feature = "std", loom)))]
-use crate::platform::atomic::AtomicUsize;
+use crate::op::Op;
 use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::without::{Step, without};
 use crate::platform::{self, Edge};
-use crate::without::{Step, without};
 use core::time::Duration;
-use entry::{number, tag};
-#[cfg(any(feature = "std", loom))]
-use local as slots;
-#[cfg(not(any(feature = "std", loom)))]
-use shared as slots;
-#[cfg(not(any(feature = "std", loom)))]
-use shared::fence;
+use slots::{number, tag};
 
-#[cfg(any(feature = "std", loom))]
-pub use fence::{FenceKind, kind as fence_kind};
+pub use slots::FenceKind;
+pub(crate) use slots::{Section, Slot};
+
+/// The pair that is in use, chosen now if it was not yet.
+///
+/// `membarrier(2)` where the kernel grants it, unless the environment says `FOPS_FENCE=symmetric`. The core alone always
+/// has the symmetric pair.
+pub fn fence_kind() -> FenceKind {
+    slots::fence_kind()
+}
 
 /// Passed between [`Gate::close`], of one gate or many, and the first look at the slots. `false` when the system
 /// refuses it: then a section may be open that no look shows.
 #[must_use = "without the fence, nothing may be freed"]
 pub(crate) fn heavy_fence() -> bool {
-    fence::heavy()
+    slots::heavy()
 }
 
 /// Sections are refused.
@@ -53,31 +48,8 @@ pub(crate) struct Gate {
     state: AtomicU32,
     /// Changes whenever a section of a closed gate ends, and on [`Gate::signal`].
     event: AtomicU32,
-    /// Sections that found no free slot: counted, without a name.
-    #[cfg(not(any(feature = "std", loom)))]
-    unnamed: AtomicUsize,
-}
-
-/// Where a section stands.
-#[must_use = "the section stays open until the slot is cleared"]
-pub(crate) struct Slot(slots::Place);
-
-#[cfg(feature = "tracing")]
-impl Slot {
-    /// Tells the section from all others that are open.
-    pub(crate) fn key(&self) -> usize {
-        core::ptr::from_ref(self.0).addr()
-    }
-}
-
-/// A section in flight.
-#[derive(Clone, Copy)]
-pub(crate) struct Section {
-    pub(crate) op: &'static Op,
-    /// The thread that opened it.
-    pub(crate) thread: u64,
-    /// Whether it may live on another thread by now.
-    pub(crate) owned: bool,
+    /// What the slots' backend keeps for this gate.
+    tally: slots::Tally,
 }
 
 impl Gate {
@@ -85,10 +57,9 @@ impl Gate {
         Self {
             // INVARIANT: 2^63 gates are not made in the life of a process.
             tag: tag(platform::next_number(), false),
-            state: AtomicU32::new(if fence::is_symmetric() { SYMMETRIC } else { 0 }),
+            state: AtomicU32::new(if slots::is_symmetric() { SYMMETRIC } else { 0 }),
             event: AtomicU32::new(0),
-            #[cfg(not(any(feature = "std", loom)))]
-            unnamed: AtomicUsize::new(0),
+            tally: slots::Tally::new(),
         }
     }
 
@@ -101,7 +72,7 @@ impl Gate {
     #[inline(always)]
     pub(crate) fn enter(&self, op: &'static Op, owned: bool) -> Option<Slot> {
         let slot = self.open(op, owned);
-        fence::light(Edge::Enter);
+        slots::light(Edge::Enter);
         // Relaxed: the fences have the order. Either this sees the flag, or unplug sees the slot; and then what the
         // section reads is not touched before it has cleared that.
         if self.state.load(Ordering::Relaxed) == 0 { Some(slot) } else { self.enter_late(slot) }
@@ -113,20 +84,9 @@ impl Gate {
         self.open(op, false)
     }
 
-    #[cfg(any(feature = "std", loom))]
     #[inline(always)]
     fn open(&self, op: &'static Op, owned: bool) -> Slot {
-        Slot(slots::open(self.tag | owned as u64, op))
-    }
-
-    #[cfg(not(any(feature = "std", loom)))]
-    fn open(&self, op: &'static Op, owned: bool) -> Slot {
-        let place = slots::open(self.tag | owned as u64, op);
-        if place.is_none() {
-            // SeqCst, as everything about this counter: it needs no fence.
-            self.unnamed.fetch_add(1, Ordering::SeqCst);
-        }
-        Slot(place)
+        slots::open(&self.tally, self.tag | owned as u64, op)
     }
 
     /// Something is the matter: the light fence has to be a real one, or the gate is closed. In that case the drain may
@@ -145,25 +105,11 @@ impl Gate {
     /// Ends the section.
     #[inline(always)]
     pub(crate) fn exit(&self, slot: Slot) {
-        self.clear(slot);
-        fence::light(Edge::Exit);
+        slots::clear(&self.tally, slot);
+        slots::light(Edge::Exit);
         // Relaxed: nothing is read on the strength of it; the event word has its own order.
         if self.state.load(Ordering::Relaxed) != 0 {
             self.exit_late();
-        }
-    }
-
-    #[cfg(any(feature = "std", loom))]
-    #[inline(always)]
-    fn clear(&self, slot: Slot) {
-        slot.0.clear();
-    }
-
-    #[cfg(not(any(feature = "std", loom)))]
-    fn clear(&self, slot: Slot) {
-        match slot.0 {
-            Some(entry) => entry.clear(),
-            None => drop(self.unnamed.fetch_sub(1, Ordering::SeqCst)),
         }
     }
 
@@ -181,7 +127,7 @@ impl Gate {
     fn light_if_symmetric(&self, edge: Edge) {
         // Relaxed: that bit never changes.
         if self.state.load(Ordering::Relaxed) & SYMMETRIC != 0 {
-            fence::light_symmetric(edge);
+            slots::light_symmetric(edge);
         }
     }
 
@@ -218,8 +164,7 @@ impl Gate {
         // Release: what is waited for was changed before.
         self.event.fetch_add(1, platform::needed("release of the event", Ordering::Release));
         platform::wake_all(&self.event);
-        #[cfg(feature = "async")]
-        crate::wait::wake_tasks(self.number());
+        wakers::wake_tasks(self.number());
     }
 
     /// Waits until no section of the closed gate is left, or for `timeout`. Whether none is.
@@ -258,26 +203,18 @@ impl Gate {
     }
 
     /// How many more are in flight than [`Gate::sections`] can name.
-    #[cfg(not(any(feature = "std", loom)))]
     pub(crate) fn unnamed(&self) -> usize {
-        self.unnamed.load(Ordering::SeqCst)
-    }
-
-    /// All can be named: slots are without limit.
-    #[cfg(any(feature = "std", loom))]
-    pub(crate) fn unnamed(&self) -> usize {
-        0
+        self.tally.unnamed()
     }
 
     /// Whether the current thread is inside a section of this device that it cannot have given away.
     pub(crate) fn is_entered_here(&self) -> bool {
         let here = platform::thread_id();
-        here != 0 && self.sections().any(|section| section.thread == here && !section.owned)
+        here != 0 && is_inside(here, &[self.number()])
     }
 }
 
-/// Whether the thread is inside a section of one of `devices`.
-#[cfg(feature = "std")]
+/// Whether the thread is inside a section of one of `devices` that it cannot have given away.
 pub(crate) fn is_inside(thread: u64, devices: &[u64]) -> bool {
     devices.iter().any(|&device| slots::sections(device).any(|section| section.thread == thread && !section.owned))
 }

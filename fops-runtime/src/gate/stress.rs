@@ -1,11 +1,11 @@
 //! The gate on real threads; and the same without the heavy fence, which has to go wrong.
 extern crate std;
 
-use super::{Gate, heavy_fence};
 #[cfg(not(fops_weak))]
-use crate::FenceKind;
+use super::FenceKind;
+use super::{Gate, fence_kind, heavy_fence};
+use crate::op;
 use crate::platform::is_weak;
-use crate::{fence_kind, op};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::string::String;

@@ -5,7 +5,7 @@ use super::device_lifetime::DeviceLifetime;
 use crate::gate::Slot;
 use crate::op::Op;
 #[cfg(all(fops_controls, feature = "std"))]
-use crate::without::{Step, without};
+use crate::platform::without::{Step, without};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;

@@ -15,8 +15,8 @@ use super::parts::{Member, Parts};
 use super::state::{Core, Holder, Phase, Remover, Role, Waiting};
 use super::trace::{self, Step};
 use crate::gate;
+use crate::platform::without::{self, without};
 use crate::platform::{self, Lock};
-use crate::without::{self, without};
 
 platform::shared_static! {
     /// Held while an unplug names its devices, and while it takes their roles. No code of a driver's runs under it.
@@ -166,11 +166,10 @@ impl Core {
         // A thread would wait for itself where it has the role, or where it is the one that polls the task which has the
         // role; a task waits for another task of its thread. Where threads cannot be told apart (0), a second unplug is
         // another thread's.
-        if let Some(Remover { holder, .. }) = cold.remover
-            && holder.thread == asks.thread
-            && holder.thread != 0
-            && !(holder.is_task && asks.is_task)
-        {
+        let would_wait_for_itself = |Remover { holder, .. }| {
+            holder.thread == asks.thread && holder.thread != 0 && !(holder.is_task && asks.is_task)
+        };
+        if cold.remover.is_some_and(would_wait_for_itself) {
             return Err(UnplugError::Deadlock);
         }
         if core::mem::replace(&mut cold.named_by, role.0) == role.0 {

@@ -7,7 +7,7 @@ use super::trace::{self, Step};
 use super::work::Work;
 use crate::gate;
 use crate::platform;
-use crate::without::{self, without};
+use crate::platform::without::{self, without};
 use core::time::Duration;
 
 type Taken<'m> = Result<Option<Busy<'m>>, UnplugError>;

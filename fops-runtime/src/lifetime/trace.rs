@@ -77,7 +77,8 @@ mod sections {
     #[inline(always)]
     pub(in crate::lifetime) fn opened(slot: &Slot, device: u64, op: &'static Op, owned: bool) {
         if tracing::level_enabled!(Level::TRACE) {
-            open(slot.key(), device, op, owned);
+            // Without a key it has no name, and so no span.
+            slot.key().into_iter().for_each(|key| open(key, device, op, owned));
         }
     }
 
@@ -85,7 +86,7 @@ mod sections {
     #[inline(always)]
     pub(in crate::lifetime) fn closing(slot: &Slot) {
         if ANY.load(Relaxed) {
-            close(slot.key());
+            slot.key().into_iter().for_each(close);
         }
     }
 

@@ -1,20 +1,11 @@
 //! Without anything: no allocator, no clock, no threads to speak of. Sleeping is spinning.
-pub(crate) use core::sync::atomic;
+pub(crate) use super::inline::Lazy;
 
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
-
-/// A static that all threads share.
-macro_rules! shared_static {
-    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
-        $(#[$meta])*
-        static $name: $type = $value;
-    };
-}
-pub(crate) use shared_static;
 
 /// There is no clock.
 #[derive(Clone, Copy)]
@@ -78,23 +69,6 @@ impl<T> DerefMut for LockGuard<'_, T> {
 impl<T> Drop for LockGuard<'_, T> {
     fn drop(&mut self) {
         self.0.taken.store(false, Ordering::Release);
-    }
-}
-
-/// A value that most devices never need: here there is nowhere else to put it.
-pub(crate) struct Lazy<T>(T);
-
-impl<T: Default> Lazy<T> {
-    pub(crate) fn new() -> Self {
-        Self(T::default())
-    }
-
-    pub(crate) const fn get(&self) -> &T {
-        &self.0
-    }
-
-    pub(crate) const fn get_mut(&mut self) -> Option<&mut T> {
-        Some(&mut self.0)
     }
 }
 

@@ -8,10 +8,10 @@ use core::ptr;
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub(crate) use ::loom::sync::atomic;
+pub(crate) use super::inline::Lazy;
 
-use super::Edge;
-use atomic::AtomicU32;
+use super::atomic::{self, AtomicU32};
+use super::{Edge, needed_fence};
 
 std::thread_local! {
     // loom runs all threads of a model on one thread of the system.
@@ -24,7 +24,8 @@ pub(crate) fn go_symmetric() {
     SYMMETRIC.set(true);
 }
 
-pub(crate) fn register_heavy_fence() -> bool {
+/// Each model has the pair of fences that it asks for.
+pub(crate) fn has_heavy_fence() -> bool {
     !SYMMETRIC.get()
 }
 
@@ -33,22 +34,11 @@ pub(crate) fn edge_fence(edge: Edge) {
     if SYMMETRIC.get() {
         return;
     }
-    super::needed_fence(match edge {
+    needed_fence(match edge {
         Edge::Enter => "fence at enter",
         Edge::Exit => "fence at exit",
     });
 }
-
-/// A static that all threads share, or all threads of one run of a model.
-macro_rules! shared_static {
-    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
-        ::loom::lazy_static! {
-            $(#[$meta])*
-            static ref $name: $type = $value;
-        }
-    };
-}
-pub(crate) use shared_static;
 
 pub(crate) use std::time::Instant;
 
@@ -83,23 +73,6 @@ impl<T> Lock<T> {
     }
 }
 
-/// A value that most devices never need: here there is nowhere else to put it.
-pub(crate) struct Lazy<T>(T);
-
-impl<T: Default> Lazy<T> {
-    pub(crate) fn new() -> Self {
-        Self(T::default())
-    }
-
-    pub(crate) const fn get(&self) -> &T {
-        &self.0
-    }
-
-    pub(crate) const fn get_mut(&mut self) -> Option<&mut T> {
-        Some(&mut self.0)
-    }
-}
-
 /// All sleepers of a model sleep here: futexes in the clothes of a lock.
 struct Bed {
     lock: Mutex<()>,
@@ -131,7 +104,7 @@ pub(crate) fn log_error(message: fmt::Arguments<'_>) {
 }
 
 pub(crate) fn heavy_fence() -> bool {
-    super::needed_fence("heavy fence");
+    needed_fence("heavy fence");
     true
 }
 

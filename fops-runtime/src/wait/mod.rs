@@ -9,8 +9,6 @@ mod fd;
 mod queue;
 mod request;
 mod sleepers;
-#[cfg(feature = "async")]
-mod tasks;
 
 pub use event::WaitError;
 pub(crate) use event::wait_with;
@@ -24,5 +22,3 @@ pub use request::{Client, Request};
 #[cfg(all(test, not(loom)))]
 pub(crate) use sleepers::is_closing;
 pub(crate) use sleepers::{begin_closing, end_closing, wake_sections};
-#[cfg(feature = "async")]
-pub(crate) use tasks::{Task, wake_tasks};

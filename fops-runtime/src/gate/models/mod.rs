@@ -3,6 +3,10 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p fops-runtime --features async --release --lib models`
 //!
+//! The models of the gate also run on the slots that all threads share:
+//!
+//! `RUSTFLAGS="--cfg loom --cfg fops_shared" cargo test -p fops-runtime --release --lib gate::models`
+//!
 //! What a device lends is a cell that loom watches: a read that is not ordered before the write of the remover is a
 //! failure, and so is a thread that sleeps for ever.
 extern crate std;

@@ -186,3 +186,18 @@ fn more_sections_than_a_block_has_slots() {
         remover.join().unwrap();
     });
 }
+
+/// The first slots are taken. If all threads share them, these two sections are only counted.
+#[test]
+fn sections_that_find_no_slot_in_their_block() {
+    bounded(3, || {
+        let (device, other) = (Device::new(), Device::new());
+        let taken = [(); 2].map(|()| other.enter(true));
+        let operation = spawn!(|device| device.operate());
+        let remover = spawn!(|device| device.unplug());
+        device.operate();
+        operation.join().unwrap();
+        remover.join().unwrap();
+        taken.into_iter().flatten().for_each(|slot| other.exit(slot));
+    });
+}

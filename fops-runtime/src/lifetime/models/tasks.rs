@@ -1,9 +1,9 @@
 //! Tasks, and what wakes them.
 use super::{Arc, Device, device, model, operate, spawn, unplug};
+use crate::gate::wakers::Task;
 use crate::gate::{Gate, heavy_fence};
 use crate::lifetime::{Cause, Unplug, UnplugAsync};
 use crate::op;
-use crate::wait::Task;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll};

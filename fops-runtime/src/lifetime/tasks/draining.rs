@@ -2,6 +2,7 @@
 extern crate std;
 
 use super::timer::Timer;
+use crate::gate::wakers::Task;
 use crate::lifetime::cause::{Cause, UnplugError};
 use crate::lifetime::parts::{Parts, Sealed};
 use crate::lifetime::report::Report;
@@ -9,7 +10,6 @@ use crate::lifetime::state::{Holder, Remover, Role};
 use crate::lifetime::steps;
 use crate::lifetime::unplug::{Unplug, longer};
 use crate::platform;
-use crate::wait::Task;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;

@@ -1,7 +1,7 @@
 //! Pauses between the calls of a wake hook, where no thread of the drain's own sleeps.
 extern crate std;
 
-use crate::wait::wake_tasks;
+use crate::gate::wakers::wake_tasks;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, mpsc};

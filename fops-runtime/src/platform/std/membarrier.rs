@@ -12,7 +12,7 @@ pub(crate) fn register_heavy_fence() -> bool {
 
 /// Every thread of the process has passed a full fence when this returns `true`.
 pub(crate) fn heavy_fence() -> bool {
-    crate::platform::is_weak("heavy fence") || membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
+    super::super::is_weak("heavy fence") || membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }
 
 fn membarrier(command: libc::c_int) -> bool {

@@ -9,13 +9,13 @@ mod fence;
 mod sleep;
 mod threads;
 
-pub(crate) use core::sync::atomic;
-pub(crate) use fence::{heavy_fence, register_heavy_fence};
+pub(crate) use fence::heavy_fence;
 pub(crate) use sleep::{wait, wake_all};
 pub(crate) use std::time::Instant;
 pub(crate) use threads::{at_fork_in_child, at_thread_exit, fmt_thread, own_block, set_slots, spot, thread_id};
 
 use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 use core::time::Duration;
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,17 +24,30 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 /// The light fence of the asymmetric pair: the compiler keeps the order, and the heavy fence has the hardware keep it.
 #[inline(always)]
 pub(crate) fn edge_fence(_: super::Edge) {
-    atomic::compiler_fence(atomic::Ordering::SeqCst);
+    compiler_fence(Ordering::SeqCst);
 }
 
-/// A static that all threads share, or all threads of one run of a model.
-macro_rules! shared_static {
-    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
-        $(#[$meta])*
-        static $name: $type = $value;
-    };
+const UNDECIDED: u8 = 0;
+const ASYMMETRIC: u8 = 1;
+const SYMMETRIC: u8 = 2;
+
+/// Which pair of fences the process uses.
+static KIND: AtomicU8 = AtomicU8::new(UNDECIDED);
+
+/// Whether the process has the asymmetric pair of fences. Decided now if it was not yet.
+pub(crate) fn has_heavy_fence() -> bool {
+    // Acquire pairs with the release below: the process was registered before. No model sees that: it is the system's.
+    let mut kind = KIND.load(Ordering::Acquire);
+    if kind == UNDECIDED {
+        let wish = if fence::register_heavy_fence() { ASYMMETRIC } else { SYMMETRIC };
+        // The first thread decides for all.
+        kind = match KIND.compare_exchange(UNDECIDED, wish, Ordering::Release, Ordering::Acquire) {
+            Ok(_) => wish,
+            Err(decided) => decided,
+        };
+    }
+    kind == ASYMMETRIC
 }
-pub(crate) use shared_static;
 
 pub(crate) fn now() -> Option<Instant> {
     Some(Instant::now())

@@ -1,5 +1,5 @@
 //! One slot.
-use crate::Op;
+use crate::op::Op;
 use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::platform::needed;
 use core::ptr;
@@ -11,20 +11,20 @@ pub(super) const FREE: u64 = 0;
 ///
 /// # Invariants
 /// `op` is null or comes from an `&'static Op`.
-pub(super) struct Entry {
-    pub(super) op: AtomicPtr<Op>,
+pub(in crate::gate) struct Entry {
+    op: AtomicPtr<Op>,
     /// The device's number and the kind of the section ([`tag`]), or [`FREE`].
     pub(super) device: AtomicU64,
 }
 
 /// What a slot says of a section: the device's number, and whether the section may live on another thread than
 /// the one that opened it.
-pub(super) const fn tag(device: u64, owned: bool) -> u64 {
+pub(in crate::gate) const fn tag(device: u64, owned: bool) -> u64 {
     device << 1 | owned as u64
 }
 
 /// The device's number of a [`tag`].
-pub(super) const fn number(tag: u64) -> u64 {
+pub(in crate::gate) const fn number(tag: u64) -> u64 {
     tag >> 1
 }
 
@@ -37,15 +37,6 @@ impl Entry {
     #[cfg(loom)]
     pub(super) fn new() -> Self {
         Self { device: AtomicU64::new(FREE), op: AtomicPtr::new(ptr::null_mut()) }
-    }
-
-    /// Whether a section can be put here, by the thread whose slot it is.
-    #[cfg(any(feature = "std", loom))]
-    #[inline(always)]
-    pub(super) fn is_free(&self) -> bool {
-        // Acquire: where another thread ended the section, what that did comes before what happens here, and so
-        // before what unplug reads of this slot next.
-        self.device.load(needed("acquire of a free slot", Ordering::Acquire)) == FREE
     }
 
     /// Puts a section into the slot, which is free and this thread's to use.
@@ -69,7 +60,7 @@ impl Entry {
     }
 
     /// The operation, if a section of this device stands here, and whether it is an owned one.
-    pub(super) fn section_of(&self, device: u64) -> Option<(&'static Op, bool)> {
+    pub(in crate::gate) fn section_of(&self, device: u64) -> Option<(&'static Op, bool)> {
         // Acquire pairs with the release in `open`, for the operation; and with that in `clear`, for all that the
         // section did.
         let seen = self.device.load(needed("acquire of a slot", Ordering::Acquire));

@@ -11,12 +11,16 @@
 //! the same with the slot cleared: either the section sees the flag and wakes the waiter, or unplug sees the slot
 //! clear. `SeqCst` fences on both sides are such; so are nothing but a compiler's fence here and a
 //! `membarrier(2)` there, which makes every thread of the process pass a full fence at once.
+mod fence;
+
 use super::Section;
-use super::entry::Entry;
-use crate::Op;
+use super::entry::{Entry, FREE};
+use crate::op::Op;
 use crate::platform::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::platform::{self, needed};
 use core::ptr;
+
+pub(in crate::gate) use fence::{fence_kind, heavy, is_symmetric, light, light_symmetric};
 
 /// Two slots: one for a section, and one for a section inside of that.
 type Pair = [Entry; 2];
@@ -41,7 +45,7 @@ const PAIRS: usize = if cfg!(loom) { 1 } else { 3 };
 impl Block {
     fn new() -> Self {
         Self {
-            pairs: core::array::from_fn(|_| [Entry::new(), Entry::new()]),
+            pairs: platform::repeat!([Entry::new(), Entry::new()]; PAIRS),
             thread: AtomicU64::new(0),
             taken: AtomicBool::new(true),
             next: AtomicPtr::new(ptr::null_mut()),
@@ -71,14 +75,47 @@ fn blocks() -> impl Iterator<Item = &'static Block> {
     core::iter::successors(block(first), move |seen: &&Block| block(seen.next.load(Ordering::Relaxed)))
 }
 
+/// A gate keeps nothing for its sections: each of them has a slot.
+pub(in crate::gate) struct Tally;
+
+impl Tally {
+    pub(in crate::gate) const fn new() -> Self {
+        Self
+    }
+
+    pub(in crate::gate) const fn unnamed(&self) -> usize {
+        0
+    }
+}
+
 /// Where a section stands.
-pub(super) type Place = &'static Entry;
+#[must_use = "the section stays open until the slot is cleared"]
+pub(crate) struct Slot(&'static Entry);
+
+#[cfg(feature = "tracing")]
+impl Slot {
+    /// Tells the section from all others that are open. Each has one.
+    #[inline(always)]
+    pub(crate) fn key(&self) -> Option<usize> {
+        Some(ptr::from_ref(self.0).addr())
+    }
+}
+
+impl Entry {
+    /// Whether a section can be put here, by the thread whose slot it is.
+    #[inline(always)]
+    fn is_free(&self) -> bool {
+        // Acquire: where another thread ended the section, what that did comes before what happens here, and so
+        // before what unplug reads of this slot next.
+        self.device.load(needed("acquire of a free slot", Ordering::Acquire)) == FREE
+    }
+}
 
 /// Puts a section into a free slot of this thread.
 ///
-/// The thread keeps a pointer to a pair of slots of its own. One or the other is free, but where sections nest deeper.
+/// The thread keeps a pointer to a pair of slots of its own. One of the two is free unless sections nest deeper.
 #[inline(always)]
-pub(super) fn open(tag: u64, op: &'static Op) -> Place {
+pub(in crate::gate) fn open(_: &Tally, tag: u64, op: &'static Op) -> Slot {
     let spot = platform::spot().cast::<Pair>();
     // SAFETY: null, or of a block that this thread owns. Blocks are never freed.
     let Some([first, second]) = (unsafe { spot.as_ref() }) else { return claim(tag, op) };
@@ -91,7 +128,13 @@ pub(super) fn open(tag: u64, op: &'static Op) -> Place {
         }
     }
     entry.open(tag, op);
-    entry
+    Slot(entry)
+}
+
+/// Ends the section.
+#[inline(always)]
+pub(in crate::gate) fn clear(_: &Tally, slot: Slot) {
+    slot.0.clear();
 }
 
 /// Tells the compiler which way to lay out straight: nested sections jump.
@@ -102,7 +145,7 @@ fn nested() {}
 /// Puts a section into a free slot of this thread; there always is one, if need be in a new block.
 #[cold]
 #[inline(never)]
-fn claim(tag: u64, op: &'static Op) -> Place {
+fn claim(tag: u64, op: &'static Op) -> Slot {
     let current = platform::own_block().cast::<Block>();
     // SAFETY: null, or a block that this thread owns. Blocks are never freed.
     let Some(current) = (unsafe { current.as_ref() }) else { return adopt(tag, op) };
@@ -125,11 +168,11 @@ fn claim(tag: u64, op: &'static Op) -> Place {
         }
     }
     // It finds a free slot now.
-    open(tag, op)
+    open(&Tally, tag, op)
 }
 
 /// Gives a new thread its first block, and takes a slot of it.
-fn adopt(tag: u64, op: &'static Op) -> Place {
+fn adopt(tag: u64, op: &'static Op) -> Slot {
     let block = obtain();
     block.ring.store(ptr::from_ref(block).cast_mut(), Ordering::Relaxed);
     let entry = &block.pairs[0][0];
@@ -140,7 +183,7 @@ fn adopt(tag: u64, op: &'static Op) -> Place {
         // The last moments of a thread: the block is left at once, and is for others when this section has ended.
         block.retire();
     }
-    entry
+    Slot(entry)
 }
 
 fn use_from_now_on(block: &'static Block, pair: &'static Pair) {
@@ -234,12 +277,12 @@ impl Block {
 }
 
 /// All slots of all threads.
-pub(super) fn entries() -> impl Iterator<Item = &'static Entry> {
+pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
     blocks().flat_map(Block::entries)
 }
 
 /// The sections of `device`, in one walk.
-pub(super) fn sections(device: u64) -> impl Iterator<Item = Section> {
+pub(in crate::gate) fn sections(device: u64) -> impl Iterator<Item = Section> {
     blocks().flat_map(|block| block.entries().iter().map(move |entry| (block, entry))).filter_map(
         move |(block, entry)| {
             let (op, owned) = entry.section_of(device)?;

@@ -1,0 +1,121 @@
+//! Slots that all threads share: where threads cannot be told apart, and nothing can be allocated.
+//!
+//! # Why it is right
+//! As for slots of a thread's own: a section writes to a slot, passes a fence and looks at the flag; unplug sets the
+//! flag, passes a fence and looks at the slots. Both fences are sequentially consistent, so one of the two looks sees
+//! the other's write. If no slot is free, the gate's own counter takes the place of the slot.
+use super::entry::{Entry, FREE};
+use super::{FenceKind, Section};
+use crate::op::Op;
+use crate::platform::atomic::AtomicUsize;
+use crate::platform::atomic::Ordering::{AcqRel, Acquire, SeqCst};
+use crate::platform::{self, Edge, needed};
+
+/// Claimed, but not yet by a device that a walk should wait for. No device has this number.
+const CLAIMED: u64 = u64::MAX;
+
+/// How many slots there are. Models make do with few.
+const COUNT: usize = if cfg!(loom) { 2 } else { 64 };
+
+platform::shared_static! {
+    /// There are no more: a section that finds none free is counted by its gate.
+    static SLOTS: [Entry; COUNT] = platform::repeat!(Entry::new(); COUNT);
+}
+
+/// The sections of a gate that found no free slot. They have no name.
+pub(in crate::gate) struct Tally(AtomicUsize);
+
+impl Tally {
+    pub(in crate::gate) fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    pub(in crate::gate) fn unnamed(&self) -> usize {
+        // Acquire pairs with the release in `clear`: what the section did comes before what unplug does next.
+        self.0.load(needed("acquire of a count", SeqCst))
+    }
+}
+
+/// Where a section stands. `None` if it is only counted.
+#[must_use = "the section stays open until the slot is cleared"]
+pub(crate) struct Slot(Option<&'static Entry>);
+
+#[cfg(feature = "tracing")]
+impl Slot {
+    /// Tells the section from all others that are open. `None` if it has no name.
+    pub(crate) fn key(&self) -> Option<usize> {
+        self.0.map(|entry| core::ptr::from_ref(entry).addr())
+    }
+}
+
+impl Entry {
+    /// Reserves the slot if it is free.
+    fn claim(&self) -> bool {
+        // Acquire: if another thread ended the last section, what that did comes before what happens here. So it also
+        // comes before what unplug reads of this slot next.
+        self.device.compare_exchange(FREE, CLAIMED, needed("acquire of a free slot", AcqRel), Acquire).is_ok()
+    }
+}
+
+/// Puts a section into a free slot, or counts it if there is none.
+pub(in crate::gate) fn open(tally: &Tally, tag: u64, op: &'static Op) -> Slot {
+    let Some(entry) = SLOTS.iter().find(|entry| entry.claim()) else {
+        // No model needs an order here: as for a slot, the light fence that follows has it.
+        tally.0.fetch_add(1, SeqCst);
+        return Slot(None);
+    };
+    entry.open(tag, op);
+    Slot(Some(entry))
+}
+
+/// Ends the section.
+pub(in crate::gate) fn clear(tally: &Tally, slot: Slot) {
+    let Some(entry) = slot.0 else {
+        // Release: what the section did comes before what unplug does when it sees this. The counter is only changed in
+        // one step, so the last section's release stands for those before it.
+        tally.0.fetch_sub(1, needed("release of a count", SeqCst));
+        return;
+    };
+    entry.clear();
+}
+
+/// All slots.
+pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
+    SLOTS.iter()
+}
+
+/// The sections of `device`, in one walk.
+pub(in crate::gate) fn sections(device: u64) -> impl Iterator<Item = Section> {
+    entries().filter_map(move |entry| {
+        let (op, owned) = entry.section_of(device)?;
+        Some(Section { op, thread: 0, owned })
+    })
+}
+
+/// There is no other pair.
+pub(in crate::gate) const fn fence_kind() -> FenceKind {
+    FenceKind::Symmetric
+}
+
+/// Whether [`light`] is not enough. It is a real fence.
+pub(in crate::gate) const fn is_symmetric() -> bool {
+    false
+}
+
+/// Between the write to a slot and the look at a flag, and between the clearing of a slot and the look at a flag.
+pub(in crate::gate) fn light(edge: Edge) {
+    platform::needed_fence(match edge {
+        Edge::Enter => "fence at enter",
+        Edge::Exit => "fence at exit",
+    });
+}
+
+/// [`light`] is enough.
+pub(in crate::gate) const fn light_symmetric(_: Edge) {}
+
+/// Between the write to a flag and the look at the slots. Nothing refuses it.
+#[must_use = "without the fence, nothing may be freed"]
+pub(in crate::gate) fn heavy() -> bool {
+    platform::needed_fence("heavy fence");
+    true
+}

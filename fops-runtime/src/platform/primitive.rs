@@ -1,0 +1,19 @@
+//! Atomics, and what is made of them. In a model, `loom/primitive.rs` takes the place of this file.
+pub(crate) use core::sync::atomic;
+
+/// A static that all threads share.
+macro_rules! shared_static {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$meta])*
+        static $name: $type = $value;
+    };
+}
+
+/// An array of values that are made alike.
+macro_rules! repeat {
+    ($value:expr; $count:expr) => {
+        [const { $value }; $count]
+    };
+}
+
+pub(crate) use {repeat, shared_static};
