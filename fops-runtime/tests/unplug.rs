@@ -168,10 +168,13 @@ fn a_second_unplug_waits_for_the_first() {
 
 #[test]
 fn a_waiting_unplug_takes_over_from_one_that_gives_up() {
+    let _watchdog = common::watchdog("take-over");
     let device = Device::new();
     thread::scope(|s| {
         let draining = device.begin_unplug(Cause::Unbind).unwrap();
         let second = s.spawn(|| device.unplug(Cause::Removal).is_ok());
+        // It waits for the role by now: nothing but its wake-up has it look again.
+        eventually("it waits", || device.lifetime.report().to_string().contains("the remover's role"));
         drop(draining);
         assert!(second.join().unwrap());
     });

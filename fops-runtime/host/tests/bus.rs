@@ -372,3 +372,51 @@ fn a_node_whose_device_goes_before_probe_is_done_never_appears() {
     bus.bind("hasty", "a").unwrap();
     assert_eq!(bus.devices().all().iter().map(|node| node.name().to_owned()).collect::<Vec<_>>(), ["stays0"]);
 }
+
+#[test]
+fn nothing_is_bound_to_a_driver_that_is_being_unloaded() {
+    let (bus, script) = bus(&["a", "b"]);
+    bus.bind("test", "a").unwrap();
+    let device = script.probed.lock().unwrap()[0].1.upgrade().unwrap();
+    thread::scope(|s| {
+        let (inside, is_inside) = channel();
+        let (leave, may_leave) = channel::<()>();
+        let lifetime = &device.lifetime;
+        // The unload waits for the removal, and that for this section.
+        s.spawn(move || {
+            let _access = lifetime.enter(fops_runtime::op!("busy")).unwrap();
+            inside.send(()).unwrap();
+            may_leave.recv().unwrap();
+        });
+        is_inside.recv().unwrap();
+        let unload = s.spawn(|| bus.unregister_driver("test"));
+        eventually("it is being unloaded", || device.lifetime.is_unplugged());
+        assert_eq!(bus.bind("test", "b"), Err(Errno::EBUSY));
+        assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY));
+        leave.send(()).unwrap();
+        assert_eq!(unload.join().unwrap(), Ok(()));
+    });
+    assert_eq!(bus.bind("test", "b"), Err(Errno::ENODEV));
+}
+
+#[test]
+fn a_driver_whose_remove_panicked_can_be_unloaded() {
+    let (bus, script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    script.panic_in_remove.store(true, SeqCst);
+    assert_eq!(bus.unregister_driver("test"), Ok(()));
+    assert_eq!(bus.bind("test", "a"), Err(Errno::ENODEV));
+}
+
+/// Its node is still referred to, but nobody has a file of it open: no code of the driver's runs any more.
+#[test]
+fn a_node_that_was_taken_away_holds_its_driver_only_while_a_file_is_open() {
+    let (bus, _) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let (node, file) = (bus.nodes("a").remove(0), bus.devices().open("node0", OpenFlags::RDWR).unwrap());
+    bus.unbind("test", "a").unwrap().wait().unwrap();
+    assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY));
+    drop(file);
+    assert_eq!(bus.unregister_driver("test"), Ok(()));
+    assert_eq!(node.open_files(), 0);
+}

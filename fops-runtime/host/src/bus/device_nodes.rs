@@ -243,4 +243,17 @@ mod tests {
         drop(held);
         assert!(!nodes.are_held());
     }
+
+    #[test]
+    fn what_goes_along_is_counted_once() {
+        let devices = Devices::new();
+        let (parent, child) = (Nodes::new(&devices), Nodes::new(&devices));
+        for _ in 0..10 {
+            parent.take_along(&child);
+        }
+        assert_eq!(parent.lock().dependents.len(), 1);
+        drop(child);
+        parent.take_along(&Nodes::new(&devices));
+        assert_eq!(parent.lock().dependents.len(), 1);
+    }
 }
