@@ -1,4 +1,4 @@
-//! Tasks that wait for what a device's sections do: woken where a thread would be woken through the gate's word.
+//! The tasks that wait for a change of a device. The gate wakes them when it wakes threads.
 extern crate std;
 
 use crate::platform::atomic::{AtomicUsize, Ordering};
@@ -10,15 +10,15 @@ use std::vec::Vec;
 type Waiting = BTreeMap<(u64, u64), Waker>;
 
 platform::shared_static! {
-    /// Who is to be woken, by device and task. In no device's own memory: few are ever waited for in this way.
+    /// The wakers, by device and task. They take no room in the device, since tasks wait for few devices.
     static WAITING: Lock<Waiting> = Lock::new(BTreeMap::new());
 }
 platform::shared_static! {
-    /// How many: mostly none, and then a section that ends has nothing to look up.
+    /// The number of wakers. It is mostly 0, and then the end of a section looks nothing up.
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 }
 
-/// One task's place among those that wait for a device. Given up when dropped.
+/// One task's place among the tasks that wait for a device. Dropping it gives the place up.
 #[derive(Debug)]
 pub(crate) struct Task {
     device: u64,
@@ -30,17 +30,17 @@ impl Task {
         Self { device, number: platform::next_number() }
     }
 
-    /// Has `waker` woken at the next change of the device. What is looked at after this is not missed.
+    /// Wakes `waker` at the next change of the device. The caller looks at the device after this, and misses no change.
     pub(crate) fn wait(&self, waker: &Waker) {
         let waker = waker.clone();
         let mut waiting = WAITING.lock();
         let before = waiting.insert((self.device, self.number), waker);
         count(&waiting);
         drop(waiting);
-        // A stranger's code: not under the lock.
+        // Dropping a waker runs foreign code: not under the lock.
         drop(before);
-        // Pairs with the fence in `wake_tasks`: either that sees the count, or what the caller looks at next is as the
-        // section that ended left it.
+        // Pairs with the fence in `wake_tasks`. Either that sees the count, or the caller sees what the section that
+        // ended left behind.
         needed_fence("fence of a task that waits");
     }
 }
@@ -55,7 +55,7 @@ impl Drop for Task {
     }
 }
 
-/// Something about the device has changed: a section has ended, or the remover's role is free.
+/// Wakes the tasks that wait for a change of the device: a section has ended, or the remover's role is free.
 pub(crate) fn wake_tasks(device: u64) {
     // See `Task::wait`.
     needed_fence("fence of who wakes tasks");
@@ -68,7 +68,7 @@ pub(crate) fn wake_tasks(device: u64) {
     count(&waiting);
     drop(waiting);
     for waker in wakers {
-        // An executor that panics must not keep the other tasks asleep, nor take the section's thread down.
+        // If an executor panics, the other tasks still wake, and the section's thread lives on.
         if platform::catch(|| waker.wake()).is_none() {
             platform::log_error(format_args!("a task's waker panicked"));
         }
