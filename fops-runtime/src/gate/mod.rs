@@ -1,7 +1,7 @@
 //! The gate of one device: lets sections in and out, closes, and waits until the last one is out.
 //!
-//! The rest of the crate knows this much of it: [`Gate::enter`] is given the operation's descriptor and returns the
-//! [`Slot`] in which the section stands until [`Gate::exit`]; the slots name what is in flight.
+//! [`Gate::enter`] takes the operation's descriptor and returns the [`Slot`] of the new section. [`Gate::exit`] takes
+//! the slot back. [`Gate::sections`] names the sections in flight.
 #[cfg(all(loom, test))]
 pub(crate) mod models;
 mod slots;
@@ -19,16 +19,16 @@ use slots::{number, tag};
 pub use slots::FenceKind;
 pub(crate) use slots::{Section, Slot};
 
-/// The pair that is in use, chosen now if it was not yet.
+/// The pair of fences in use, chosen at the first call.
 ///
-/// `membarrier(2)` where the kernel grants it, unless the environment says `FOPS_FENCE=symmetric`. The core alone always
-/// has the symmetric pair.
+/// It is asymmetric if the kernel grants `membarrier(2)`, unless the environment has `FOPS_FENCE=symmetric`. Without
+/// the `std` feature it is always symmetric.
 pub fn fence_kind() -> FenceKind {
     slots::fence_kind()
 }
 
-/// Passed between [`Gate::close`], of one gate or many, and the first look at the slots. `false` when the system
-/// refuses it: then a section may be open that no look shows.
+/// Unplug passes it after [`Gate::close`], of one gate or many, and before it looks at the slots. If the system refuses
+/// it, this returns `false`, and a section may be open that no look at the slots shows.
 #[must_use = "without the fence, nothing may be freed"]
 pub(crate) fn heavy_fence() -> bool {
     slots::heavy()
@@ -36,15 +36,15 @@ pub(crate) fn heavy_fence() -> bool {
 
 /// Sections are refused.
 const CLOSED: u32 = 1;
-/// The light fence has to be a real one.
+/// Sections need a real fence besides the light one.
 const SYMMETRIC: u32 = 2;
 
 /// # Invariants
 /// The device's number in `tag` is unique among all gates of the process, less than 2^63, and never 0.
 pub(crate) struct Gate {
-    /// What a section that is not an owned one writes into its slot.
+    /// A section writes this into its slot. An owned section sets the lowest bit too.
     tag: u64,
-    /// 0 means that sections go ahead. Else [`CLOSED`], from when unplug begins, or [`SYMMETRIC`], from the start.
+    /// 0: sections go ahead. [`CLOSED`] is set when unplug begins. [`SYMMETRIC`] is set from the start or never.
     state: AtomicU32,
     /// Changes whenever a section of a closed gate ends, and on [`Gate::signal`].
     event: AtomicU32,
@@ -63,22 +63,22 @@ impl Gate {
         }
     }
 
-    /// Tells this device from every other, past and to come.
+    /// A number that no other device has, had or will have.
     pub(crate) const fn number(&self) -> u64 {
         number(self.tag)
     }
 
-    /// Opens a section, or `None` once the gate is closed. With `owned`, it may end on another thread.
+    /// Opens a section. Returns `None` if the gate is closed. An `owned` section may end on another thread.
     #[inline(always)]
     pub(crate) fn enter(&self, op: &'static Op, owned: bool) -> Option<Slot> {
         let slot = self.open(op, owned);
         slots::light(Edge::Enter);
-        // Relaxed: the fences have the order. Either this sees the flag, or unplug sees the slot; and then what the
-        // section reads is not touched before it has cleared that.
+        // Relaxed: the fences have the order. Either this load sees the flag, or unplug sees the slot. In the second
+        // case unplug touches nothing that the section reads until the section has cleared the slot.
         if self.state.load(Ordering::Relaxed) == 0 { Some(slot) } else { self.enter_late(slot) }
     }
 
-    /// Opens a section, closed or not: what must not be.
+    /// Opens a section even if the gate is closed, which must not be. For control builds.
     #[cfg(all(fops_controls, feature = "std"))]
     pub(crate) fn enter_anyway(&self, op: &'static Op) -> Slot {
         self.open(op, false)
@@ -89,8 +89,8 @@ impl Gate {
         slots::open(&self.tally, self.tag | owned as u64, op)
     }
 
-    /// Something is the matter: the light fence has to be a real one, or the gate is closed. In that case the drain may
-    /// have seen the slot and be asleep: leave as a section that ends does.
+    /// Slow path. If fences are symmetric, issues a real one. If the gate is closed, the drain may already be sleeping
+    /// on our slot, so this leaves like a finished section.
     #[cold]
     #[inline(never)]
     fn enter_late(&self, slot: Slot) -> Option<Slot> {
@@ -107,7 +107,7 @@ impl Gate {
     pub(crate) fn exit(&self, slot: Slot) {
         slots::clear(&self.tally, slot);
         slots::light(Edge::Exit);
-        // Relaxed: nothing is read on the strength of it; the event word has its own order.
+        // Relaxed: no read depends on it, and the event word has its own order.
         if self.state.load(Ordering::Relaxed) != 0 {
             self.exit_late();
         }
@@ -123,32 +123,32 @@ impl Gate {
         }
     }
 
-    /// The fence between the write to the slot and the look at the flag that follows, where it has to be a real one.
+    /// If fences are symmetric: the real fence between the write to the slot and the look at the flag.
     fn light_if_symmetric(&self, edge: Edge) {
-        // Relaxed: that bit never changes.
+        // Relaxed: the bit never changes.
         if self.state.load(Ordering::Relaxed) & SYMMETRIC != 0 {
             slots::light_symmetric(edge);
         }
     }
 
-    /// Refuses new sections from here on; some that do not know it yet are seen after the [`heavy_fence`].
+    /// Refuses new sections. A section that did not see the flag in time is visible after the [`heavy_fence`].
     pub(crate) fn close(&self) {
-        // Relaxed: nobody else writes to it, since who closes holds the device's lock. Release: who is refused sees what
-        // was done before. The heavy fence puts the rest in order.
+        // Relaxed: the caller holds the device's lock, so no other thread writes to it. Release: a refused caller sees
+        // all that came before this store. The heavy fence has the rest of the order.
         let closed = self.state.load(Ordering::Relaxed) | CLOSED;
         self.state.store(closed, platform::needed("release of the flag", Ordering::Release));
     }
 
-    /// Whoever is told so sees what the remover did before.
+    /// If it is, the caller sees what the remover did before it closed the gate.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         // Acquire pairs with the release in `close`.
         self.state.load(platform::needed("acquire of the flag", Ordering::Acquire)) & CLOSED != 0
     }
 
-    /// What [`Gate::wait_event`] is to be given, read before looking at what one waits for.
+    /// The argument for [`Gate::wait_event`]. Read it before you look at the condition that you wait for.
     pub(crate) fn event(&self) -> u32 {
-        // Acquire pairs with the release in `signal`: whoever knows of the event sees what it was about.
+        // Acquire pairs with the release in `signal`: a caller that sees the event sees its reason.
         self.event.load(platform::needed("acquire of the event", Ordering::Acquire))
     }
 
@@ -157,20 +157,20 @@ impl Gate {
         platform::wait(&self.event, seen, timeout);
     }
 
-    /// Wakes all who sleep in [`Gate::wait_event`].
+    /// Wakes every thread in [`Gate::wait_event`], and every task that waits for this device.
     #[cold]
     #[inline(never)]
     pub(crate) fn signal(&self) {
-        // Release: what is waited for was changed before.
+        // Release: the condition that others wait for was changed before.
         self.event.fetch_add(1, platform::needed("release of the event", Ordering::Release));
         platform::wake_all(&self.event);
         wakers::wake_tasks(self.number());
     }
 
-    /// Waits until no section of the closed gate is left, or for `timeout`. Whether none is.
+    /// Waits until no section of the closed gate is left, or for `timeout`. Returns whether none is left.
     ///
-    /// One walk is enough: a slot that was seen without the device after the gate was closed is done with, since
-    /// whoever comes later is refused.
+    /// One walk is enough. If a slot does not name the device after the gate was closed, no later section puts the
+    /// device there: the gate refuses it.
     pub(crate) fn drain(&self, timeout: Option<Duration>) -> bool {
         if without(Step::Drain) {
             return true;
@@ -188,7 +188,7 @@ impl Gate {
                     return false;
                 }
                 self.wait_event(seen, left);
-                // Without a clock, one sleep is all that a timeout comes to.
+                // Without a clock, a timeout is one sleep.
                 let elapsed = began.map_or(Duration::MAX, platform::elapsed);
                 left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
             }
@@ -197,24 +197,26 @@ impl Gate {
             && wait_while(&|| self.unnamed() != 0)
     }
 
-    /// The sections in flight, one after the other; those that come and go meanwhile may be missed.
+    /// The sections in flight, one after the other. It may miss a section that begins or ends during the walk.
     pub(crate) fn sections(&self) -> impl Iterator<Item = Section> + use<> {
         slots::sections(self.number())
     }
 
-    /// How many more are in flight than [`Gate::sections`] can name.
+    /// The number of sections in flight that [`Gate::sections`] cannot name.
     pub(crate) fn unnamed(&self) -> usize {
         self.tally.unnamed()
     }
 
-    /// Whether the current thread is inside a section of this device that it cannot have given away.
+    /// Whether the current thread is inside a section of this device. Owned sections do not count: another thread may
+    /// have them by now.
     pub(crate) fn is_entered_here(&self) -> bool {
         let here = platform::thread_id();
         here != 0 && is_inside(here, &[self.number()])
     }
 }
 
-/// Whether the thread is inside a section of one of `devices` that it cannot have given away.
+/// Whether the thread is inside a section of one of `devices`. Owned sections do not count: another thread may have
+/// them by now.
 pub(crate) fn is_inside(thread: u64, devices: &[u64]) -> bool {
     devices.iter().any(|&device| slots::sections(device).any(|section| section.thread == thread && !section.owned))
 }

@@ -1,7 +1,7 @@
-//! What the `tracing` feature tells: a span for each section, an event for each step of an unplug.
+//! The `tracing` feature: a span for each section, an event for each step of an unplug.
 //!
-//! Without the feature all of this is nothing. With it, and nobody who listens at the level `trace`, a section pays for
-//! a look at one static when it opens, and at another when it ends.
+//! Without the feature, nothing here costs anything. With it, a section reads one static when it opens and another when
+//! it ends, even if nobody listens at the level `trace`.
 use super::cause::Cause;
 use core::time::Duration;
 #[cfg(feature = "tracing")]
@@ -13,13 +13,13 @@ pub(super) use sections::{closing, opened};
 pub(super) enum Step {
     /// New sections are refused.
     Closed(Option<Cause>),
-    /// Whoever slept has been woken.
+    /// Every sleeper has been woken.
     Cancelled,
     /// The stop hook has been called.
     Stopped,
     /// The wake hook has been called.
     Woken,
-    /// Nobody is inside any more. How long that took.
+    /// No section is left. How long that took.
     Drained(Option<Duration>),
     /// The remover has given up; the device stays closed.
     GivenUp,
@@ -29,7 +29,7 @@ pub(super) enum Step {
 #[inline(always)]
 pub(super) fn step(_device: u64, _step: Step) {}
 
-/// Tells of the step. No lock may be held: listeners are other people's code.
+/// Tells listeners of the step. They are foreign code, so the caller must not hold a lock.
 #[cfg(feature = "tracing")]
 pub(super) fn step(device: u64, step: Step) {
     use tracing::{debug, field, info};
@@ -62,14 +62,15 @@ mod sections {
     use std::sync::{Mutex, MutexGuard, PoisonError};
     use tracing::{Level, Span};
 
-    /// The spans of the sections in flight, by slot: an access has no room for its own.
+    /// The spans of the sections in flight, by slot. An access has no room for its span.
     static SPANS: Mutex<BTreeMap<usize, Open>> = Mutex::new(BTreeMap::new());
-    /// Whether there ever was one. Whoever ends a section that has one sees this: it got the section after that.
+    /// Whether there ever was a span. The thread that ends a section with a span sees this, because the section was
+    /// opened after the store.
     static ANY: AtomicBool = AtomicBool::new(false);
 
     struct Open {
         span: Span,
-        /// Whether the thread is inside the span: a section that may end elsewhere is not entered.
+        /// Whether the thread has entered the span. It does not if the section may end on another thread.
         entered: bool,
     }
 

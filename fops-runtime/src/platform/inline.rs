@@ -1,7 +1,8 @@
 //! [`Lazy`] without an allocator.
 
-/// A value that most devices never need: here there is nowhere else to put it. A model has it in place too, since a first
-/// use would order the uses that follow.
+/// A value that most devices never need. Without an allocator it has to be in place.
+///
+/// A model has it in place too, because loom does not watch a first use.
 pub(crate) struct Lazy<T>(T);
 
 impl<T: Default> Lazy<T> {

@@ -133,6 +133,9 @@ pub(crate) fn at_thread_exit(retire: fn()) -> bool {
     true
 }
 
+/// No model forks.
+pub(crate) fn at_fork_in_child(_forget: fn()) {}
+
 /// The thread of a model ends.
 #[cfg(test)]
 pub(crate) fn end_thread() {

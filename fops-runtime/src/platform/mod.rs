@@ -1,7 +1,7 @@
-//! What the core asks of its surroundings: atomics, a lock, sleeping on a word, a clock, the current thread.
+//! What the core needs from its environment: atomics, a lock, sleeping on a word, a clock, the current thread.
 //!
-//! One of the files beside this one is compiled in. All have the same functions, except that those without threads have
-//! nothing of a thread's own. A model stands for a program with std: `loom` needs the feature.
+//! `bare`, `loom` or `std` is compiled in. All have the same functions, except that `bare` has none for a thread's own
+//! slots. A model stands for a program with std, so `--cfg loom` needs the feature.
 #[cfg(not(feature = "std"))]
 mod bare;
 #[cfg(any(loom, not(feature = "std")))]
@@ -26,17 +26,17 @@ pub(crate) use std::*;
 pub(crate) use needed::*;
 pub(crate) use primitive::{atomic, repeat, shared_static};
 
-/// Where a section passes a light fence.
+/// The place where a section passes a light fence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edge {
     Enter,
     Exit,
 }
 
-/// Numbers for devices: never 0, never reused, and less than 2^63 in any life of a process.
+/// A number for a device: never 0, never reused, and less than 2^63 as long as any process can live.
 pub(crate) fn next_number() -> u64 {
     use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-    // Not a model's: it orders nothing.
+    // Not an atomic of a model: it orders nothing.
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Relaxed)
 }

@@ -1,10 +1,11 @@
-//! Orderings and fences that a test can take away, to show that they are missed.
+//! Orderings and fences that a test can take away, to show that they are needed.
 use super::atomic;
 
 /// Returns `order`. Model builds can weaken the one named `what` to prove that it is needed.
 ///
-/// In a model, or a build with `--cfg fops_weak`, the environment's `FOPS_WEAK` names what does without, one or several
-/// ("this, that"; one where it is no model). In any other build there is no such thing.
+/// The environment variable `FOPS_WEAK` names it. A model reads the variable when it runs, and takes several names
+/// ("this, that"). A build with `--cfg fops_weak` reads it at compile time, and takes one. Other builds always return
+/// `order`.
 #[inline(always)]
 pub(crate) fn needed(what: &str, order: atomic::Ordering) -> atomic::Ordering {
     if is_weak(what) { atomic::Ordering::Relaxed } else { order }
@@ -18,7 +19,7 @@ pub(crate) fn needed_fence(what: &str) {
     }
 }
 
-/// Whether a test wants to see what happens without this: see [`needed`].
+/// Whether a test takes this away: see [`needed`].
 #[cfg(loom)]
 pub(crate) fn is_weak(what: &str) -> bool {
     extern crate std;
@@ -26,14 +27,14 @@ pub(crate) fn is_weak(what: &str) -> bool {
     WEAK.get_or_init(|| std::env::var("FOPS_WEAK").unwrap_or_default()).split(", ").any(|weak| weak == what)
 }
 
-/// The same, decided when it is built: what goes wrong does so in less time than it takes to look.
+/// The same, decided at compile time: a look at the environment takes longer than the failure lasts.
 #[cfg(all(fops_weak, not(loom)))]
 #[inline(always)]
 pub(crate) fn is_weak(what: &str) -> bool {
     option_env!("FOPS_WEAK") == Some(what)
 }
 
-/// As above.
+/// Never.
 #[cfg(not(any(loom, fops_weak)))]
 #[inline(always)]
 pub(crate) const fn is_weak(_: &str) -> bool {

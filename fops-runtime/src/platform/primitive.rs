@@ -1,4 +1,4 @@
-//! Atomics, and what is made of them. In a model, `loom/primitive.rs` takes the place of this file.
+//! Atomics and statics. In a model, `loom/primitive.rs` replaces this file.
 pub(crate) use core::sync::atomic;
 
 /// A static that all threads share.
@@ -9,7 +9,7 @@ macro_rules! shared_static {
     };
 }
 
-/// An array of values that are made alike.
+/// An array of equal values.
 macro_rules! repeat {
     ($value:expr; $count:expr) => {
         [const { $value }; $count]

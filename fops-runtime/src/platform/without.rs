@@ -1,8 +1,8 @@
-//! Control builds: unplug without one of its steps, to show that the test of that step can fail.
+//! Control builds leave out one step of unplug, to show that the test of that step can fail.
 //!
 //! With `--cfg fops_controls` the environment variable `FOPS_WITHOUT` names the step: `flag`, `cancel`, `drain`,
-//! `release-access`. No feature, since those are turned on by whoever depends on a crate: this is for `tests/controls`
-//! alone, and breaks what the rest of the crate promises, soundness included.
+//! `release-access`. Such a build breaks the promises of the crate, soundness included, and is for `tests/controls`
+//! alone. It is not a feature, because any crate that depends on this one could turn a feature on.
 
 /// A step of unplug.
 #[derive(Clone, Copy)]
@@ -14,21 +14,18 @@ pub(crate) enum Step {
     /// Sections in flight are waited for.
     Drain,
     /// Release has no access once the resources may have been handed back.
-    #[cfg_attr(
-        not(all(fops_controls, feature = "std")),
-        expect(dead_code, reason = "asked for in control builds alone")
-    )]
+    #[cfg_attr(not(all(fops_controls, feature = "std")), expect(dead_code, reason = "only control builds ask for it"))]
     ReleaseAccess,
 }
 
-/// Whether the step is to be left out. Never, but in a control build.
+/// Whether to leave the step out: never, except in a control build.
 #[cfg(not(all(fops_controls, feature = "std")))]
 #[inline(always)]
 pub(crate) const fn without(_: Step) -> bool {
     false
 }
 
-/// Whether the step is to be left out: `FOPS_WITHOUT`.
+/// Whether to leave the step out, as `FOPS_WITHOUT` says.
 #[cfg(all(fops_controls, feature = "std"))]
 pub(crate) fn without(step: Step) -> bool {
     static LEFT_OUT: std::sync::OnceLock<std::string::String> = std::sync::OnceLock::new();

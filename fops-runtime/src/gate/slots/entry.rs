@@ -4,10 +4,10 @@ use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::platform::needed;
 use core::ptr;
 
-/// No section stands here.
+/// The slot holds no section.
 pub(super) const FREE: u64 = 0;
 
-/// A slot: a section of a device, or nothing.
+/// A slot: it holds a section of a device, or nothing.
 ///
 /// # Invariants
 /// `op` is null or comes from an `&'static Op`.
@@ -17,8 +17,8 @@ pub(in crate::gate) struct Entry {
     pub(super) device: AtomicU64,
 }
 
-/// What a slot says of a section: the device's number, and whether the section may live on another thread than
-/// the one that opened it.
+/// The word that a section writes into its slot: the device's number, and whether the section may move to another
+/// thread.
 pub(in crate::gate) const fn tag(device: u64, owned: bool) -> u64 {
     device << 1 | owned as u64
 }
@@ -39,15 +39,15 @@ impl Entry {
         Self { device: AtomicU64::new(FREE), op: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Puts a section into the slot, which is free and this thread's to use.
+    /// Puts a section into the slot. It has to be free, and the caller's to use.
     #[inline(always)]
     pub(super) fn open(&self, tag: u64, op: &'static Op) {
         self.op.store(ptr::from_ref(op).cast_mut(), Ordering::Relaxed);
-        // Release: who reads the device reads its operation, or a later one.
+        // Release: a thread that reads the device reads its operation too, or a later one.
         self.device.store(tag, needed("release of a section", Ordering::Release));
     }
 
-    /// Ends the section. What it did comes before what unplug does when it sees this.
+    /// Ends the section. If unplug sees this store, all that the section did came before.
     #[inline(always)]
     pub(super) fn clear(&self) {
         self.device.store(FREE, needed("release of a slot", Ordering::Release));
@@ -59,15 +59,15 @@ impl Entry {
         self.device.load(Ordering::Relaxed) & 1 == 1
     }
 
-    /// The operation, if a section of this device stands here, and whether it is an owned one.
+    /// If the slot holds a section of this device: the operation, and whether the section is an owned one.
     pub(in crate::gate) fn section_of(&self, device: u64) -> Option<(&'static Op, bool)> {
-        // Acquire pairs with the release in `open`, for the operation; and with that in `clear`, for all that the
-        // section did.
+        // Acquire pairs with the release in `open`, for the operation. It also pairs with the release in `clear`, for
+        // all that the section did.
         let seen = self.device.load(needed("acquire of a slot", Ordering::Acquire));
         if number(seen) != device || seen == FREE {
             return None;
         }
-        // SAFETY: null, or from an `&'static Op`, by the invariant.
+        // SAFETY: by the invariant, the pointer is null or comes from an `&'static Op`.
         let op = unsafe { self.op.load(Ordering::Relaxed).as_ref() }?;
         Some((op, seen & 1 == 1))
     }

@@ -1,16 +1,16 @@
-//! Slots of each thread's own: a section is two stores and a load, and no other thread's cache line is touched.
+//! Each thread has its own slots: a section is two stores and a load, and touches no other thread's cache line.
 //!
-//! A thread has blocks of slots, found through a thread-local pointer. Blocks are never freed: when a thread ends,
-//! those that hold no open section are handed to threads that come later, so an unplug may walk all of them at any
-//! time.
+//! A thread finds its blocks of slots through a thread-local pointer. Blocks are never freed, so an unplug may walk all
+//! of them at any time. When a thread ends, later threads reuse its blocks, as soon as they hold no open section.
 //!
 //! # Why it is right
 //! A section writes the device's number into a slot, passes the light fence, and looks at the device's flag. Unplug
-//! sets the flag, passes the heavy fence, and looks at the slots. The two fences are such that not both looks can miss
-//! the other's write: either the section sees the flag and is refused, or unplug sees the slot and waits. At exit it is
-//! the same with the slot cleared: either the section sees the flag and wakes the waiter, or unplug sees the slot
-//! clear. `SeqCst` fences on both sides are such; so are nothing but a compiler's fence here and a
-//! `membarrier(2)` there, which makes every thread of the process pass a full fence at once.
+//! sets the flag, passes the heavy fence, and looks at the slots. With these two fences, at least one look sees the
+//! other's write. Either the section sees the flag and is refused, or unplug sees the slot and waits. At exit it is the
+//! same for the cleared slot. Either the section sees the flag and wakes the waiter, or unplug sees the slot clear.
+//!
+//! Two pairs of fences do this. One is `SeqCst` fences on both sides. The other is a compiler's fence in the section
+//! and `membarrier(2)` in unplug, which makes every thread of the process pass a full fence at once.
 mod fence;
 
 use super::Section;
@@ -22,24 +22,24 @@ use core::ptr;
 
 pub(in crate::gate) use fence::{fence_kind, heavy, is_symmetric, light, light_symmetric};
 
-/// Two slots: one for a section, and one for a section inside of that.
+/// Two slots: one for a section, and one for a section inside it.
 type Pair = [Entry; 2];
 
 /// Slots of one thread, and two cache lines for no other.
 #[repr(align(128))]
 struct Block {
     pairs: [Pair; PAIRS],
-    /// Whose it is, or was while sections are left in it.
+    /// The thread that owns the block. After that thread has ended, still its number until the last section in it ends.
     thread: AtomicU64,
-    /// Whether a thread has it to put sections into.
+    /// Whether a thread owns it and may put sections into it.
     taken: AtomicBool,
-    /// The next block of all; fixed once the block is public.
+    /// The next block in the list of all blocks. Fixed once the block is public.
     next: AtomicPtr<Block>,
     /// The next block of this thread, in a ring.
     ring: AtomicPtr<Block>,
 }
 
-/// How many slots a block has, by two. Models make do with few.
+/// The number of pairs in a block. Models use few.
 const PAIRS: usize = if cfg!(loom) { 1 } else { 3 };
 
 impl Block {
@@ -59,7 +59,7 @@ platform::shared_static! {
     static BLOCKS: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
 }
 platform::shared_static! {
-    /// About how many of them no thread has: mostly none, and then none has to be looked for.
+    /// About how many blocks no thread owns. This is mostly 0, and then a new thread need not search for one.
     static RETIRED: AtomicUsize = AtomicUsize::new(0);
 }
 
@@ -68,14 +68,14 @@ use std::boxed::Box;
 
 /// All blocks of all threads.
 fn blocks() -> impl Iterator<Item = &'static Block> {
-    // Acquire pairs with the release in `publish`: a block is seen as it was made, and so are those behind it.
+    // Acquire pairs with the release in `publish`: we see the block as it was made, and all blocks behind it.
     let first = BLOCKS.load(needed("acquire of the blocks", Ordering::Acquire));
     // SAFETY: null, or leaked before it was put there.
     let block = |at: *mut Block| unsafe { at.as_ref() };
     core::iter::successors(block(first), move |seen: &&Block| block(seen.next.load(Ordering::Relaxed)))
 }
 
-/// A gate keeps nothing for its sections: each of them has a slot.
+/// Nothing: each section has a slot.
 pub(in crate::gate) struct Tally;
 
 impl Tally {
@@ -88,13 +88,13 @@ impl Tally {
     }
 }
 
-/// Where a section stands.
+/// The slot of one section.
 #[must_use = "the section stays open until the slot is cleared"]
 pub(crate) struct Slot(&'static Entry);
 
 #[cfg(feature = "tracing")]
 impl Slot {
-    /// Tells the section from all others that are open. Each has one.
+    /// A number that no other open section has. Here every section has one.
     #[inline(always)]
     pub(crate) fn key(&self) -> Option<usize> {
         Some(ptr::from_ref(self.0).addr())
@@ -102,11 +102,11 @@ impl Slot {
 }
 
 impl Entry {
-    /// Whether a section can be put here, by the thread whose slot it is.
+    /// Whether the thread that owns the slot may put a section here.
     #[inline(always)]
     fn is_free(&self) -> bool {
-        // Acquire: where another thread ended the section, what that did comes before what happens here, and so
-        // before what unplug reads of this slot next.
+        // Acquire: another thread may have ended the last section. All that the section did comes before the next write
+        // to this slot, and so before an unplug that reads that write.
         self.device.load(needed("acquire of a free slot", Ordering::Acquire)) == FREE
     }
 }
@@ -137,12 +137,12 @@ pub(in crate::gate) fn clear(_: &Tally, slot: Slot) {
     slot.0.clear();
 }
 
-/// Tells the compiler which way to lay out straight: nested sections jump.
+/// Tells the compiler which branch to lay out straight: nested sections jump.
 #[cold]
 #[inline(always)]
 fn nested() {}
 
-/// Puts a section into a free slot of this thread; there always is one, if need be in a new block.
+/// Puts a section into a free slot of this thread. If no slot is free, the thread gets a new block.
 #[cold]
 #[inline(never)]
 fn claim(tag: u64, op: &'static Op) -> Slot {
@@ -171,7 +171,7 @@ fn claim(tag: u64, op: &'static Op) -> Slot {
     open(&Tally, tag, op)
 }
 
-/// Gives a new thread its first block, and takes a slot of it.
+/// Gives a new thread its first block, and puts the section there.
 fn adopt(tag: u64, op: &'static Op) -> Slot {
     let block = obtain();
     block.ring.store(ptr::from_ref(block).cast_mut(), Ordering::Relaxed);
@@ -180,7 +180,7 @@ fn adopt(tag: u64, op: &'static Op) -> Slot {
     if platform::at_thread_exit(retire) {
         use_from_now_on(block, &block.pairs[0]);
     } else {
-        // The last moments of a thread: the block is left at once, and is for others when this section has ended.
+        // The thread is ending. Give the block up at once: other threads may take it when this section has ended.
         block.retire();
     }
     Slot(entry)
@@ -190,7 +190,7 @@ fn use_from_now_on(block: &'static Block, pair: &'static Pair) {
     platform::set_slots(ptr::from_ref(block).cast(), ptr::from_ref(pair).cast());
 }
 
-/// The thread ends: its blocks are for others, as soon as their sections have ended.
+/// The thread ends. Other threads may take its blocks as soon as the sections in them have ended.
 fn retire() {
     let first = platform::own_block().cast::<Block>();
     platform::set_slots(ptr::null(), ptr::null());
@@ -198,7 +198,7 @@ fn retire() {
     let Some(first) = (unsafe { first.as_ref() }) else { return };
     let mut block = first;
     loop {
-        // Before it is somebody else's, who puts it into a ring of its own.
+        // Read it first: the next owner puts the block into its own ring.
         let next = block.ring.load(Ordering::Relaxed);
         block.retire();
         if ptr::eq(next, first) {
@@ -209,28 +209,28 @@ fn retire() {
     }
 }
 
-/// A block for this thread: one that another has left, or a new one. Without a lock: at a fork, another thread may be
-/// at this, which the child does not have.
+/// A block for this thread: one that another thread has left, or a new one.
+///
+/// It takes no lock. Another thread may be in here during a fork, and the child would never see its lock released.
 fn obtain() -> &'static Block {
-    // Relaxed: a hint. Who sees too few makes one more.
+    // Relaxed: a hint. If we see too few, we make one block more.
     let left = if RETIRED.load(Ordering::Relaxed) == 0 { None } else { blocks().find(|block| block.take()) };
     let block = left.unwrap_or_else(publish);
-    // Relaxed: whoever sees a section in it sees this too, by the release of that.
+    // Relaxed: a thread that sees a section in the block sees this too, because the section's store is a release.
     block.thread.store(platform::thread_id(), Ordering::Relaxed);
     block
 }
 
 fn publish() -> &'static Block {
-    #[cfg(not(loom))]
     platform::at_fork_in_child(forget_other_threads);
     let block: &'static Block = Box::leak(Box::new(Block::new()));
-    // Relaxed: nothing is read of the first block here. Who sees this one sees that one as it was made all the same:
-    // the word is never written but in this way, so all of it is one release sequence.
+    // Relaxed: we read nothing of the first block. A thread that sees our block still sees the first block as it was
+    // made: every write to the word is this exchange, so all writes are one release sequence.
     let mut first = BLOCKS.load(Ordering::Relaxed);
     loop {
         block.next.store(first, Ordering::Relaxed);
         let new = ptr::from_ref(block).cast_mut();
-        // Release: who sees the block sees its fields.
+        // Release: a thread that sees the block sees its fields.
         match BLOCKS.compare_exchange(first, new, needed("release of a block", Ordering::Release), Ordering::Relaxed) {
             Ok(_) => return block,
             Err(newer) => first = newer,
@@ -251,14 +251,14 @@ impl Block {
     /// Its thread has ended.
     fn retire(&self) {
         RETIRED.fetch_add(1, Ordering::Relaxed);
-        // Release: what the thread did with its slots comes before what the next one does.
+        // Release: all that this thread did with its slots comes before all that the next owner does.
         self.taken.store(false, needed("release of a retired block", Ordering::Release));
     }
 
-    /// Makes it the current thread's, if no thread has it and no section is left in it: one with an open section keeps
-    /// its thread's name until that has ended.
+    /// Makes it the current thread's, if no thread owns it and no section is left in it. A block with an open section
+    /// keeps its thread's number until the section has ended.
     fn take(&self) -> bool {
-        // Relaxed: what is read here is looked at again. Acquire pairs with the release in `retire`.
+        // Relaxed: the exchange looks again. Acquire pairs with the release in `retire`.
         let order = needed("acquire of a retired block", Ordering::Acquire);
         if self.taken.load(Ordering::Relaxed)
             || self.taken.compare_exchange(false, true, order, Ordering::Relaxed).is_err()
@@ -269,7 +269,7 @@ impl Block {
         if clear {
             RETIRED.fetch_sub(1, Ordering::Relaxed);
         } else {
-            // Nothing was done with it; but what its last thread did comes first still.
+            // We did nothing with it. Release: all that its last thread did still comes before all that the next does.
             self.taken.store(false, Ordering::Release);
         }
         clear
@@ -291,17 +291,15 @@ pub(in crate::gate) fn sections(device: u64) -> impl Iterator<Item = Section> {
     )
 }
 
-/// After `fork(2)`, in the child: the sections of the threads that it does not have are not its own.
+/// Runs in the child after `fork(2)`. The child has only one thread, so it forgets the sections of all others.
 ///
-/// An owned section may be the child's all the same, whichever thread opened it: its access may live on here. So it
-/// stays. Where nobody has that access, an unplug in the child waits for ever and names it; to hand the resources back
-/// under a live access would be worse.
-#[cfg(not(loom))]
+/// An owned section stays: its access may live on in the child, whichever thread opened it. If nobody has that access,
+/// an unplug in the child waits for ever and names it. To hand the resources back under a live access would be worse.
 fn forget_other_threads() {
     let own = platform::own_block().cast::<Block>();
     // SAFETY: null, or a block that this thread owns.
     let here = unsafe { own.as_ref() }.map(|own| own.thread.load(Ordering::Relaxed));
-    // Nothing but single words: other threads may have been in the middle of anything.
+    // Write single words alone: at the fork, other threads may have been in the middle of anything.
     for block in blocks().filter(|block| Some(block.thread.load(Ordering::Relaxed)) != here) {
         block.entries().iter().filter(|entry| !entry.is_owned()).for_each(Entry::clear);
         // Its thread is gone. The block is used again once its owned sections have ended.
@@ -311,5 +309,5 @@ fn forget_other_threads() {
     }
 }
 
-#[cfg(not(loom))]
-const _: () = assert!(size_of::<Block>() == 128, "no more than what its neighbours must not touch");
+// A model's atomics are larger.
+const _: () = assert!(cfg!(loom) || size_of::<Block>() == 128, "no more than what its neighbours must not touch");

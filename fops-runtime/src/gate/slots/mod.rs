@@ -1,6 +1,6 @@
-//! The slots that sections are written into, and the two fences between slots and flags.
+//! The slots that hold the sections, and the two fences between slots and flags.
 //!
-//! A backend keeps them. All backends have the functions listed below, and this file alone chooses one:
+//! A backend provides both. All backends have the functions listed below. This file alone chooses one:
 //!
 //! * `local`: each thread has its own slots, and the fences are asymmetric. It needs std.
 //! * `shared`: all threads share the slots, and both fences are real. It is for the core alone, and for models with
@@ -22,23 +22,23 @@ use shared as backend;
 use crate::op::Op;
 
 // What every backend has:
-// - `Slot`: where one section stands. `Tally`: what the backend keeps in each gate.
+// - `Slot`: the slot of one section. `Tally`: the backend's own part of each gate.
 // - `open` and `clear` begin and end a section. `entries` walks all slots, `sections` those of one device.
 // - `light` is a section's fence. If `is_symmetric`, it also passes `light_symmetric`. `heavy` is unplug's fence.
-// - `fence_kind`: which pair of fences that is.
+// - `fence_kind`: the name of that pair of fences.
 pub(crate) use backend::Slot;
 pub(super) use backend::{
     Tally, clear, entries, fence_kind, heavy, is_symmetric, light, light_symmetric, open, sections,
 };
 pub(super) use entry::{number, tag};
 
-/// Which pair of fences this process uses. Chosen once, before the first section opens.
+/// The pair of fences that this process uses. It is chosen once, before the first section opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FenceKind {
-    /// Sections pass a compiler's fence, unplug makes all threads pass a real one: Linux's `membarrier(2)`.
+    /// Sections pass a compiler's fence. Unplug makes all threads pass a real one, with Linux's `membarrier(2)`.
     Asymmetric,
-    /// Both pass a sequentially consistent fence.
+    /// Sections and unplug both pass a sequentially consistent fence.
     Symmetric,
 }
 
@@ -48,6 +48,6 @@ pub(crate) struct Section {
     pub(crate) op: &'static Op,
     /// The thread that opened it.
     pub(crate) thread: u64,
-    /// Whether it may live on another thread by now.
+    /// Whether another thread may have it by now.
     pub(crate) owned: bool,
 }

@@ -1,4 +1,4 @@
-//! Slots that all threads share: where threads cannot be told apart, and nothing can be allocated.
+//! All threads share the slots. This needs neither an allocator nor a way to tell threads apart.
 //!
 //! # Why it is right
 //! As for slots of a thread's own: a section writes to a slot, passes a fence and looks at the flag; unplug sets the
@@ -11,14 +11,14 @@ use crate::platform::atomic::AtomicUsize;
 use crate::platform::atomic::Ordering::{AcqRel, Acquire, SeqCst};
 use crate::platform::{self, Edge, needed};
 
-/// Claimed, but not yet by a device that a walk should wait for. No device has this number.
+/// Reserved, but a walk need not wait for it yet. No device has this number.
 const CLAIMED: u64 = u64::MAX;
 
-/// How many slots there are. Models make do with few.
+/// The number of slots. Models use few.
 const COUNT: usize = if cfg!(loom) { 2 } else { 64 };
 
 platform::shared_static! {
-    /// There are no more: a section that finds none free is counted by its gate.
+    /// All slots there are. If none is free, the gate counts the section instead.
     static SLOTS: [Entry; COUNT] = platform::repeat!(Entry::new(); COUNT);
 }
 
@@ -31,18 +31,18 @@ impl Tally {
     }
 
     pub(in crate::gate) fn unnamed(&self) -> usize {
-        // Acquire pairs with the release in `clear`: what the section did comes before what unplug does next.
+        // Acquire pairs with the release in `clear`: all that the section did comes before all that unplug does next.
         self.0.load(needed("acquire of a count", SeqCst))
     }
 }
 
-/// Where a section stands. `None` if it is only counted.
+/// The slot of one section. `None` if the gate only counts the section.
 #[must_use = "the section stays open until the slot is cleared"]
 pub(crate) struct Slot(Option<&'static Entry>);
 
 #[cfg(feature = "tracing")]
 impl Slot {
-    /// Tells the section from all others that are open. `None` if it has no name.
+    /// A number that no other open section has. `None` if the gate only counts the section.
     pub(crate) fn key(&self) -> Option<usize> {
         self.0.map(|entry| core::ptr::from_ref(entry).addr())
     }
@@ -51,8 +51,8 @@ impl Slot {
 impl Entry {
     /// Reserves the slot if it is free.
     fn claim(&self) -> bool {
-        // Acquire: if another thread ended the last section, what that did comes before what happens here. So it also
-        // comes before what unplug reads of this slot next.
+        // Acquire: another thread may have ended the last section. All that the section did comes before the next write
+        // to this slot, and so before an unplug that reads that write.
         self.device.compare_exchange(FREE, CLAIMED, needed("acquire of a free slot", AcqRel), Acquire).is_ok()
     }
 }
@@ -60,7 +60,7 @@ impl Entry {
 /// Puts a section into a free slot, or counts it if there is none.
 pub(in crate::gate) fn open(tally: &Tally, tag: u64, op: &'static Op) -> Slot {
     let Some(entry) = SLOTS.iter().find(|entry| entry.claim()) else {
-        // No model needs an order here: as for a slot, the light fence that follows has it.
+        // No model needs the order here: the light fence that follows has it, as for a slot.
         tally.0.fetch_add(1, SeqCst);
         return Slot(None);
     };
@@ -71,8 +71,8 @@ pub(in crate::gate) fn open(tally: &Tally, tag: u64, op: &'static Op) -> Slot {
 /// Ends the section.
 pub(in crate::gate) fn clear(tally: &Tally, slot: Slot) {
     let Some(entry) = slot.0 else {
-        // Release: what the section did comes before what unplug does when it sees this. The counter is only changed in
-        // one step, so the last section's release stands for those before it.
+        // Release: if unplug sees this, all that the section did came before. Every write to the counter is such an
+        // exchange, so all of them are one release sequence, and the last section's write vouches for the others.
         tally.0.fetch_sub(1, needed("release of a count", SeqCst));
         return;
     };
@@ -102,7 +102,8 @@ pub(in crate::gate) const fn is_symmetric() -> bool {
     false
 }
 
-/// Between the write to a slot and the look at a flag, and between the clearing of a slot and the look at a flag.
+/// The fence between the write to a slot and the look at a flag, and between the clearing of a slot and the look at a
+/// flag.
 pub(in crate::gate) fn light(edge: Edge) {
     platform::needed_fence(match edge {
         Edge::Enter => "fence at enter",
@@ -113,7 +114,7 @@ pub(in crate::gate) fn light(edge: Edge) {
 /// [`light`] is enough.
 pub(in crate::gate) const fn light_symmetric(_: Edge) {}
 
-/// Between the write to a flag and the look at the slots. Nothing refuses it.
+/// The fence between the write to a flag and the look at the slots. Nothing refuses it.
 #[must_use = "without the fence, nothing may be freed"]
 pub(in crate::gate) fn heavy() -> bool {
     platform::needed_fence("heavy fence");

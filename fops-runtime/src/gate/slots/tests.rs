@@ -1,4 +1,4 @@
-//! What every backend owes: the same test for each.
+//! The same tests for every backend.
 use super::{local, shared};
 use crate::op::Op;
 use crate::platform::{self, Edge};
@@ -25,7 +25,10 @@ macro_rules! backend {
                 assert!($name::sections(device).all(|section| section.op.name() == "read"));
                 assert_eq!($name::sections(device).filter(|section| section.owned).count(), $named / 2);
                 #[cfg(feature = "tracing")]
-                assert_eq!(slots.iter().filter_map(|slot| slot.key()).collect::<std::collections::BTreeSet<_>>().len(), $named);
+                {
+                    let keys: std::collections::BTreeSet<_> = slots.iter().filter_map(|slot| slot.key()).collect();
+                    assert_eq!(keys.len(), $named);
+                }
                 for slot in slots {
                     $name::clear(&tally, slot);
                 }
@@ -44,7 +47,7 @@ backend! {
     shared: 100, 64;
 }
 
-/// The models show that they are needed; this shows that they may be called.
+/// The models show that each fence is needed. This shows what each backend says of its fences.
 #[test]
 fn fences() {
     for edge in [Edge::Enter, Edge::Exit] {

@@ -1,4 +1,4 @@
-//! Tasks that wait for what a device's sections do: woken where a thread would be woken through the gate's word.
+//! The tasks that wait for a change of a device. The gate wakes them when it wakes threads.
 extern crate std;
 
 use crate::platform::atomic::{AtomicUsize, Ordering};
@@ -10,15 +10,15 @@ use std::vec::Vec;
 type Waiting = BTreeMap<(u64, u64), Waker>;
 
 platform::shared_static! {
-    /// Who is to be woken, by device and task. In no device's own memory: few are ever waited for in this way.
+    /// The wakers, by device and task. They take no room in the device, since tasks wait for few devices.
     static WAITING: Lock<Waiting> = Lock::new(BTreeMap::new());
 }
 platform::shared_static! {
-    /// How many: mostly none, and then a section that ends has nothing to look up.
+    /// The number of wakers. It is mostly 0, and then the end of a section looks nothing up.
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 }
 
-/// One task's place among those that wait for some devices. Given up when dropped.
+/// One task's place among the tasks that wait for some devices. Dropping it gives the place up.
 #[derive(Debug)]
 pub(crate) struct Task {
     devices: Vec<u64>,
@@ -35,7 +35,7 @@ impl Task {
         &self.devices
     }
 
-    /// Has `waker` woken at the next change of one of the devices. What is looked at after this is not missed.
+    /// Wakes `waker` at the next change of one of the devices. The caller looks at them after this, and misses no change.
     pub(crate) fn wait(&self, waker: &Waker) {
         for &device in &self.devices {
             let waker = waker.clone();
@@ -43,11 +43,11 @@ impl Task {
             let before = waiting.insert((device, self.number), waker);
             count(&waiting);
             drop(waiting);
-            // A stranger's code: not under the lock.
+            // Dropping a waker runs foreign code: not under the lock.
             drop(before);
         }
-        // Pairs with the fence in `wake_tasks`: either that sees the count, or what the caller looks at next is as the
-        // section that ended left it.
+        // Pairs with the fence in `wake_tasks`. Either that sees the count, or the caller sees what the section that
+        // ended left behind.
         needed_fence("fence of a task that waits");
     }
 }
@@ -64,7 +64,7 @@ impl Drop for Task {
     }
 }
 
-/// Something about the device has changed: a section has ended, or the remover's role is free.
+/// Wakes the tasks that wait for a change of the device: a section has ended, or the remover's role is free.
 pub(crate) fn wake_tasks(device: u64) {
     // See `Task::wait`.
     needed_fence("fence of who wakes tasks");
@@ -77,7 +77,7 @@ pub(crate) fn wake_tasks(device: u64) {
     count(&waiting);
     drop(waiting);
     for waker in wakers {
-        // An executor that panics must not keep the other tasks asleep, nor take the section's thread down.
+        // If an executor panics, the other tasks still wake, and the section's thread lives on.
         if platform::catch(|| waker.wake()).is_none() {
             platform::log_error(format_args!("a task's waker panicked"));
         }

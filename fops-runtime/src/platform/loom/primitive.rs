@@ -11,7 +11,7 @@ macro_rules! shared_static {
     };
 }
 
-/// An array of values that are made alike.
+/// An array of equal values.
 macro_rules! repeat {
     ($value:expr; $count:expr) => {
         core::array::from_fn::<_, { $count }, _>(|_| $value)

@@ -21,7 +21,8 @@ use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The light fence of the asymmetric pair: the compiler keeps the order, and the heavy fence has the hardware keep it.
+/// The light fence of the asymmetric pair: the compiler keeps the order, and the heavy fence makes the hardware keep
+/// it.
 #[inline(always)]
 pub(crate) fn edge_fence(_: super::Edge) {
     compiler_fence(Ordering::SeqCst);
@@ -31,12 +32,13 @@ const UNDECIDED: u8 = 0;
 const ASYMMETRIC: u8 = 1;
 const SYMMETRIC: u8 = 2;
 
-/// Which pair of fences the process uses.
+/// The pair of fences that the process uses.
 static KIND: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-/// Whether the process has the asymmetric pair of fences. Decided now if it was not yet.
+/// Whether the process uses the asymmetric pair of fences. The first call decides.
 pub(crate) fn has_heavy_fence() -> bool {
-    // Acquire pairs with the release below: the process was registered before. No model sees that: it is the system's.
+    // Acquire pairs with the release below: the process was registered before. No model sees this, since it is the
+    // system that registers.
     let mut kind = KIND.load(Ordering::Acquire);
     if kind == UNDECIDED {
         let wish = if fence::register_heavy_fence() { ASYMMETRIC } else { SYMMETRIC };
@@ -75,7 +77,7 @@ impl<T> Lock<T> {
     }
 }
 
-/// A value that most devices never need: made, and room for it taken, when somebody asks for it.
+/// A value that most devices never need. It is allocated at its first use.
 pub(crate) struct Lazy<T>(OnceLock<Box<T>>);
 
 impl<T: Default> Lazy<T> {

@@ -12,14 +12,14 @@ pub(in crate::gate) fn is_symmetric() -> bool {
     fence_kind() == FenceKind::Symmetric
 }
 
-/// Where the pair is asymmetric, this is all there is to the light fence: between the write to a slot and the look at
-/// a flag, and between the clearing of a slot and the look at a flag.
+/// The light fence of the asymmetric pair. It is between the write to a slot and the look at a flag, and between the
+/// clearing of a slot and the look at a flag.
 #[inline(always)]
 pub(in crate::gate) fn light(edge: Edge) {
     platform::edge_fence(edge);
 }
 
-/// The light fence where the pair is symmetric.
+/// The light fence of the symmetric pair.
 pub(in crate::gate) fn light_symmetric(edge: Edge) {
     platform::needed_fence(match edge {
         Edge::Enter => "symmetric fence at enter",
@@ -27,8 +27,8 @@ pub(in crate::gate) fn light_symmetric(edge: Edge) {
     });
 }
 
-/// Between the write to a flag and the look at the slots. `false` when the system refuses it: then nothing is known
-/// of the slots.
+/// The fence between the write to a flag and the look at the slots. If the system refuses it, this returns `false`, and
+/// the slots show nothing.
 #[must_use = "without the fence, nothing may be freed"]
 pub(in crate::gate) fn heavy() -> bool {
     if is_symmetric() {
