@@ -57,11 +57,12 @@ impl Diagnostics {
         self.errors.len()
     }
 
-    /// Writes the errors as `compile_error!` items, to stand after the author's own.
-    pub(crate) fn write_to(self, output: &mut Source) {
+    /// The output, followed by the errors as `compile_error!` items.
+    pub(crate) fn follow(self, mut output: Source) -> TokenStream {
         for error in self.errors {
             output.0.extend(syn::Error::new_spanned(error.culprit, error.message).into_compile_error());
         }
+        output.into_stream()
     }
 }
 

@@ -2,54 +2,31 @@
 
 mod arguments;
 mod body;
-pub(crate) mod future;
+mod future;
 mod method;
 mod section;
 mod template;
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenTree};
 use syn::{Expr, Path};
 
 use self::template::{tokens, write};
 use crate::{
     args::{BlockOptions, Code, UnplugHooks, is_keyword},
-    diagnostics::Diagnostics,
-    model::{Block, Method},
+    model::{Block, Method, NoBlock},
     ops::Policy,
-    parse,
     source::{self, Attribute, Part, Source, is_punct},
-    validate,
 };
 
-/// All of `#[guarded_fops]`. Whatever is wrong, the author's item is part of the outcome.
-pub(crate) fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let mut diagnostics = Diagnostics::default();
-    let mut output = match parse::parse(arguments, item.clone(), &mut diagnostics) {
-        Some(mut block) => {
-            validate::validate(&mut block, &mut diagnostics);
-            expand(&block)
-        }
-        None => parse::without_helpers(item),
-    };
-    diagnostics.write_to(&mut output);
-    output.into_stream()
+/// The block as rustc is to see it, and what the author of one that could not be read wrote instead.
+pub(crate) fn expand(parsed: Result<Block, NoBlock>) -> Source {
+    match parsed {
+        Ok(block) => expand_block(&block),
+        Err(other) => other.item,
+    }
 }
 
-/// All of `#[fop]`: it is reached only where no `#[guarded_fops]` took it away.
-pub(crate) fn stray_fop(item: TokenStream) -> TokenStream {
-    let mut diagnostics = Diagnostics::default();
-    diagnostics
-        .error_at(
-            Span::call_site(),
-            format_args!("`#[fop]` does nothing outside an impl block under `#[guarded_fops]`"),
-        )
-        .help(format_args!("`#[guarded_fops(lifetime = <field>)]` on the impl block"));
-    let mut output = Source(source::trees(item));
-    diagnostics.write_to(&mut output);
-    output.into_stream()
-}
-
-fn expand(block: &Block) -> Source {
+fn expand_block(block: &Block) -> Source {
     let (mut output, mut methods, mut rows) = (Source::default(), Source::default(), Source::default());
     let type_name = block.type_name();
     for method in &block.methods {

@@ -6,11 +6,13 @@
 //!
 //! Data flows one way: tokens are [parsed](parse) into a [model] of what was written, all rules
 //! [validate] it, and it is [expanded](expand). Errors are recorded on the way and emitted after the
-//! author's item, which is there whatever is wrong with it.
+//! author's item. The item is there whatever is wrong with it, and even if this crate panics.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::private_intra_doc_links)]
 
-use proc_macro::TokenStream;
+use proc_macro2::TokenStream;
+
+use self::diagnostics::Diagnostics;
 
 mod args;
 mod diagnostics;
@@ -18,10 +20,19 @@ mod expand;
 mod model;
 mod ops;
 mod parse;
+mod rescue;
 mod source;
 #[cfg(test)]
 mod tests;
 mod validate;
+
+/// All of `#[guarded_fops]`: parse, validate, expand, and what there is to say of mistakes.
+fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let parsed = parse::parse(arguments, item, &mut diagnostics);
+    let checked = parsed.map(|block| validate::validate(block, &mut diagnostics));
+    diagnostics.follow(expand::expand(checked))
+}
 
 /// Runs every operation of an impl block inside a device access section.
 ///
@@ -171,8 +182,9 @@ mod validate;
 /// # Not accepted
 /// `const fn`, macro calls among the items, and `#[cfg_attr(.., fop(..))]`.
 #[proc_macro_attribute]
-pub fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::guarded_fops(arguments.into(), item.into()).into()
+pub fn guarded_fops(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let item = TokenStream::from(item);
+    rescue::catch(item.clone(), || guard(arguments.into(), item)).into()
 }
 
 /// Sets the policy of one method, in an impl block under [`#[guarded_fops]`](macro@guarded_fops).
@@ -187,6 +199,8 @@ pub fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// #[fop(polled)]
 /// ```
 #[proc_macro_attribute]
-pub fn fop(_arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::stray_fop(item.into()).into()
+pub fn fop(_arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    validate::fop_is_in_a_block(&mut diagnostics);
+    diagnostics.follow(source::Source::of(&TokenStream::from(item))).into()
 }

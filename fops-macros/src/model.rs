@@ -1,15 +1,24 @@
 //! What the author wrote: the outcome of parsing, and all that rules and expansion look at.
 
+mod work;
+
 use proc_macro2::{Group, Ident, Span, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::IdentExt};
 
+pub(crate) use self::work::Work;
 use crate::{
     args::{BlockOptions, Code, FopOptions, UnplugHooks},
     diagnostics::written,
     ops::{self, Policy},
     source::{Attribute, Source, is_punct},
 };
+
+/// An item that could not be read as an impl block.
+pub(crate) struct NoBlock {
+    /// As it goes on to rustc.
+    pub(crate) item: Source,
+}
 
 /// An impl block under `#[guarded_fops]`.
 pub(crate) struct Block {

@@ -10,16 +10,19 @@ use syn::ItemImpl;
 use crate::{
     args::{self, BlockOptions, UnplugHooks},
     diagnostics::Diagnostics,
-    model::{Block, Method},
+    model::{Block, Method, NoBlock},
     source::{Cursor, Part, Source, find, is_punct, trees},
 };
 
 /// The names of our attributes, as they stand within an impl block.
 const HELPERS: &[&str] = &["access", "device", "fop"];
 
-/// Parses the attribute's arguments and its item; without an outcome where that is no impl
-/// block, which is an error then.
-pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut Diagnostics) -> Option<Block> {
+/// Parses the attribute's arguments and its item, which has to be an impl block.
+pub(crate) fn parse(
+    arguments: TokenStream,
+    item: TokenStream,
+    diagnostics: &mut Diagnostics,
+) -> Result<Block, NoBlock> {
     let (header, braces) = split(item.clone());
     let mut header = Cursor::new(header);
     let attributes = header.attributes();
@@ -32,8 +35,8 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
     let parsed = match syn::parse2::<ItemImpl>(stand_in.into_stream()) {
         Ok(parsed) => parsed,
         Err(error) => {
-            not_an_impl(item, error, diagnostics);
-            return None;
+            not_an_impl(item.clone(), error, diagnostics);
+            return Err(NoBlock { item: without_helpers(item) });
         }
     };
     let before = diagnostics.count();
@@ -48,7 +51,7 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
     }
     let options_are_sound = is_list && diagnostics.count() == before;
     let (methods, rest) = content(&braces, diagnostics);
-    Some(Block {
+    Ok(Block {
         options,
         options_are_sound,
         unplug,

@@ -41,9 +41,9 @@ const OP_RULES: &[fn(&Op, &mut Diagnostics)] = &[
 ];
 
 /// Applies all rules; methods that break one are marked unsound.
-pub(crate) fn validate(block: &mut Block, diagnostics: &mut Diagnostics) {
+pub(crate) fn validate(mut block: Block, diagnostics: &mut Diagnostics) -> Block {
     for rule in BLOCK_RULES {
-        rule(block, diagnostics);
+        rule(&block, diagnostics);
     }
     for index in 0..block.methods.len() {
         let (method, before) = (&block.methods[index], diagnostics.count());
@@ -52,14 +52,25 @@ pub(crate) fn validate(block: &mut Block, diagnostics: &mut Diagnostics) {
         }
         // What could not be read, or is said twice, may have been the policy: the rest depends on it.
         let is_clear = method.sound && diagnostics.count() == before;
-        if is_clear && let Some(policy) = policy(block, method, diagnostics) {
-            let op = Op { block, method, policy };
+        if is_clear && let Some(policy) = policy(&block, method, diagnostics) {
+            let op = Op { block: &block, method, policy };
             for rule in OP_RULES {
                 rule(&op, diagnostics);
             }
         }
         block.methods[index].sound &= diagnostics.count() == before;
     }
+    block
+}
+
+/// A `#[fop]` that no `#[guarded_fops]` took away does nothing.
+pub(crate) fn fop_is_in_a_block(diagnostics: &mut Diagnostics) {
+    diagnostics
+        .error_at(
+            Span::call_site(),
+            format_args!("`#[fop]` does nothing outside an impl block under `#[guarded_fops]`"),
+        )
+        .help(format_args!("`#[guarded_fops(lifetime = <field>)]` on the impl block"));
 }
 
 /// The impl has one `#[guarded_fops]`.

@@ -2,9 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenTree};
 
-use super::{Runtime, arguments, body::enclose, future::Work, section::Section, template::write};
+use super::{Runtime, arguments, body::enclose, future, section::Section, template::write};
 use crate::{
-    model::{Block, Input, InputKind, Method, Parameter},
+    model::{Block, Input, InputKind, Method, Parameter, Work},
     ops::Policy,
     source::{Part, Source},
 };
@@ -26,7 +26,7 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
             let mut opening = Source::default();
             section.open(policy.ok() == Some(Policy::Always), &mut opening);
             arguments::rebind(&moved, &mut opening);
-            work.enclose(opening, &method.body)
+            future::enclose(&work, opening, &method.body)
         }
         None if method.access.is_empty() && method.device.is_empty() => method.body.clone(),
         None => enclose(placeholders(block, method), &method.body),

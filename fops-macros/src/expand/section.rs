@@ -4,15 +4,13 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::Expr;
 
 use super::{
-    Runtime,
-    future::Work,
-    operand, replace_self,
+    Runtime, operand, replace_self,
     template::{tokens, write},
     ungrouped,
 };
 use crate::{
     args::Code,
-    model::{Block, Method, Parameter, makes_value, plain_name},
+    model::{Block, Method, Parameter, Work, makes_value, plain_name},
     source::{Part, Source},
 };
 

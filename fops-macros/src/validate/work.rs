@@ -4,7 +4,12 @@ use proc_macro2::TokenTree;
 use syn::{GenericArgument, PathArguments, Type, TypeParamBound};
 
 use super::Op;
-use crate::{diagnostics::Diagnostics, expand::future::Work, model::ungrouped, ops::Policy, source};
+use crate::{
+    diagnostics::Diagnostics,
+    model::{Work, ungrouped},
+    ops::Policy,
+    source,
+};
 
 /// Entering a section is an act of run time.
 pub(super) fn section_opens_at_run_time(op: &Op, diagnostics: &mut Diagnostics) {
