@@ -201,6 +201,6 @@ pub fn guarded_fops(arguments: proc_macro::TokenStream, item: proc_macro::TokenS
 #[proc_macro_attribute]
 pub fn fop(_arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let mut diagnostics = Diagnostics::default();
-    validate::fop_is_in_a_block(&mut diagnostics);
+    let _ = validate::fop_is_in_a_block(&mut diagnostics);
     diagnostics.follow(source::Source::of(&TokenStream::from(item))).into()
 }

@@ -9,7 +9,7 @@ use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::Ident
 pub(crate) use self::work::Work;
 use crate::{
     args::{BlockOptions, Code, FopOptions, UnplugHooks},
-    diagnostics::written,
+    diagnostics::{Outcome, written},
     ops::{self, Policy},
     source::{Attribute, Source, is_punct},
 };
@@ -24,7 +24,7 @@ pub(crate) struct NoBlock {
 pub(crate) struct Block {
     pub(crate) options: BlockOptions,
     /// Whether all options could be read: if not, none is missed.
-    pub(crate) options_are_sound: bool,
+    pub(crate) options_read: Outcome,
     /// The hooks of the impl of `Unplug`, if that is asked for.
     pub(crate) unplug: Option<UnplugHooks>,
     pub(crate) attributes: Vec<Attribute>,
@@ -66,9 +66,9 @@ pub(crate) struct Method {
     pub(crate) device: Vec<Parameter>,
     pub(crate) options: FopOptions,
     pub(crate) body: Group,
-    /// No error has been found in it. Otherwise it is expanded without a guard and with a
+    /// Whether no error has been found in it. If one has, it is expanded without a guard and with a
     /// placeholder for the access, so that nothing follows from the error.
-    pub(crate) sound: bool,
+    pub(crate) outcome: Outcome,
 }
 
 /// What a method takes, with the comma behind it.

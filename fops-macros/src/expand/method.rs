@@ -16,7 +16,7 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
     let consumes_device = method.consumes_device(&block.options);
     let section = match policy {
         Ok(Policy::Always) if consumes_device => None,
-        Ok(Policy::Guarded | Policy::Always) if method.sound => Section::of(block, method, &work, descriptor),
+        Ok(Policy::Guarded | Policy::Always) if method.outcome.is_ok() => Section::of(block, method, &work, descriptor),
         _ => None,
     };
     let mut moved = Vec::new();
