@@ -10,7 +10,7 @@ mod template;
 use proc_macro2::{Group, Ident, Span, TokenTree};
 use syn::{Expr, Path};
 
-use self::template::{tokens, write};
+use self::template::{put, tokens};
 use crate::{
     args::{BlockOptions, Code, UnplugHooks, is_keyword},
     model::{Block, Method, NoBlock},
@@ -38,7 +38,7 @@ fn expand_block(block: &Block) -> Source {
                 attribute.put(&mut rows);
             }
         }
-        write(&mut rows, Span::mixed_site(), "$,", &[&descriptor]);
+        put!(&mut rows, Span::mixed_site(), "#descriptor,", descriptor);
     }
     block.rest.put(&mut methods);
     let mut braces = Group::new(block.braces.delimiter(), methods.into_stream());
@@ -66,11 +66,20 @@ fn table(block: &Block, rows: &Source, output: &mut Source) {
     let runtime = Runtime::of(&block.options).at(here);
     let Claim { generics, self_ty, bounds } = &Claim::of(block);
     carried_over(&block.attributes, output);
-    write(
+    let key = At(&block.key(), here);
+    put!(
         output,
         here,
-        "#[automatically_derived] impl $ $::Guarded<{ $::key($) }> for $ $ { const OPS: &'static [$::Op] = &[$]; }",
-        &[generics, &runtime, &runtime, &At(&block.key(), here), self_ty, bounds, &runtime, rows],
+        "#[automatically_derived]
+        impl #generics #runtime::Guarded<{ #runtime::key(#key) }> for #self_ty #bounds {
+            const OPS: &'static [#runtime::Op] = &[#rows];
+        }",
+        generics,
+        runtime,
+        key,
+        self_ty,
+        bounds,
+        rows,
     );
 }
 
@@ -87,15 +96,18 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
         Policy::Unguarded => "unguarded",
     };
     // A path of the author's stands elsewhere, and between brackets moves the call not there.
-    let text = if block.options.runtime.is_some() { "<$::Op>::$" } else { "$::Op::$" };
-    let mut descriptor = tokens(span, text, &[&runtime, &Ident::new(op, span)]);
+    let text = if block.options.runtime.is_some() { "<#runtime::Op>::#op" } else { "#runtime::Op::#op" };
+    let mut descriptor = tokens!(span, text, runtime, op = Ident::new(op, span));
     let (type_name, name) = (At(type_name, span), At(&name, span));
     match (policy, &method.options.reason) {
         (Policy::Unguarded, Some(reason)) => {
-            write(&mut descriptor, span, "($, $, $)", &[&type_name, &name, &At(&reason.0.value(), span)]);
+            let reason = At(&reason.0.value(), span);
+            put!(&mut descriptor, span, "(#type_name, #name, #reason)", type_name, name, reason);
         }
-        (Policy::Unguarded, None) => write(&mut descriptor, span, "($, $, \"\")", &[&type_name, &name]),
-        _ => write(&mut descriptor, span, "($, $)", &[&type_name, &name]),
+        (Policy::Unguarded, None) => {
+            put!(&mut descriptor, span, "(#type_name, #name, \"\")", type_name, name)
+        }
+        _ => put!(&mut descriptor, span, "(#type_name, #name)", type_name, name),
     }
     descriptor
 }
@@ -135,30 +147,37 @@ fn unplug(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
     let Claim { generics, self_ty, bounds } = &Claim::of(block);
     let this = Ident::new("self", here);
     let lifetime = match lifetime(&block.options, &this) {
-        Some(lifetime) if !block.looks_up() => tokens(here, "&$", &[&lifetime]),
+        Some(lifetime) if !block.looks_up() => tokens!(here, "&#lifetime", lifetime),
         // An error already: who calls `unplug` need not hear of it.
-        _ => tokens(here, "$::__private::any()", &[&runtime]),
+        _ => tokens!(here, "#runtime::__private::any()", runtime),
     };
     let mut methods = Source::default();
     if let Some(hook) = &hooks.stop {
-        let text = "fn stop(&$, resources: &$, cause: $::Cause) { $.$(resources, cause); }";
-        write(&mut methods, here, text, &[&this, &resources, &runtime, &this, &hook.0]);
+        let text = "fn stop(&#this, resources: &#resources, cause: #runtime::Cause) { #this.#hook(resources, cause); }";
+        put!(&mut methods, here, text, this, resources, runtime, hook = hook.0);
     }
     if let Some(hook) = &hooks.wake {
-        let text = "fn wake(&$, resources: &$) -> bool { $.$(resources); true }";
-        write(&mut methods, here, text, &[&this, &resources, &this, &hook.0]);
+        let text = "fn wake(&#this, resources: &#resources) -> bool { #this.#hook(resources); true }";
+        put!(&mut methods, here, text, this, resources, hook = hook.0);
     }
     carried_over(&block.attributes, output);
-    write(
+    put!(
         output,
         here,
         "#[automatically_derived]
-        impl $ $::Unplug for $ $ {
-            type Resources = $;
-            fn lifetime(&$) -> &$::DeviceLifetime<$> { $ }
-            $
+        impl #generics #runtime::Unplug for #self_ty #bounds {
+            type Resources = #resources;
+            fn lifetime(&#this) -> &#runtime::DeviceLifetime<#resources> { #lifetime }
+            #methods
         }",
-        &[generics, &runtime, self_ty, bounds, &resources, &this, &runtime, &resources, &lifetime, &methods],
+        generics,
+        runtime,
+        self_ty,
+        bounds,
+        resources,
+        this,
+        lifetime,
+        methods,
     );
 }
 
@@ -177,21 +196,31 @@ fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks, output: &mut Source) 
     let name = Ident::new("unplug", Span::call_site().located_at(asked.span));
     let (mut children, mut theirs) = (Source::default(), Source::default());
     for (field, ty) in &hooks.subdevs.0 {
-        write(&mut children, here, "&$.$,", &[&this, field]);
-        write(&mut theirs, here, "<$ as $::Unplug>::Resources,", &[&Source::of(ty), &runtime]);
+        put!(&mut children, here, "&#this.#field,", this, field);
+        put!(&mut theirs, here, "<#ty as #runtime::Unplug>::Resources,", ty = Source::of(ty), runtime);
     }
     carried_over(&block.attributes, output);
-    write(
+    put!(
         output,
         here,
-        "impl $ $ $ {
+        "impl #generics #self_ty #bounds {
             #[doc = \" Unplugs the device and its subdevs as one, and returns the resources of each.\"]
             #[allow(dead_code, private_interfaces)]
-            pub(crate) fn $(&$, cause: $::Cause) -> ::core::result::Result<($, ($)), $::UnplugError> {
-                $::Group::unplug_group(($, ($)), cause)
+            pub(crate) fn #name(&#this, cause: #runtime::Cause)
+                -> ::core::result::Result<(#resources, (#theirs)), #runtime::UnplugError>
+            {
+                #runtime::Group::unplug_group((#this, (#children)), cause)
             }
         }",
-        &[generics, self_ty, bounds, &name, &this, &runtime, &resources, &theirs, &runtime, &runtime, &this, &children],
+        generics,
+        self_ty,
+        bounds,
+        name,
+        this,
+        runtime,
+        resources,
+        theirs,
+        children,
     );
 }
 
@@ -202,8 +231,8 @@ fn subdev_node(block: &Block, output: &mut Source) {
     let runtime = Runtime::of(&block.options).at(here);
     let Claim { generics, self_ty, bounds } = &Claim::of(block);
     carried_over(&block.attributes, output);
-    let text = "#[automatically_derived] impl $ $::SubdevNode for $ $ {}";
-    write(output, here, text, &[generics, &runtime, self_ty, bounds]);
+    let text = "#[automatically_derived] impl #generics #runtime::SubdevNode for #self_ty #bounds {}";
+    put!(output, here, text, generics, runtime, self_ty, bounds);
 }
 
 /// The expression for the lifetime of the device that `device` leads to.
@@ -216,7 +245,7 @@ fn lifetime(options: &BlockOptions, device: &dyn Part) -> Option<Source> {
     let mut output = Source::default();
     match expression {
         Expr::Path(path) => match path.path.get_ident() {
-            Some(field) if !is_keyword(field) => write(&mut output, Span::mixed_site(), "$.$", &[device, field]),
+            Some(field) if !is_keyword(field) => put!(&mut output, Span::mixed_site(), "#device.#field", device, field),
             Some(word) if word == "self" => device.put(&mut output),
             _ => output = code.source.clone(),
         },
@@ -235,7 +264,7 @@ fn operand(code: &Code) -> Source {
         | Expr::Index(_)
         | Expr::Paren(_)
         | Expr::Macro(_) => code.source.clone(),
-        _ => tokens(Span::mixed_site(), "($)", &[&code.source]),
+        _ => tokens!(Span::mixed_site(), "(#code)", code = code.source),
     }
 }
 
@@ -292,7 +321,7 @@ impl<'a> Runtime<'a> {
 impl Part for Runtime<'_> {
     fn put(&self, output: &mut Source) {
         match self.0 {
-            None => write(output, self.1, "::fops_runtime", &[]),
+            None => put!(output, self.1, "::fops_runtime"),
             // As its author gave it: with its hygiene, `$crate` means the crate of the macro that wrote it; and with its
             // place, so that a path which leads nowhere is one error, however often it stands.
             Some(path) => Source::of(path).put(output),

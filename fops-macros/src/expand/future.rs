@@ -14,11 +14,11 @@ pub(super) fn enclose(work: &Work, opening: Source, body: &Group) -> Group {
         return body::enclose(opening, body);
     };
     let here = Span::mixed_site();
-    let future = tokens(here, "async move { $ $.await }", &[&opening, &TokenTree::Group(body.clone())]);
+    let future = tokens!(here, "async move { #opening #body.await }", opening, body = TokenTree::Group(body.clone()));
     let future = match boxed {
-        Some(path) => tokens(here, "$::pin($)", &[&Source::of(path), &future]),
+        Some(path) => tokens!(here, "#path::pin(#future)", path = Source::of(path), future),
         // To a lint, a body that is nothing but `async move` should have been an `async fn`.
-        None => tokens(here, "let work = $; work", &[&future]),
+        None => tokens!(here, "let work = #future; work", future),
     };
     braces(future.into_stream(), body.span())
 }

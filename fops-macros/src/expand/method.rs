@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenTree};
 
-use super::{Runtime, arguments, body::enclose, future, section::Section, template::write};
+use super::{Runtime, arguments, body::enclose, future, section::Section, template::put};
 use crate::{
     model::{Block, Input, InputKind, Method, Parameter, Work},
     ops::Policy,
@@ -81,7 +81,7 @@ fn placeholders(block: &Block, method: &Method) -> Source {
     for lent in [&method.access, &method.device] {
         for Parameter { attributes, pattern, ty, .. } in lent {
             attributes.put(&mut bindings);
-            write(&mut bindings, here, "let $: $ = $::__private::any();", &[pattern, ty, &runtime]);
+            put!(&mut bindings, here, "let #pattern: #ty = #runtime::__private::any();", pattern, ty, runtime);
         }
     }
     bindings
