@@ -6,14 +6,15 @@ mod future;
 mod method;
 mod section;
 mod template;
+mod unplug;
 
 use proc_macro2::{Group, Ident, Span, TokenTree};
 use syn::{Expr, Path};
 
 use self::template::{put, tokens};
 use crate::{
-    args::{BlockOptions, Code, UnplugHooks, is_keyword},
-    model::{Block, Method, NoBlock},
+    args::{BlockOptions, Code, is_keyword},
+    model::{Block, Method, NoBlock, makes_value},
     ops::Policy,
     source::{self, Attribute, Part, Source, is_punct},
 };
@@ -53,8 +54,7 @@ fn expand_block(block: &Block) -> Source {
 
     table(block, &rows, &mut output);
     if let Some(hooks) = &block.unplug {
-        unplug(block, hooks, &mut output);
-        unplug_with_subdevs(block, hooks, &mut output);
+        unplug::expand(block, hooks, &mut output);
     }
     subdev_node(block, &mut output);
     output
@@ -71,7 +71,7 @@ fn table(block: &Block, rows: &Source, output: &mut Source) {
         output,
         here,
         "#[automatically_derived]
-        impl #generics #runtime::Guarded<{ #runtime::key(#key) }> for #self_ty #bounds {
+        impl #generics #runtime::Guarded<{ #runtime::__private::key(#key) }> for #self_ty #bounds {
             const OPS: &'static [#runtime::Op] = &[#rows];
         }",
         generics,
@@ -137,93 +137,6 @@ impl Claim {
     }
 }
 
-/// `impl Unplug`: where the lifetime is, and the driver's hooks.
-fn unplug(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
-    let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
-    let resources = Source::of(&resources);
-    // What rustc has against this impl, it says of the option that asks for it.
-    let here = Span::mixed_site().located_at(asked.span);
-    let runtime = Runtime::of(&block.options).at(here);
-    let Claim { generics, self_ty, bounds } = &Claim::of(block);
-    let this = Ident::new("self", here);
-    let lifetime = match lifetime(&block.options, &this) {
-        Some(lifetime) if !block.looks_up() => tokens!(here, "&#lifetime", lifetime),
-        // An error already: who calls `unplug` need not hear of it.
-        _ => tokens!(here, "#runtime::__private::any()", runtime),
-    };
-    let mut methods = Source::default();
-    if let Some(hook) = &hooks.stop {
-        let text = "fn stop(&#this, resources: &#resources, cause: #runtime::Cause) { #this.#hook(resources, cause); }";
-        put!(&mut methods, here, text, this, resources, runtime, hook = hook.0);
-    }
-    if let Some(hook) = &hooks.wake {
-        let text = "fn wake(&#this, resources: &#resources) -> bool { #this.#hook(resources); true }";
-        put!(&mut methods, here, text, this, resources, hook = hook.0);
-    }
-    carried_over(&block.attributes, output);
-    put!(
-        output,
-        here,
-        "#[automatically_derived]
-        impl #generics #runtime::Unplug for #self_ty #bounds {
-            type Resources = #resources;
-            fn lifetime(&#this) -> &#runtime::DeviceLifetime<#resources> { #lifetime }
-            #methods
-        }",
-        generics,
-        runtime,
-        self_ty,
-        bounds,
-        resources,
-        this,
-        lifetime,
-        methods,
-    );
-}
-
-/// A method `unplug` that has the subdevs in one group with the device. It stands before that of the trait.
-fn unplug_with_subdevs(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
-    let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
-    let resources = Source::of(&resources);
-    if hooks.subdevs.0.is_empty() {
-        return;
-    }
-    let here = Span::mixed_site().located_at(asked.span);
-    let runtime = Runtime::of(&block.options).at(here);
-    let Claim { generics, self_ty, bounds } = &Claim::of(block);
-    let this = Ident::new("self", here);
-    // Called by its author, so it has the author's hygiene.
-    let name = Ident::new("unplug", Span::call_site().located_at(asked.span));
-    let (mut children, mut theirs) = (Source::default(), Source::default());
-    for (field, ty) in &hooks.subdevs.0 {
-        put!(&mut children, here, "&#this.#field,", this, field);
-        put!(&mut theirs, here, "<#ty as #runtime::Unplug>::Resources,", ty = Source::of(ty), runtime);
-    }
-    carried_over(&block.attributes, output);
-    put!(
-        output,
-        here,
-        "impl #generics #self_ty #bounds {
-            #[doc = \" Unplugs the device and its subdevs as one, and returns the resources of each.\"]
-            #[allow(dead_code, private_interfaces)]
-            pub(crate) fn #name(&#this, cause: #runtime::Cause)
-                -> ::core::result::Result<(#resources, (#theirs)), #runtime::UnplugError>
-            {
-                #runtime::Group::unplug_group((#this, (#children)), cause)
-            }
-        }",
-        generics,
-        self_ty,
-        bounds,
-        name,
-        this,
-        runtime,
-        resources,
-        theirs,
-        children,
-    );
-}
-
 /// The claim that a subdev with this node has a release op.
 fn subdev_node(block: &Block, output: &mut Source) {
     let Some(asked) = block.options.subdev.0 else { return };
@@ -251,7 +164,18 @@ fn lifetime(options: &BlockOptions, device: &dyn Part) -> Option<Source> {
         },
         _ => output = replace_self(operand(code), device),
     }
+    if makes_value(&code.expression) {
+        output = lasting(options, &output);
+    }
     Some(output)
+}
+
+/// The value of an expression for the lifetime, checked to be no lifetime that is made on the way.
+fn lasting(options: &BlockOptions, value: &dyn Part) -> Source {
+    // The error is one, however many methods there are: all are at the option.
+    let option = options.lifetime.as_ref().map_or_else(Span::call_site, |code| code.source.span());
+    let here = Span::mixed_site().located_at(option);
+    tokens!(here, "#runtime::__private::lasting(&#value)", runtime = Runtime::of(options).at(here), value)
 }
 
 /// The expression in a form that `.field` or `.method()` may follow.

@@ -20,8 +20,14 @@ struct Op<'a> {
     policy: Policy,
 }
 
-const BLOCK_RULES: &[fn(&Block, &mut Diagnostics) -> Outcome] =
-    &[attribute_stands_once, lifetime_is_given, resources_are_known, unplug_is_of_one_device, lookup_can_fail];
+const BLOCK_RULES: &[fn(&Block, &mut Diagnostics) -> Outcome] = &[
+    attribute_stands_once,
+    lifetime_is_given,
+    resources_are_known,
+    unplug_is_of_one_device,
+    unplug_is_one,
+    lookup_can_fail,
+];
 
 const METHOD_RULES: &[fn(&Method, &mut Diagnostics) -> Outcome] =
     &[policy_is_one, lent::access_is_one, lent::device_is_one];
@@ -43,6 +49,7 @@ const OP_RULES: &[fn(&Op, &mut Diagnostics) -> Outcome] = &[
 
 /// Applies all rules.
 pub(crate) fn validate(mut block: Block, diagnostics: &mut Diagnostics) -> Block {
+    let _ = hooks_are_no_operations(&mut block, diagnostics);
     // What is wrong with the block as a whole does not keep its methods from being expanded.
     let _ = all(BLOCK_RULES, &block, diagnostics);
     for index in 0..block.methods.len() {
@@ -161,6 +168,44 @@ fn unplug_is_of_one_device(block: &Block, diagnostics: &mut Diagnostics) -> Outc
             .reported();
     }
     Ok(())
+}
+
+/// `unplug` means one thing.
+fn unplug_is_one(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
+    for method in &block.methods {
+        if block.options.unplug.is_some() && method.ident == "unplug" {
+            outcome = diagnostics
+                .error(
+                    &method.ident,
+                    format_args!("the option `unplug` generates the method `unplug` of this device: which one would its callers get?"),
+                )
+                .help(format_args!("give this method another name; what it does to the hardware is a hook: `unplug(stop = <method>)`"))
+                .reported();
+        }
+    }
+    outcome
+}
+
+/// Unplug calls its hooks when it has closed the device: a guarded one would answer for the missing device. A hook that
+/// breaks this is taken away, so that nothing follows from it.
+fn hooks_are_no_operations(block: &mut Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let (type_name, Block { methods, unplug: Some(hooks), .. }) = (block.type_name(), block) else { return Ok(()) };
+    let mut outcome = Ok(());
+    for hook in [&mut hooks.stop, &mut hooks.wake] {
+        let Some(culprit) = hook.take_if(|hook| methods.iter().any(|method| method.ident == hook.0)) else { continue };
+        let name = &culprit.0;
+        outcome = diagnostics
+            .error(
+                name,
+                format_args!(
+                    "the hook `{name}` is an operation of this block, and unplug ends operations before it calls hooks"
+                ),
+            )
+            .help(format_args!("move `fn {name}` to an `impl {type_name}` block without `#[guarded_fops]`"))
+            .reported();
+    }
+    outcome
 }
 
 /// `not_found` answers for a lookup.

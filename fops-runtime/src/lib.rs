@@ -48,6 +48,9 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod fops;
 mod gate;
 #[cfg(feature = "host")]
@@ -64,7 +67,7 @@ mod without;
 
 pub use fops::{
     AfterUnplug, Command, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Result,
-    SeekFrom, UserMemory, UserSliceReader, UserSliceWriter, VmArea, unplugged,
+    SeekFrom, UserMemory, UserSliceReader, UserSliceWriter, VmArea,
 };
 pub use fops_macros::{fop, guarded_fops};
 #[cfg(any(feature = "std", loom))]
@@ -76,19 +79,9 @@ pub use lifetime::{
 pub use lifetime::{DrainingAsync, Section, UntilUnplugged};
 #[cfg(any(feature = "std", loom))]
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
-pub use op::{Guarded, Op, OpTable, Policy, key};
+pub(crate) use op::key;
+pub use op::{Guarded, Op, OpTable, Policy};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
 #[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
-
-#[doc(hidden)]
-pub mod __private {
-    #[cfg(feature = "std")]
-    pub use crate::subdev::HasReleaseOp;
-
-    /// Stands in for an access after the macro reported an error, so that the error stays the only one.
-    pub fn any<T>() -> T {
-        unreachable!("the macro reported an error: this does not run")
-    }
-}

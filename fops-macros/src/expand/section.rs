@@ -70,7 +70,7 @@ impl<'a> Section<'a> {
         let device = &method.receiver()?.this;
         if makes_value(&lifetime.expression) {
             let name = Ident::new("lifetime", here.located_at(lifetime.source.span()));
-            section.lifetime = Source(vec![name.clone().into()]);
+            section.lifetime = super::lasting(&block.options, &name);
             let from = replace_self(lifetime.source.clone(), device);
             section.lookup = Some(Lookup { name, from, not_found });
         } else {
@@ -151,9 +151,9 @@ impl<'a> Section<'a> {
         let span = ty.as_ref().map_or(here, |ty| here.located_at(ty.span()));
         let runtime = Runtime::of(&self.block.options).at(span);
         match ty.filter(|ty| !ty.mentions("impl")) {
-            Some(ty) => tokens!(span, "return #runtime::unplugged::<#ty>();", runtime, ty),
+            Some(ty) => tokens!(span, "return #runtime::__private::after_unplug::<#ty>();", runtime, ty),
             // Such a type cannot be named again.
-            None => tokens!(span, "return #runtime::unplugged();", runtime),
+            None => tokens!(span, "return #runtime::__private::after_unplug();", runtime),
         }
     }
 }

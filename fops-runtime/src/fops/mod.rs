@@ -7,7 +7,7 @@ mod operations;
 mod poll;
 mod user;
 
-pub use answer::{AfterUnplug, unplugged};
+pub use answer::AfterUnplug;
 pub use errno::{Errno, Result};
 pub use file::{File, OpenFlags, SeekFrom, VmArea};
 pub use ioctl::{Command, Direction, IoctlArg};
