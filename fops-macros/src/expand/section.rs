@@ -71,7 +71,9 @@ impl<'a> Section<'a> {
         if makes_value(&lifetime.expression) {
             let name = Ident::new("lifetime", here.located_at(lifetime.source.span()));
             section.lifetime = super::lasting(&block.options, &name);
-            let from = replace_self(lifetime.source.clone(), device);
+            // A `let` alone would make a temporary that is referred to last as long as the section.
+            let made = replace_self(lifetime.source.clone(), device);
+            let from = tokens!(here.located_at(name.span()), "::core::convert::identity(#made)", made);
             section.lookup = Some(Lookup { name, from, not_found });
         } else {
             section.lifetime = super::lifetime(&block.options, device)?;
