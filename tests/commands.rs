@@ -1,5 +1,5 @@
 //! The commands do what they say: the demonstration, `ops`, `exec` and `serve`.
-use fops_runtime::{Guarded, Policy, key};
+use fops_runtime::{Guarded, OpTable, Policy};
 use rcar_vin::client::{Last, Role};
 use rcar_vin::core::{DEVICE, DRIVER, RcarVin};
 use rustix::process::Signal;
@@ -26,7 +26,7 @@ fn ops_prints_every_operation_with_its_policy() {
     let run = run(&["ops"]);
     let lines = run.stdout.lines().filter(|line| line.starts_with("RcarVin::"));
     let lines: Vec<_> = lines.map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
-    let ops = <RcarVin as Guarded<{ key("FileOperations") }>>::OPS;
+    let ops = <RcarVin as Guarded<{ OpTable::key("FileOperations") }>>::OPS;
     assert_eq!(lines.len(), ops.len(), "{}", run.stdout);
     for (op, line) in ops.iter().zip(&lines) {
         let policy = match op.policy() {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use fops_runtime::{Access, Cause, DeviceLifetime, Guarded, Policy, Unplug, guarded_fops, key};
+use fops_runtime::{Access, Cause, DeviceLifetime, Guarded, OpTable, Policy, Unplug, guarded_fops};
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
     KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr, ReplyData, ReplyEmpty,
@@ -301,7 +301,7 @@ fn three_devices_in_one_session() {
 
 #[test]
 fn the_table_of_ops() {
-    let ops = <Rack as Guarded<{ key("Filesystem") }>>::OPS;
+    let ops = <Rack as Guarded<{ OpTable::key("Filesystem") }>>::OPS;
     let table: Vec<_> = ops.iter().map(|op| (op.name(), op.policy())).collect();
     let guarded = ["open", "read", "write", "poll"].map(|name| (name, Policy::Guarded));
     assert_eq!(table[3..7], guarded);

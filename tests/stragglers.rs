@@ -1,8 +1,8 @@
 //! An unplug that an operation holds up names it, frees nothing, and completes when it ends, whoever waits for it.
 use fops_host::{Bus, Driver, Probe};
 use fops_runtime::{
-    Access, Command, DeviceLifetime, Direction, Errno, File, FileOperations, Guarded, IoctlArg, OpenFlags, Result,
-    guarded_fops, key,
+    Access, Command, DeviceLifetime, Direction, Errno, File, FileOperations, Guarded, IoctlArg, OpTable, OpenFlags,
+    Result, guarded_fops,
 };
 use rcar_vin::client::Role;
 use std::os::unix::process::ExitStatusExt as _;
@@ -123,7 +123,7 @@ fn an_operation_that_hangs_is_named_and_nothing_is_freed() {
 
 #[test]
 fn the_table_of_operations_has_the_line_too() {
-    let ops = <Wedge as Guarded<{ key("FileOperations") }>>::OPS;
+    let ops = <Wedge as Guarded<{ OpTable::key("FileOperations") }>>::OPS;
     let ioctl = ops.iter().find(|op| op.name() == "ioctl").unwrap();
     assert!(ioctl.to_string().contains(&ioctl_line()), "{ioctl}");
 }

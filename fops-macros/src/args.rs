@@ -7,17 +7,18 @@ use darling::{
     FromMeta,
     ast::{MetaNameValueInvalidExpr, NestedMeta},
 };
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
     Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type,
+    ext::IdentExt,
     parse::{ParseStream, Parser},
     punctuated::Punctuated,
     spanned::Spanned,
 };
 
 use crate::{
-    diagnostics::{Diagnostics, written},
+    diagnostics::{Diagnostics, Outcome, written},
     ops::Policy,
     source::Source,
 };
@@ -187,23 +188,15 @@ fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
 
 /// Reads a list of options; those that are right are kept where others are wrong, so that one
 /// mistake does not bring errors about what it left unsaid.
-pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: &mut Diagnostics) {
-    let list = match NestedMeta::parse_meta_list(tokens) {
-        Ok(list) => list,
-        Err(error) => {
-            diagnostics
-                .error_at(error.span(), format_args!("{error}"))
-                .help(format_args!("options are `name`, `name = value` and `name(..)`, with commas between"));
-            return;
-        }
-    };
+pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: &mut Diagnostics) -> Outcome {
+    let (list, mut outcome) = options_of(tokens, diagnostics);
     let mut seen = Vec::new();
     for given in &list {
         let path = match given {
             NestedMeta::Meta(item) => item.path(),
             NestedMeta::NameValueInvalidExpr(item) => &item.path,
             NestedMeta::Lit(literal) => {
-                diagnostics.options(darling::Error::unsupported_format("literal").with_span(literal));
+                outcome = diagnostics.options(darling::Error::unsupported_format("literal").with_span(literal));
                 continue;
             }
         };
@@ -211,18 +204,74 @@ pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: 
         if let NestedMeta::NameValueInvalidExpr(item) = given
             && item.value.is_empty()
         {
-            diagnostics.error(path, format_args!("`{name}` is given no value")).help(format_args!("`{name} = ..`"));
+            outcome = diagnostics
+                .error(path, format_args!("`{name}` is given no value"))
+                .help(format_args!("`{name} = ..`"))
+                .reported();
             continue;
         }
-        let outcome = match seen.contains(&name) {
+        let set = match seen.contains(&name) {
             true => Err(darling::Error::duplicate_field(&name)),
             false => options.set(&name, given),
         };
-        if let Err(error) = outcome {
-            diagnostics.options(error.with_span(given));
+        if let Err(error) = set {
+            outcome = diagnostics.options(error.with_span(given));
         }
         seen.push(name);
     }
+    outcome
+}
+
+/// Takes a list of options apart. A slip in one of them costs that one: the list goes on at the next comma, or where the
+/// comma is what is missing.
+fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<NestedMeta>, Outcome) {
+    let mut list = Vec::new();
+    let mut slips = Vec::new();
+    let all = |input: ParseStream| -> syn::Result<()> {
+        while !input.is_empty() {
+            match input.parse::<NestedMeta>() {
+                Ok(given) => list.push(given),
+                Err(slip) => {
+                    slips.push(slip);
+                    skip_to_comma(input)?;
+                }
+            }
+            if input.is_empty() {
+                break;
+            }
+            let Err(slip) = input.parse::<Token![,]>() else { continue };
+            slips.push(slip);
+            if !begins_option(input) {
+                // What precedes it may be a part of it, as `lifetime` is in `lifetime: field`.
+                list.pop_if(|last| matches!(last, NestedMeta::Meta(Meta::Path(_)) | NestedMeta::Lit(_)));
+                skip_to_comma(input)?;
+                input.parse::<Option<Token![,]>>()?;
+            }
+        }
+        Ok(())
+    };
+    let end = all.parse2(tokens);
+    slips.extend(end.err());
+    let mut outcome = Ok(());
+    for slip in slips {
+        outcome = diagnostics
+            .error_at(slip.span(), format_args!("{slip}"))
+            .help(format_args!("options are `name`, `name = value` and `name(..)`, with commas between"))
+            .reported();
+    }
+    (list, outcome)
+}
+
+fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+/// Whether `name = ..` or `name(..)` follows.
+fn begins_option(input: ParseStream) -> bool {
+    input.peek(syn::Ident::peek_any) && (input.peek2(Token![=]) || input.peek2(syn::token::Paren))
 }
 
 /// A bare word: there or not.

@@ -14,6 +14,13 @@ pub(crate) struct Diagnostics {
     errors: Vec<Diagnostic>,
 }
 
+/// Proof that an error was recorded: only [`Diagnostics`] and its [`Diagnostic`]s give it. What is missing for its sake is no error of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reported(());
+
+/// What a step comes to that has nothing to return: no mistake, or an error for each.
+pub(crate) type Outcome = Result<(), Reported>;
+
 /// One mistake, at the smallest piece of source that holds it.
 pub(crate) struct Diagnostic {
     culprit: TokenStream,
@@ -32,15 +39,23 @@ impl Diagnostics {
         self.error(&Ident::new("_", span), message)
     }
 
+    /// What a step comes to that found a mistake which rustc reports.
+    pub(crate) fn left_to_rustc<T>(&self) -> Result<T, Reported> {
+        Err(Reported(()))
+    }
+
     /// Records what syn has to say of source that it cannot parse.
-    pub(crate) fn syntax(&mut self, error: syn::Error) {
+    pub(crate) fn syntax(&mut self, error: syn::Error) -> Outcome {
+        let mut outcome = Ok(());
         for error in error {
-            self.error_at(error.span(), format_args!("{error}"));
+            outcome = self.error_at(error.span(), format_args!("{error}")).reported();
         }
+        outcome
     }
 
     /// Records what darling has to say of options, in the words of this crate.
-    pub(crate) fn options(&mut self, error: darling::Error) {
+    pub(crate) fn options(&mut self, error: darling::Error) -> Outcome {
+        let mut outcome = Ok(());
         for error in error.flatten() {
             let span = error.span();
             let text = syn::Error::from(error).to_string();
@@ -49,19 +64,17 @@ impl Diagnostics {
             if let Some(help) = help {
                 diagnostic.help(format_args!("{help}"));
             }
+            outcome = diagnostic.reported();
         }
+        outcome
     }
 
-    /// How many errors there are: compare two counts to see whether a step was without fault.
-    pub(crate) fn count(&self) -> usize {
-        self.errors.len()
-    }
-
-    /// Writes the errors as `compile_error!` items, to stand after the author's own.
-    pub(crate) fn write_to(self, output: &mut Source) {
+    /// The output, followed by the errors as `compile_error!` items.
+    pub(crate) fn follow(self, mut output: Source) -> TokenStream {
         for error in self.errors {
             output.0.extend(syn::Error::new_spanned(error.culprit, error.message).into_compile_error());
         }
+        output.into_stream()
     }
 }
 
@@ -70,6 +83,11 @@ impl Diagnostic {
     pub(crate) fn help(&mut self, line: fmt::Arguments<'_>) -> &mut Self {
         self.message.push_str(&format!("\nhelp: {line}"));
         self
+    }
+
+    /// What a step comes to that ends with this error.
+    pub(crate) fn reported<T>(&self) -> Result<T, Reported> {
+        Err(Reported(()))
     }
 }
 

@@ -2,54 +2,32 @@
 
 mod arguments;
 mod body;
-pub(crate) mod future;
+mod future;
 mod method;
 mod section;
 mod template;
+mod unplug;
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use syn::{Expr, Path};
+use proc_macro2::{Group, Ident, Span, TokenTree};
+use syn::{Expr, GenericParam, Path};
 
-use self::template::{tokens, write};
+use self::template::{put, tokens};
 use crate::{
-    args::{BlockOptions, Code, UnplugHooks, is_keyword},
-    diagnostics::Diagnostics,
-    model::{Block, Method},
+    args::{BlockOptions, Code, is_keyword},
+    model::{Block, Method, NoBlock, makes_value},
     ops::Policy,
-    parse,
     source::{self, Attribute, Part, Source, is_punct},
-    validate,
 };
 
-/// All of `#[guarded_fops]`. Whatever is wrong, the author's item is part of the outcome.
-pub(crate) fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let mut diagnostics = Diagnostics::default();
-    let mut output = match parse::parse(arguments, item.clone(), &mut diagnostics) {
-        Some(mut block) => {
-            validate::validate(&mut block, &mut diagnostics);
-            expand(&block)
-        }
-        None => parse::without_helpers(item),
-    };
-    diagnostics.write_to(&mut output);
-    output.into_stream()
+/// The block as rustc is to see it, and what the author of one that could not be read wrote instead.
+pub(crate) fn expand(parsed: Result<Block, NoBlock>) -> Source {
+    match parsed {
+        Ok(block) => expand_block(&block),
+        Err(other) => other.item,
+    }
 }
 
-/// All of `#[fop]`: it is reached only where no `#[guarded_fops]` took it away.
-pub(crate) fn stray_fop(item: TokenStream) -> TokenStream {
-    let mut diagnostics = Diagnostics::default();
-    diagnostics
-        .error_at(
-            Span::call_site(),
-            format_args!("`#[fop]` does nothing outside an impl block under `#[guarded_fops]`"),
-        )
-        .help(format_args!("`#[guarded_fops(lifetime = <field>)]` on the impl block"));
-    let mut output = Source(source::trees(item));
-    diagnostics.write_to(&mut output);
-    output.into_stream()
-}
-
-fn expand(block: &Block) -> Source {
+fn expand_block(block: &Block) -> Source {
     let (mut output, mut methods, mut rows) = (Source::default(), Source::default(), Source::default());
     let type_name = block.type_name();
     for method in &block.methods {
@@ -61,7 +39,7 @@ fn expand(block: &Block) -> Source {
                 attribute.put(&mut rows);
             }
         }
-        write(&mut rows, Span::mixed_site(), "$,", &[&descriptor]);
+        put!(&mut rows, Span::mixed_site(), "#descriptor,", descriptor);
     }
     block.rest.put(&mut methods);
     let mut braces = Group::new(block.braces.delimiter(), methods.into_stream());
@@ -76,7 +54,7 @@ fn expand(block: &Block) -> Source {
 
     table(block, &rows, &mut output);
     if let Some(hooks) = &block.unplug {
-        unplug(block, hooks, &mut output);
+        unplug::expand(block, hooks, &mut output);
     }
     subdev_node(block, &mut output);
     output
@@ -88,11 +66,20 @@ fn table(block: &Block, rows: &Source, output: &mut Source) {
     let runtime = Runtime::of(&block.options).at(here);
     let Claim { generics, self_ty, bounds } = &Claim::of(block);
     carried_over(&block.attributes, output);
-    write(
+    let key = At(&block.key(), here);
+    put!(
         output,
         here,
-        "#[automatically_derived] impl $ $::Guarded<{ $::key($) }> for $ $ { const OPS: &'static [$::Op] = &[$]; }",
-        &[generics, &runtime, &runtime, &At(&block.key(), here), self_ty, bounds, &runtime, rows],
+        "#[automatically_derived]
+        impl #generics #runtime::Guarded<{ #runtime::__private::key(#key) }> for #self_ty #bounds {
+            const OPS: &'static [#runtime::Op] = &[#rows];
+        }",
+        generics,
+        runtime,
+        key,
+        self_ty,
+        bounds,
+        rows,
     );
 }
 
@@ -109,15 +96,18 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
         Policy::Unguarded => "unguarded",
     };
     // A path of the author's stands elsewhere, and between brackets moves the call not there.
-    let text = if block.options.runtime.is_some() { "<$::Op>::$" } else { "$::Op::$" };
-    let mut descriptor = tokens(span, text, &[&runtime, &Ident::new(op, span)]);
+    let text = if block.options.runtime.is_some() { "<#runtime::Op>::#op" } else { "#runtime::Op::#op" };
+    let mut descriptor = tokens!(span, text, runtime, op = Ident::new(op, span));
     let (type_name, name) = (At(type_name, span), At(&name, span));
     match (policy, &method.options.reason) {
         (Policy::Unguarded, Some(reason)) => {
-            write(&mut descriptor, span, "($, $, $)", &[&type_name, &name, &At(&reason.0.value(), span)]);
+            let reason = At(&reason.0.value(), span);
+            put!(&mut descriptor, span, "(#type_name, #name, #reason)", type_name, name, reason);
         }
-        (Policy::Unguarded, None) => write(&mut descriptor, span, "($, $, \"\")", &[&type_name, &name]),
-        _ => write(&mut descriptor, span, "($, $)", &[&type_name, &name]),
+        (Policy::Unguarded, None) => {
+            put!(&mut descriptor, span, "(#type_name, #name, \"\")", type_name, name)
+        }
+        _ => put!(&mut descriptor, span, "(#type_name, #name)", type_name, name),
     }
     descriptor
 }
@@ -147,62 +137,25 @@ impl Claim {
     }
 }
 
-/// `impl Unplug`: where the lifetime is, and the driver's hooks.
-fn unplug(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
-    let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
-    let resources = Source::of(&resources);
-    // What rustc has against this impl, it says of the option that asks for it.
-    let here = Span::mixed_site().located_at(asked.span);
-    let runtime = Runtime::of(&block.options).at(here);
-    let Claim { generics, self_ty, bounds } = &Claim::of(block);
-    let this = Ident::new("self", here);
-    let lifetime = match lifetime(&block.options, &this) {
-        Some(lifetime) if !block.looks_up() => tokens(here, "&$", &[&lifetime]),
-        // An error already: who calls `unplug` need not hear of it.
-        _ => tokens(here, "$::__private::any()", &[&runtime]),
-    };
-    let mut methods = Source::default();
-    if let Some(hook) = &hooks.stop {
-        let text = "fn stop(&$, resources: &$, cause: $::Cause) { $.$(resources, cause); }";
-        write(&mut methods, here, text, &[&this, &resources, &runtime, &this, &hook.0]);
+impl Claim {
+    /// For a trait that has nothing of the block's own: without the lifetimes that only its trait names.
+    fn of_device(block: &Block) -> Self {
+        let mut claim = Self::of(block);
+        let mut generics = block.generics.clone();
+        generics.params = generics
+            .params
+            .into_iter()
+            .filter(|param| match param {
+                GenericParam::Lifetime(param) => {
+                    let name = param.lifetime.ident.to_string();
+                    claim.self_ty.mentions(&name) || claim.bounds.mentions(&name)
+                }
+                _ => true,
+            })
+            .collect();
+        claim.generics = Source::of(&generics.split_for_impl().0);
+        claim
     }
-    if let Some(hook) = &hooks.wake {
-        let text = "fn wake(&$, resources: &$) -> bool { $.$(resources); true }";
-        write(&mut methods, here, text, &[&this, &resources, &this, &hook.0]);
-    }
-    carried_over(&block.attributes, output);
-    write(
-        output,
-        here,
-        "#[automatically_derived]
-        impl $ $::Device for $ $ {
-            type Resources = $;
-            fn lifetime(&$) -> &$::DeviceLifetime<$> { $ }
-            $
-        }",
-        &[generics, &runtime, self_ty, bounds, &resources, &this, &runtime, &resources, &lifetime, &methods],
-    );
-    let (mut children, mut theirs) = (Source::default(), Source::default());
-    for (field, ty) in &hooks.subdevs.0 {
-        write(&mut children, here, "$::Unplug::parts(&$.$),", &[&runtime, &this, field]);
-        write(&mut theirs, here, "<$ as $::Unplug>::Resources,", &[&Source::of(ty), &runtime]);
-    }
-    let (mut all, mut parts) = (resources, tokens(here, "$::Part::of($)", &[&runtime, &this]));
-    if !hooks.subdevs.0.is_empty() {
-        all = tokens(here, "($, ($))", &[&all, &theirs]);
-        parts = tokens(here, "($, ($))", &[&parts, &children]);
-    }
-    carried_over(&block.attributes, output);
-    write(
-        output,
-        here,
-        "#[automatically_derived]
-        impl $ $::Unplug for $ $ {
-            type Resources = $;
-            fn parts(&$) -> impl $::Parts<Resources = $> { $ }
-        }",
-        &[generics, &runtime, self_ty, bounds, &all, &this, &runtime, &all, &parts],
-    );
 }
 
 /// The claim that a subdev with this node has a release op.
@@ -212,8 +165,8 @@ fn subdev_node(block: &Block, output: &mut Source) {
     let runtime = Runtime::of(&block.options).at(here);
     let Claim { generics, self_ty, bounds } = &Claim::of(block);
     carried_over(&block.attributes, output);
-    let text = "#[automatically_derived] impl $ $::SubdevNode for $ $ {}";
-    write(output, here, text, &[generics, &runtime, self_ty, bounds]);
+    let text = "#[automatically_derived] impl #generics #runtime::SubdevNode for #self_ty #bounds {}";
+    put!(output, here, text, generics, runtime, self_ty, bounds);
 }
 
 /// The expression for the lifetime of the device that `device` leads to.
@@ -226,13 +179,24 @@ fn lifetime(options: &BlockOptions, device: &dyn Part) -> Option<Source> {
     let mut output = Source::default();
     match expression {
         Expr::Path(path) => match path.path.get_ident() {
-            Some(field) if !is_keyword(field) => write(&mut output, Span::mixed_site(), "$.$", &[device, field]),
+            Some(field) if !is_keyword(field) => put!(&mut output, Span::mixed_site(), "#device.#field", device, field),
             Some(word) if word == "self" => device.put(&mut output),
             _ => output = code.source.clone(),
         },
         _ => output = replace_self(operand(code), device),
     }
+    if makes_value(&code.expression) {
+        output = lasting(options, &output);
+    }
     Some(output)
+}
+
+/// The value of an expression for the lifetime, checked to be no lifetime that is made on the way.
+fn lasting(options: &BlockOptions, value: &dyn Part) -> Source {
+    // The error is one, however many methods there are: all are at the option.
+    let option = options.lifetime.as_ref().map_or_else(Span::call_site, |code| code.source.span());
+    let here = Span::mixed_site().located_at(option);
+    tokens!(here, "#runtime::__private::lasting(&#value)", runtime = Runtime::of(options).at(here), value)
 }
 
 /// The expression in a form that `.field` or `.method()` may follow.
@@ -245,7 +209,7 @@ fn operand(code: &Code) -> Source {
         | Expr::Index(_)
         | Expr::Paren(_)
         | Expr::Macro(_) => code.source.clone(),
-        _ => tokens(Span::mixed_site(), "($)", &[&code.source]),
+        _ => tokens!(Span::mixed_site(), "(#code)", code = code.source),
     }
 }
 
@@ -302,7 +266,7 @@ impl<'a> Runtime<'a> {
 impl Part for Runtime<'_> {
     fn put(&self, output: &mut Source) {
         match self.0 {
-            None => write(output, self.1, "::fops_runtime", &[]),
+            None => put!(output, self.1, "::fops_runtime"),
             // As its author gave it: with its hygiene, `$crate` means the crate of the macro that wrote it; and with its
             // place, so that a path which leads nowhere is one error, however often it stands.
             Some(path) => Source::of(path).put(output),

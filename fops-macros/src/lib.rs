@@ -6,11 +6,13 @@
 //!
 //! Data flows one way: tokens are [parsed](parse) into a [model] of what was written, all rules
 //! [validate] it, and it is [expanded](expand). Errors are recorded on the way and emitted after the
-//! author's item, which is there whatever is wrong with it.
+//! author's item. The item is there whatever is wrong with it, and even if this crate panics.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::private_intra_doc_links)]
 
-use proc_macro::TokenStream;
+use proc_macro2::TokenStream;
+
+use self::diagnostics::Diagnostics;
 
 mod args;
 mod diagnostics;
@@ -18,10 +20,19 @@ mod expand;
 mod model;
 mod ops;
 mod parse;
+mod rescue;
 mod source;
 #[cfg(test)]
 mod tests;
 mod validate;
+
+/// All of `#[guarded_fops]`: parse, validate, expand, and what there is to say of mistakes.
+fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let parsed = parse::parse(arguments, item, &mut diagnostics);
+    let checked = parsed.map(|block| validate::validate(block, &mut diagnostics));
+    diagnostics.follow(expand::expand(checked))
+}
 
 /// Runs every operation of an impl block inside a device access section.
 ///
@@ -72,14 +83,30 @@ mod validate;
 /// method needs a policy, its own or the block's, or the build fails. A name that sounds like a release (drop, close, destroy, forget, teardown, release)
 /// needs its own.
 ///
+/// # Unguarded operations with sections of their own
+/// An unguarded operation may enter the lifetime itself. That is right if it waits for something that unplug cannot
+/// wake, such as user space, and needs the device before and after that only: with a section around the wait, unplug
+/// would wait too. Each step then has its own section, and its own `ENODEV`.
+///
+/// ```ignore
+/// #[fop(unguarded, reason = "opens a section for each frame, and none while it waits for user space")]
+/// fn copy(&self, frames: &Frames) -> Result {
+///     for slot in frames.requested() {
+///         let hw = self.lifetime.enter(op!("copy a frame"))?;
+///         slot.fill(&hw.frame());
+///     }
+///     Ok(())
+/// }
+/// ```
+///
 /// # Options of the block
 /// | option | meaning |
 /// |---|---|
-/// | `lifetime = <field>` | The field of `self` that is the `DeviceLifetime`. Required. An expression does too: `lifetime = self.inner.lifetime`, `lifetime = crate::DEVICE`. |
+/// | `lifetime = <field>` | The field of `self` that is the `DeviceLifetime`. Required. An expression does too: `lifetime = self.inner.lifetime`, `lifetime = crate::DEVICE`. A call in it returns a reference to a lifetime, or an `Arc` of one: a lifetime that is made for each call guards nothing, and does not compile. |
 /// | `via = <expression>` | What stands for `self` in a method without receiver, such as a parameter; or, where it mentions `self`, what looks the device up for each request: `via = self.find(ino)`. It may name the method's parameters. What it makes, an `Arc` perhaps, is bound first and lives as long as the section. |
 /// | `not_found = <expression>` | The answer where `via` (or `lifetime`) looks a device up and gets `None`. |
 /// | `unplugged = <expression>` | The answer of guarded operations once the device is gone. It may name the method's parameters. Without it the trait `AfterUnplug` of the return type answers. |
-/// | `unplug(stop = <method>, wake = <method>)` | Implements the trait `Unplug`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. |
+/// | `unplug(stop = <method>, wake = <method>)` | Implements the trait `Unplug`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. Hooks are methods of an `impl` block of the device's own, without `#[guarded_fops]`: methods of traits and operations of the block are refused. So is a second method `unplug` of the device. |
 /// | `subdev` | The block has the operations of a subdev's node. |
 /// | `resources = <type>` | The type of the resources, where no `#[access]` says it; with several arguments, `Hw::<A, B>`. |
 /// | `name = <identifier>` | The key of the table of ops: by default the trait's name, or the type's. A second block of one type and trait name needs it. |
@@ -155,14 +182,15 @@ mod validate;
 /// fn read(&self, _file: &File, buf: UserSliceWriter<'_>) -> Result<usize> {
 ///     let op = const { &::fops_runtime::Op::guarded("RcarVin", "read") };
 ///     let ::core::result::Result::Ok(hw) = self.lifetime.enter(op) else {
-///         return ::fops_runtime::unplugged::<Result<usize>>();
+///         return ::fops_runtime::__private::after_unplug::<Result<usize>>();
 ///     };
 ///     let hw: &Access<'_, VinHw> = &hw;
 ///     let mut buf = buf;
 ///     { /* the body */ }
 /// }
 /// ```
-/// and the table of ops, `impl Guarded<{ key("FileOperations") }> for RcarVin`, with a descriptor for each.
+/// and the table of ops, an impl of `Guarded` with a descriptor for each. What stands in `__private` is for the expansion
+/// alone.
 ///
 /// All that the body creates, its arguments by value among it, is dropped inside the section. What leads to
 /// the lifetime is borrowed by the section, cannot be moved out of, and is dropped after it: a receiver such
@@ -171,8 +199,9 @@ mod validate;
 /// # Not accepted
 /// `const fn`, macro calls among the items, and `#[cfg_attr(.., fop(..))]`.
 #[proc_macro_attribute]
-pub fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::guarded_fops(arguments.into(), item.into()).into()
+pub fn guarded_fops(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let item = TokenStream::from(item);
+    rescue::catch(item.clone(), || guard(arguments.into(), item)).into()
 }
 
 /// Sets the policy of one method, in an impl block under [`#[guarded_fops]`](macro@guarded_fops).
@@ -187,6 +216,8 @@ pub fn guarded_fops(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// #[fop(polled)]
 /// ```
 #[proc_macro_attribute]
-pub fn fop(_arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::stray_fop(item.into()).into()
+pub fn fop(_arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let _ = validate::fop_is_in_a_block(&mut diagnostics);
+    diagnostics.follow(source::Source::of(&TokenStream::from(item))).into()
 }

@@ -1,21 +1,30 @@
 //! What the author wrote: the outcome of parsing, and all that rules and expansion look at.
 
+mod work;
+
 use proc_macro2::{Group, Ident, Span, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::IdentExt};
 
+pub(crate) use self::work::Work;
 use crate::{
     args::{BlockOptions, Code, FopOptions, UnplugHooks},
-    diagnostics::written,
+    diagnostics::{Outcome, written},
     ops::{self, Policy},
     source::{Attribute, Source, is_punct},
 };
+
+/// An item that could not be read as an impl block.
+pub(crate) struct NoBlock {
+    /// As it goes on to rustc.
+    pub(crate) item: Source,
+}
 
 /// An impl block under `#[guarded_fops]`.
 pub(crate) struct Block {
     pub(crate) options: BlockOptions,
     /// Whether all options could be read: if not, none is missed.
-    pub(crate) options_are_sound: bool,
+    pub(crate) options_read: Outcome,
     /// The hooks of the impl of `Unplug`, if that is asked for.
     pub(crate) unplug: Option<UnplugHooks>,
     pub(crate) attributes: Vec<Attribute>,
@@ -57,9 +66,9 @@ pub(crate) struct Method {
     pub(crate) device: Vec<Parameter>,
     pub(crate) options: FopOptions,
     pub(crate) body: Group,
-    /// No error has been found in it. Otherwise it is expanded without a guard and with a
+    /// Whether no error has been found in it. If one has, it is expanded without a guard and with a
     /// placeholder for the access, so that nothing follows from the error.
-    pub(crate) sound: bool,
+    pub(crate) outcome: Outcome,
 }
 
 /// What a method takes, with the comma behind it.

@@ -9,17 +9,20 @@ use syn::ItemImpl;
 
 use crate::{
     args::{self, BlockOptions, UnplugHooks},
-    diagnostics::Diagnostics,
-    model::{Block, Method},
+    diagnostics::{Diagnostics, Outcome},
+    model::{Block, Method, NoBlock},
     source::{Cursor, Part, Source, find, is_punct, trees},
 };
 
 /// The names of our attributes, as they stand within an impl block.
 const HELPERS: &[&str] = &["access", "device", "fop"];
 
-/// Parses the attribute's arguments and its item; without an outcome where that is no impl
-/// block, which is an error then.
-pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut Diagnostics) -> Option<Block> {
+/// Parses the attribute's arguments and its item, which has to be an impl block.
+pub(crate) fn parse(
+    arguments: TokenStream,
+    item: TokenStream,
+    diagnostics: &mut Diagnostics,
+) -> Result<Block, NoBlock> {
     let (header, braces) = split(item.clone());
     let mut header = Cursor::new(header);
     let attributes = header.attributes();
@@ -32,25 +35,24 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, diagnostics: &mut
     let parsed = match syn::parse2::<ItemImpl>(stand_in.into_stream()) {
         Ok(parsed) => parsed,
         Err(error) => {
-            not_an_impl(item, error, diagnostics);
-            return None;
+            let _ = not_an_impl(item.clone(), error, diagnostics);
+            return Err(NoBlock { item: without_helpers(item) });
         }
     };
-    let before = diagnostics.count();
-    let is_list = !is_key_value(Span::call_site());
     let mut options = BlockOptions::default();
-    if is_list {
-        args::read(&mut options, arguments, diagnostics);
-    }
+    let mut options_read = match is_key_value(Span::call_site()) {
+        true => diagnostics.left_to_rustc(),
+        false => args::read(&mut options, arguments, diagnostics),
+    };
     let mut unplug = None;
     if let Some(asked) = &options.unplug {
-        args::read(unplug.insert(UnplugHooks::default()), asked.hooks.clone(), diagnostics);
+        let hooks = unplug.insert(UnplugHooks::default());
+        options_read = options_read.and(args::read(hooks, asked.hooks.clone(), diagnostics));
     }
-    let options_are_sound = is_list && diagnostics.count() == before;
     let (methods, rest) = content(&braces, diagnostics);
-    Some(Block {
+    Ok(Block {
         options,
-        options_are_sound,
+        options_read,
         unplug,
         attributes,
         header,
@@ -87,7 +89,7 @@ fn split(item: TokenStream) -> (TokenStream, Group) {
 }
 
 /// Says where the attribute belongs.
-fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnostics) {
+fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnostics) -> Outcome {
     let first = item.clone().into_iter().next();
     let item = syn::parse2::<syn::Item>(item);
     let (keyword, what): (&dyn ToTokens, &str) = match &item {
@@ -102,7 +104,8 @@ fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnosti
     };
     diagnostics
         .error(keyword, format_args!("`#[guarded_fops]` guards the operations of an impl block, not {what}"))
-        .help(format_args!("put it on the `impl` block that holds the operations"));
+        .help(format_args!("put it on the `impl` block that holds the operations"))
+        .reported()
 }
 
 /// The methods of the block, and what follows them.
@@ -135,7 +138,7 @@ fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Method>, Sourc
                             .help(format_args!("remove it, only methods are operations"));
                     }
                 }
-                method::reject_marks(&mut attributes, diagnostics);
+                let _ = method::reject_marks(&mut attributes, diagnostics);
             }
             Kind::Macro(path) => {
                 diagnostics

@@ -26,6 +26,12 @@ pub(crate) trait Part {
     fn put(&self, output: &mut Source);
 }
 
+impl<T: Part + ?Sized> Part for &T {
+    fn put(&self, output: &mut Source) {
+        (**self).put(output);
+    }
+}
+
 impl Part for Source {
     fn put(&self, output: &mut Source) {
         output.0.extend_from_slice(&self.0);

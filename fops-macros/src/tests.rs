@@ -11,7 +11,7 @@ use proc_macro2::TokenStream;
 /// The expansion as a person would read it.
 fn expand(arguments: &str, item: &str) -> String {
     let tokens = |source: &str| source.parse::<TokenStream>().expect("tokens");
-    let output = crate::expand::guarded_fops(tokens(arguments), tokens(item));
+    let output = crate::guard(tokens(arguments), tokens(item));
     match syn::parse2(output.clone()) {
         Ok(file) => prettyplease::unparse(&file),
         // Half-typed source stays what it is.

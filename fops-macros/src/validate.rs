@@ -8,7 +8,7 @@ use syn::{Expr, ExprLit, Lit};
 
 use crate::{
     args::Code,
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostics, Outcome, Reported},
     model::{Block, InputKind, Method, NoPolicy, makes_value, plain_name},
     ops::Policy,
 };
@@ -20,12 +20,19 @@ struct Op<'a> {
     policy: Policy,
 }
 
-const BLOCK_RULES: &[fn(&Block, &mut Diagnostics)] =
-    &[attribute_stands_once, lifetime_is_given, resources_are_known, unplug_is_of_one_device, lookup_can_fail];
+const BLOCK_RULES: &[fn(&Block, &mut Diagnostics) -> Outcome] = &[
+    attribute_stands_once,
+    lifetime_is_given,
+    resources_are_known,
+    unplug_is_of_one_device,
+    unplug_is_one,
+    lookup_can_fail,
+];
 
-const METHOD_RULES: &[fn(&Method, &mut Diagnostics)] = &[policy_is_one, lent::access_is_one, lent::device_is_one];
+const METHOD_RULES: &[fn(&Method, &mut Diagnostics) -> Outcome] =
+    &[policy_is_one, lent::access_is_one, lent::device_is_one];
 
-const OP_RULES: &[fn(&Op, &mut Diagnostics)] = &[
+const OP_RULES: &[fn(&Op, &mut Diagnostics) -> Outcome] = &[
     unguarded_has_reason,
     reason_has_unguarded,
     options_have_effect,
@@ -40,207 +47,286 @@ const OP_RULES: &[fn(&Op, &mut Diagnostics)] = &[
     work::opaque_return_has_answer,
 ];
 
-/// Applies all rules; methods that break one are marked unsound.
-pub(crate) fn validate(block: &mut Block, diagnostics: &mut Diagnostics) {
-    for rule in BLOCK_RULES {
-        rule(block, diagnostics);
-    }
+/// Applies all rules.
+pub(crate) fn validate(mut block: Block, diagnostics: &mut Diagnostics) -> Block {
+    let _ = hooks_are_no_operations(&mut block, diagnostics);
+    // What is wrong with the block as a whole does not keep its methods from being expanded.
+    let _ = all(BLOCK_RULES, &block, diagnostics);
     for index in 0..block.methods.len() {
-        let (method, before) = (&block.methods[index], diagnostics.count());
-        for rule in METHOD_RULES {
-            rule(method, diagnostics);
-        }
-        // What could not be read, or is said twice, may have been the policy: the rest depends on it.
-        let is_clear = method.sound && diagnostics.count() == before;
-        if is_clear && let Some(policy) = policy(block, method, diagnostics) {
-            let op = Op { block, method, policy };
-            for rule in OP_RULES {
-                rule(&op, diagnostics);
-            }
-        }
-        block.methods[index].sound &= diagnostics.count() == before;
+        block.methods[index].outcome = validate_method(&block, &block.methods[index], diagnostics);
     }
+    block
+}
+
+fn validate_method(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Outcome {
+    // What could not be read, or is said twice, may have been the policy: the rest depends on it.
+    all(METHOD_RULES, method, diagnostics).and(method.outcome)?;
+    let policy = policy(block, method, diagnostics)?;
+    all(OP_RULES, &Op { block, method, policy }, diagnostics)
+}
+
+/// Applies each of the rules, also after an error.
+fn all<T>(rules: &[fn(&T, &mut Diagnostics) -> Outcome], to: &T, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
+    for rule in rules {
+        outcome = outcome.and(rule(to, diagnostics));
+    }
+    outcome
+}
+
+/// A `#[fop]` that no `#[guarded_fops]` took away does nothing.
+pub(crate) fn fop_is_in_a_block(diagnostics: &mut Diagnostics) -> Outcome {
+    diagnostics
+        .error_at(
+            Span::call_site(),
+            format_args!("`#[fop]` does nothing outside an impl block under `#[guarded_fops]`"),
+        )
+        .help(format_args!("`#[guarded_fops(lifetime = <field>)]` on the impl block"))
+        .reported()
 }
 
 /// The impl has one `#[guarded_fops]`.
-fn attribute_stands_once(block: &Block, diagnostics: &mut Diagnostics) {
+fn attribute_stands_once(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
     for again in &block.attributes {
         if again.is("guarded_fops") {
-            diagnostics
+            outcome = diagnostics
                 .error(&again, format_args!("a second `#[guarded_fops]` on this block"))
-                .help(format_args!("one `#[guarded_fops(..)]` takes all options"));
+                .help(format_args!("one `#[guarded_fops(..)]` takes all options"))
+                .reported();
         }
     }
+    outcome
 }
 
 /// `lifetime` is given, as source: a string says nothing to rustc.
-fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) {
-    leads_to_lifetime("lifetime", block.options.lifetime.as_ref(), diagnostics);
-    leads_to_lifetime("via", block.options.via.as_ref(), diagnostics);
+fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = leads_to_lifetime("lifetime", block.options.lifetime.as_ref(), diagnostics);
+    outcome = outcome.and(leads_to_lifetime("via", block.options.via.as_ref(), diagnostics));
     for method in &block.methods {
-        leads_to_lifetime("via", method.options.via.as_ref(), diagnostics);
+        outcome = outcome.and(leads_to_lifetime("via", method.options.via.as_ref(), diagnostics));
     }
-    if block.options.lifetime.is_none() && block.options_are_sound {
-        diagnostics
+    if block.options.lifetime.is_none() && block.options_read.is_ok() {
+        return diagnostics
             .error_at(
                 Span::call_site(),
                 format_args!("`lifetime` is missing: where does `{}` keep its `DeviceLifetime`?", block.type_name()),
             )
-            .help(format_args!("`#[guarded_fops(lifetime = <field>)]`"));
+            .help(format_args!("`#[guarded_fops(lifetime = <field>)]`"))
+            .reported();
     }
+    outcome
 }
 
-fn leads_to_lifetime(name: &str, code: Option<&Code>, diagnostics: &mut Diagnostics) {
+fn leads_to_lifetime(name: &str, code: Option<&Code>, diagnostics: &mut Diagnostics) -> Outcome {
     match code.map(|code| &code.expression) {
         Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
-            diagnostics
+            return diagnostics
                 .error(text, format_args!("`{name}` is source, not a string"))
-                .help(format_args!("`{name} = {}`", text.value()));
+                .help(format_args!("`{name} = {}`", text.value()))
+                .reported();
         }
         Some(literal @ Expr::Lit(_)) => {
-            diagnostics
+            return diagnostics
                 .error(literal, format_args!("a literal does not lead to a device's lifetime"))
-                .help(format_args!("`{name} = <expression>`"));
+                .help(format_args!("`{name} = <expression>`"))
+                .reported();
         }
         _ => {}
     }
+    Ok(())
 }
 
 /// What `unplug` hands back has a type.
-fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) {
-    if let (Some(unplug), true) = (&block.options.unplug, block.options_are_sound)
+fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
+    if let (Some(unplug), true) = (&block.options.unplug, block.options_read.is_ok())
         && block.resources().is_none()
     {
-        diagnostics
+        return diagnostics
             .error_at(
                 unplug.span,
                 format_args!("no `#[access] hw: &Access<'_, ..>` says what type `unplug` hands back"),
             )
-            .help(format_args!("`#[guarded_fops(resources = <type>, ..)]`"));
+            .help(format_args!("`#[guarded_fops(resources = <type>, ..)]`"))
+            .reported();
     }
+    Ok(())
 }
 
 /// `unplug` is of the device that `self` is.
-fn unplug_is_of_one_device(block: &Block, diagnostics: &mut Diagnostics) {
-    let Some(asked) = &block.options.unplug else { return };
+fn unplug_is_of_one_device(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let Some(asked) = &block.options.unplug else { return Ok(()) };
     if block.looks_up() {
-        diagnostics
+        return diagnostics
             .error_at(
                 asked.span,
                 format_args!("this block looks a device up for each request: which one would `unplug` unplug?"),
             )
             .help(format_args!(
                 "`unplug(..)` belongs on a block of the device's own type; its lifetime has `begin_unplug` too"
-            ));
+            ))
+            .reported();
     }
+    Ok(())
+}
+
+/// `unplug` means one thing.
+fn unplug_is_one(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
+    for method in &block.methods {
+        if block.options.unplug.is_some() && method.ident == "unplug" {
+            outcome = diagnostics
+                .error(
+                    &method.ident,
+                    format_args!("the option `unplug` generates the method `unplug` of this device: which one would its callers get?"),
+                )
+                .help(format_args!("give this method another name; what it does to the hardware is a hook: `unplug(stop = <method>)`"))
+                .reported();
+        }
+    }
+    outcome
+}
+
+/// Unplug calls its hooks when it has closed the device: a guarded one would answer for the missing device. A hook that
+/// breaks this is taken away, so that nothing follows from it.
+fn hooks_are_no_operations(block: &mut Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let (type_name, Block { methods, unplug: Some(hooks), .. }) = (block.type_name(), block) else { return Ok(()) };
+    let mut outcome = Ok(());
+    for hook in [&mut hooks.stop, &mut hooks.wake] {
+        let Some(culprit) = hook.take_if(|hook| methods.iter().any(|method| method.ident == hook.0)) else { continue };
+        let name = &culprit.0;
+        outcome = diagnostics
+            .error(
+                name,
+                format_args!(
+                    "the hook `{name}` is an operation of this block, and unplug ends operations before it calls hooks"
+                ),
+            )
+            .help(format_args!("move `fn {name}` to an `impl {type_name}` block without `#[guarded_fops]`"))
+            .reported();
+    }
+    outcome
 }
 
 /// `not_found` answers for a lookup.
-fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) {
-    let Some(answer) = &block.options.not_found else { return };
+fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let Some(answer) = &block.options.not_found else { return Ok(()) };
     let by_lifetime = block.options.lifetime.as_ref().is_some_and(|lifetime| makes_value(&lifetime.expression));
     let methods_do = block.methods.iter().any(|method| method.options.via.is_some());
-    if block.options_are_sound && block.options.via.is_none() && !methods_do && !by_lifetime {
-        diagnostics
+    if block.options_read.is_ok() && block.options.via.is_none() && !methods_do && !by_lifetime {
+        return diagnostics
             .error(&answer.expression, format_args!("nothing is looked up here that could be missing"))
-            .help(format_args!("`via = self.find(..)`, where that returns an `Option` of the device"));
+            .help(format_args!("`via = self.find(..)`, where that returns an `Option` of the device"))
+            .reported();
     }
+    Ok(())
 }
 
 /// Every method has a policy.
-fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Option<Policy> {
+fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Result<Policy, Reported> {
     let ident = &method.ident;
-    match method.policy(&block.options) {
-        Ok(policy) => return Some(policy),
+    match (method.policy(&block.options), block.options_read) {
+        (Ok(policy), _) => Ok(policy),
         // What could not be read may have been the default.
-        Err(NoPolicy::Unknown) if !block.options_are_sound => {}
-        Err(NoPolicy::Unknown) => {
-            diagnostics
-                .error(&ident, format_args!("`{ident}` is not known by name and needs a policy"))
-                .help(format_args!("`#[fop(guarded)]`, or `default = guarded` for all such methods of the block"));
-        }
-        Err(NoPolicy::Release) => {
-            diagnostics
-                .error(&ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
-                .help(format_args!("`#[fop(always)]`, or `#[fop(guarded)]` if it may be skipped"));
-        }
+        (Err(NoPolicy::Unknown), Err(reported)) => Err(reported),
+        (Err(NoPolicy::Unknown), Ok(())) => diagnostics
+            .error(&ident, format_args!("`{ident}` is not known by name and needs a policy"))
+            .help(format_args!("`#[fop(guarded)]`, or `default = guarded` for all such methods of the block"))
+            .reported(),
+        (Err(NoPolicy::Release), _) => diagnostics
+            .error(&ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
+            .help(format_args!("`#[fop(always)]`, or `#[fop(guarded)]` if it may be skipped"))
+            .reported(),
     }
-    None
 }
 
 /// `guarded`, `always` and `unguarded` exclude each other.
-fn policy_is_one(method: &Method, diagnostics: &mut Diagnostics) {
+fn policy_is_one(method: &Method, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
     let ident = &method.ident;
     for &(_, span) in method.options.policies().get(1..).unwrap_or_default() {
-        diagnostics
+        outcome = diagnostics
             .error_at(span, format_args!("`{ident}` is given a second policy"))
-            .help(format_args!("one of `guarded`, `always` and `unguarded`"));
+            .help(format_args!("one of `guarded`, `always` and `unguarded`"))
+            .reported();
     }
+    outcome
 }
 
 /// An unguarded op says why that is sound.
-fn unguarded_has_reason(op: &Op, diagnostics: &mut Diagnostics) {
-    let [(Policy::Unguarded, word), ..] = op.method.options.policies()[..] else { return };
+fn unguarded_has_reason(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let [(Policy::Unguarded, word), ..] = op.method.options.policies()[..] else { return Ok(()) };
     let example = "`#[fop(unguarded, reason = \"touches no device resources\")]`";
     match &op.method.options.reason {
         None => {
-            diagnostics
+            return diagnostics
                 .error_at(
                     word,
                     format_args!("an unguarded operation runs on during and after unplug: why is that sound?"),
                 )
-                .help(format_args!("{example}"));
+                .help(format_args!("{example}"))
+                .reported();
         }
         Some(reason) if reason.0.value().trim().is_empty() => {
-            diagnostics
+            return diagnostics
                 .error(&reason.0, format_args!("an empty reason convinces no reviewer"))
-                .help(format_args!("{example}"));
+                .help(format_args!("{example}"))
+                .reported();
         }
         Some(_) => {}
     }
+    Ok(())
 }
 
 /// A reason is for an unguarded op.
-fn reason_has_unguarded(op: &Op, diagnostics: &mut Diagnostics) {
+fn reason_has_unguarded(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     if let (Some(reason), false) = (&op.method.options.reason, op.policy == Policy::Unguarded) {
-        diagnostics
+        return diagnostics
             .error(
                 &reason.0,
                 format_args!("only an unguarded operation needs a reason, `{}` is guarded", op.method.ident),
             )
-            .help(format_args!("`#[fop(unguarded, reason = \"..\")]`, or no reason"));
+            .help(format_args!("`#[fop(unguarded, reason = \"..\")]`, or no reason"))
+            .reported();
     }
+    Ok(())
 }
 
 /// `unplugged` is for guarded ops, `via` for those that enter at all.
-fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) {
+fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
     let (options, ident) = (&op.method.options, &op.method.ident);
     if let (Some(answer), false) = (&options.unplugged, op.policy == Policy::Guarded) {
-        diagnostics
+        outcome = diagnostics
             .error(&answer.expression, format_args!("`{ident}` runs after unplug too, and needs no other answer"))
-            .help(format_args!("remove `unplugged`, or make the operation `guarded`"));
+            .help(format_args!("remove `unplugged`, or make the operation `guarded`"))
+            .reported();
     }
     if op.policy == Policy::Unguarded {
         for option in [&options.via, &options.not_found] {
             let Some(option) = option else { continue };
-            diagnostics.error(
-                &option.expression,
-                format_args!("`{ident}` is unguarded and does not look for the device's lifetime"),
-            );
+            outcome = diagnostics
+                .error(
+                    &option.expression,
+                    format_args!("`{ident}` is unguarded and does not look for the device's lifetime"),
+                )
+                .reported();
         }
     } else if let (Some(answer), Policy::Always) = (&options.not_found, op.policy) {
-        diagnostics
+        outcome = diagnostics
             .error(&answer.expression, format_args!("`{ident}` always runs, where its device is not found too"))
-            .help(format_args!("remove `not_found`, or make the operation `guarded`"));
+            .help(format_args!("remove `not_found`, or make the operation `guarded`"))
+            .reported();
     }
+    outcome
 }
 
 /// There is something to reach the lifetime through.
-fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) {
+fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let (method, ident) = (op.method, &op.method.ident);
     let via = method.via(&op.block.options);
     if method.receiver().is_some() || via.is_some() || op.policy == Policy::Unguarded {
-        return;
+        return Ok(());
     }
     let parameter = method.inputs.iter().find_map(|input| match &input.kind {
         InputKind::Parameter(parameter) => plain_name(&parameter.pattern),
@@ -249,5 +335,6 @@ fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) {
     let via = parameter.map_or("<parameter>".into(), ToString::to_string);
     diagnostics
         .error(ident, format_args!("`{ident}` has no `self` to reach the device's lifetime through"))
-        .help(format_args!("`#[fop(via = {via})]`, if that leads to the device"));
+        .help(format_args!("`#[fop(via = {via})]`, if that leads to the device"))
+        .reported()
 }

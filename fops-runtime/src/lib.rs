@@ -49,6 +49,9 @@ extern crate std;
 #[cfg(all(loom, not(feature = "std")))]
 compile_error!("models need the `std` feature\nhelp: build with `--features std`");
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod abi;
 mod fops;
 mod gate;
@@ -65,7 +68,7 @@ mod wait;
 pub use abi::{Errno, OpenFlags, PollEvents, Result};
 pub use fops::{
     AfterUnplug, Command, Direction, File, FileOperations, IoctlArg, PollTable, SeekFrom, UserMemory, UserSliceReader,
-    UserSliceWriter, VmArea, unplugged,
+    UserSliceWriter, VmArea,
 };
 pub use fops_macros::{fop, guarded_fops};
 pub use gate::{FenceKind, fence_kind};
@@ -79,19 +82,8 @@ pub use lifetime::{
 pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 #[cfg(feature = "std")]
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
-pub use op::{Guarded, Op, OpTable, Policy, key};
+pub use op::{Guarded, Op, OpTable, Policy};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
 #[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
-
-#[doc(hidden)]
-pub mod __private {
-    #[cfg(feature = "std")]
-    pub use crate::subdev::HasReleaseOp;
-
-    /// Stands in for an access after the macro reported an error, so that the error stays the only one.
-    pub fn any<T>() -> T {
-        unreachable!("the macro reported an error: this does not run")
-    }
-}

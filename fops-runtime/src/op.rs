@@ -114,15 +114,15 @@ pub const fn key(trait_name: &str) -> u64 {
 
 /// Every operation of an impl block is guarded or says why not. Implemented by `#[guarded_fops]` alone.
 ///
-/// `TRAIT` is [`key`] of the trait's name, or of the attribute's `name` option.
+/// `TRAIT` is [`OpTable::key`] of the trait's name, or of the attribute's `name` option.
 ///
 /// ```
 /// # #[cfg(feature = "std")] {
-/// # use fops_runtime::{DeviceLifetime, File, FileOperations, Guarded, Policy, Result, guarded_fops, key};
+/// # use fops_runtime::{DeviceLifetime, File, FileOperations, Guarded, OpTable, Policy, Result, guarded_fops};
 /// # struct Null { lifetime: DeviceLifetime<()> }
 /// # #[guarded_fops(lifetime = lifetime, unplug(), resources = ())]
 /// # impl FileOperations for Null { type Open = (); fn open(&self, _: &File) -> Result { Ok(()) } }
-/// let ops = <Null as Guarded<{ key("FileOperations") }>>::OPS;
+/// let ops = <Null as Guarded<{ OpTable::key("FileOperations") }>>::OPS;
 /// assert!(ops.iter().all(|op| !matches!(op.policy(), Policy::Unguarded { .. })));
 /// # }
 /// ```
@@ -169,6 +169,11 @@ pub trait Guarded<const TRAIT: u64> {
 pub struct OpTable(&'static [Op]);
 
 impl OpTable {
+    /// The number that stands for a trait's name in [`Guarded`], or for the attribute's `name` option.
+    pub const fn key(name: &str) -> u64 {
+        key(name)
+    }
+
     /// The table of these operations.
     pub const fn new(ops: &'static [Op]) -> Self {
         Self(ops)

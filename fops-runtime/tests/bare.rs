@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Device, eventually};
-use fops_runtime::{Cause, Errno, PollEvents, Unplug, Unplugged, op, unplugged};
+use fops_runtime::{AfterUnplug, Cause, Errno, PollEvents, Unplug, Unplugged, op};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -16,8 +16,8 @@ fn alone() -> MutexGuard<'static, ()> {
 
 #[test]
 fn answers_need_no_std() {
-    assert_eq!(unplugged::<fops_runtime::Result<usize>>(), Err(Errno::ENODEV));
-    assert_eq!(unplugged::<PollEvents>(), PollEvents::ERR | PollEvents::HUP | PollEvents::PRI);
+    assert_eq!(<fops_runtime::Result<usize>>::after_unplug(), Err(Errno::ENODEV));
+    assert_eq!(PollEvents::after_unplug(), PollEvents::ERR | PollEvents::HUP | PollEvents::PRI);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 use std::sync::Mutex;
 
 use fops_runtime::{
-    Access, Cause, DeviceLifetime, Errno, File, FileOperations, Guarded, Policy, PollEvents, PollTable, Result,
-    SeekFrom, Unplug, UserSliceWriter, guarded_fops, key,
+    Access, Cause, DeviceLifetime, Errno, File, FileOperations, Guarded, OpTable, Policy, PollEvents, PollTable,
+    Result, SeekFrom, Unplug, UserSliceWriter, guarded_fops,
 };
 
 struct VinHw {
@@ -83,7 +83,7 @@ fn main() {
     vin.release(file);
     assert_eq!(*vin.released.lock().unwrap(), [(true, 2), (false, 1)]);
 
-    let ops = <RcarVin as Guarded<{ key("FileOperations") }>>::OPS;
+    let ops = <RcarVin as Guarded<{ OpTable::key("FileOperations") }>>::OPS;
     let names: Vec<_> = ops.iter().map(|op| (op.type_name(), op.name())).collect();
     assert_eq!(names, ["open", "read", "poll", "release", "llseek"].map(|name| ("RcarVin", name)));
     assert_eq!(ops[1].policy(), Policy::Guarded);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use fops_runtime::{Cause, DeviceLifetime, Errno, Guarded, OwnedAccess, Policy, Result, Unplug, guarded_fops, key};
+use fops_runtime::{Cause, DeviceLifetime, Errno, Guarded, OpTable, OwnedAccess, Policy, Result, Unplug, guarded_fops};
 
 struct Hw {
     number: u8,
@@ -197,6 +197,6 @@ fn main() {
     assert_eq!(poll(above.read(1).as_mut()), Poll::Ready(Err(Errno::ENODEV)));
     assert_eq!(poll(below.read(1).as_mut()), Poll::Ready(Err(Errno::ENODEV)));
 
-    let policies = <Device as Guarded<{ key("Operations") }>>::OPS.iter().map(|op| (op.name(), op.policy()));
+    let policies = <Device as Guarded<{ OpTable::key("Operations") }>>::OPS.iter().map(|op| (op.name(), op.policy()));
     assert!(policies.eq([("read", Policy::Guarded), ("write", Policy::Guarded)]));
 }

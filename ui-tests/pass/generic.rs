@@ -1,6 +1,7 @@
 //! A generic impl, the lifetime by an expression, and alternatives under `#[cfg]`.
 use fops_runtime::{
-    Access, Cause, DeviceLifetime, File, FileOperations, Guarded, Result, Unplug, UserSliceReader, guarded_fops, key,
+    Access, Cause, DeviceLifetime, File, FileOperations, Guarded, OpTable, Result, Unplug, UserSliceReader,
+    guarded_fops,
 };
 
 pub trait Bus: Send + Sync + 'static {}
@@ -79,7 +80,7 @@ fn main() {
     let vin = Vin::<Pci, 4> { inner: Inner { lifetime } };
     assert_eq!(vin.write(&File::default(), UserSliceReader::new(&[], 0)), Ok(7));
     let _: Hw<Pci> = vin.unplug(Cause::Unbind).unwrap();
-    let ops = <Vin<Pci, 4> as Guarded<{ key("FileOperations") }>>::OPS;
+    let ops = <Vin<Pci, 4> as Guarded<{ OpTable::key("FileOperations") }>>::OPS;
     assert_eq!(ops.iter().map(|op| op.name()).collect::<Vec<_>>(), ["open", "write", "fsync"]);
 
     let lifetime = DeviceLifetime::new(());

@@ -1,7 +1,7 @@
 //! Methods of no trait: each receiver, generics, patterns, answers.
 use std::sync::Arc;
 
-use fops_runtime::{Access, Cause, DeviceLifetime, Errno, Guarded, Result, Unplug, Unplugged, guarded_fops, key};
+use fops_runtime::{Access, Cause, DeviceLifetime, Errno, Guarded, OpTable, Result, Unplug, Unplugged, guarded_fops};
 
 pub struct Hw {
     id: usize,
@@ -111,7 +111,7 @@ fn main() {
     assert_eq!(device.fallback("a".into()).as_deref(), Some("a"));
     assert_eq!(device.string(), "gone");
 
-    let ops = <Device as Guarded<{ key("Device") }>>::OPS;
+    let ops = <Device as Guarded<{ OpTable::key("Device") }>>::OPS;
     assert!(ops.iter().any(|op| op.name() == "unsafe"));
     assert_eq!(Device::LIMIT, 4);
 }

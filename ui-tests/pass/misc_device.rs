@@ -1,7 +1,7 @@
 //! The shape of the kernel's `MiscDevice`: no `self`, an error type of its own, the device by way of a parameter.
 use std::{ops::Deref, pin::Pin, sync::Arc};
 
-use fops_runtime::{Access, Cause, DeviceLifetime, File, Guarded, Policy, Unplug, guarded_fops, key};
+use fops_runtime::{Access, Cause, DeviceLifetime, File, Guarded, OpTable, Policy, Unplug, guarded_fops};
 
 mod kernel {
     use super::{Arc, Deref, File, Pin};
@@ -84,8 +84,8 @@ fn main() {
     assert_eq!(Device::open(&file, &registration).err(), Some(ENODEV));
     Device::release(open, &file);
 
-    let ops = <Device as Guarded<{ key("MiscDevice") }>>::OPS;
+    let ops = <Device as Guarded<{ OpTable::key("MiscDevice") }>>::OPS;
     let policies: Vec<_> = ops.iter().map(|op| (op.name(), op.policy())).collect();
     assert_eq!(policies, [("open", Policy::Guarded), ("ioctl", Policy::Guarded), ("release", Policy::Always)]);
-    assert_eq!(<Device as Guarded<{ key("inherent") }>>::OPS.len(), 1);
+    assert_eq!(<Device as Guarded<{ OpTable::key("inherent") }>>::OPS.len(), 1);
 }

@@ -1,5 +1,5 @@
 //! What `fail/policy` gets wrong, done right: each block is named after its case.
-use fops_runtime::{Access, DeviceLifetime, Guarded, Policy, Result, guarded_fops, key};
+use fops_runtime::{Access, DeviceLifetime, Guarded, OpTable, Policy, Result, guarded_fops};
 
 struct Device {
     lifetime: DeviceLifetime<u8>,
@@ -90,10 +90,10 @@ fn main() {
     assert_eq!((device.llseek(), device.read()), (0, Ok(0)));
     assert!(device.first().is_ok() && device.fourth().is_ok() && device.sixth().is_ok());
     device.defrobnicate();
-    let policy = <Device as Guarded<{ key("default_unguarded") }>>::OPS[0].policy();
+    let policy = <Device as Guarded<{ OpTable::key("default_unguarded") }>>::OPS[0].policy();
     assert_eq!(policy, Policy::Always);
     assert!(device.vidioc_querycap().is_ok() && device.vidioc_streamoff().is_ok());
     assert_eq!(device.vidioc_g_fmt_vid_cap(), Ok(1));
-    let policies = <Device as Guarded<{ key("v4l2_ioctl_ops") }>>::OPS.iter().map(|op| op.policy());
+    let policies = <Device as Guarded<{ OpTable::key("v4l2_ioctl_ops") }>>::OPS.iter().map(|op| op.policy());
     assert!(policies.eq([Policy::Guarded, Policy::Guarded, Policy::Always]));
 }

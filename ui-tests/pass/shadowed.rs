@@ -65,7 +65,7 @@ fn main() {
     let rack = Rack { devices: vec![device.clone()] };
     assert_eq!((rack.read(0), rack.read(1), rack.write(0, String::new()), Device::read(&device)), (6, 1, 0, 5));
     rack.release(1);
-    let ops = <Rack as fops_runtime::Guarded<{ fops_runtime::key("Rack") }>>::OPS;
+    let ops = <Rack as fops_runtime::Guarded<{ fops_runtime::OpTable::key("Rack") }>>::OPS;
     for op in ops {
         println!("{op}");
     }

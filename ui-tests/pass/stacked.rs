@@ -1,5 +1,5 @@
 //! Among other attributes, above them and below.
-use fops_runtime::{Access, Cause, DeviceLifetime, Guarded, Result, Unplug, guarded_fops, key};
+use fops_runtime::{Access, Cause, DeviceLifetime, Guarded, Result, Unplug, guarded_fops, OpTable};
 use tracing::instrument;
 use vtable::vtable;
 
@@ -68,7 +68,7 @@ fn main() {
     const { assert!(<Above as Operations>::HAS_READ && !<Above as Operations>::HAS_WRITE) };
     const { assert!(<Below as Operations>::HAS_READ && !<Below as Operations>::HAS_WRITE) };
     assert_eq!((above.read(1), below.read(2), above.write()), (Ok(2), Ok(3), Ok(0)));
-    assert_eq!(<Above as Guarded<{ key("Operations") }>>::OPS.len(), 1);
+    assert_eq!(<Above as Guarded<{ OpTable::key("Operations") }>>::OPS.len(), 1);
     assert_eq!((above.unplug(Cause::Unbind), below.unplug(Cause::Unbind)), (Ok(1), Ok(1)));
     assert!(above.read(1).is_err() && below.read(1).is_err());
 

@@ -108,9 +108,9 @@ fn all_are_guarded() {
 /// Where the path of the runtime is written says nothing of where an operation is.
 #[test]
 fn operations_are_at_their_lines() {
-    use unplug::{Guarded, key};
+    use unplug::{Guarded, OpTable};
 
     let line = include_str!("lib.rs").lines().position(|line| line.contains("fn open(&self")).map(|at| at + 1);
-    let open = &<renamed::Device as Guarded<{ key("FileOperations") }>>::OPS[0];
+    let open = &<renamed::Device as Guarded<{ OpTable::key("FileOperations") }>>::OPS[0];
     assert!(open.to_string().contains(&format!("lib.rs:{}", line.expect("it is there"))), "{open}");
 }

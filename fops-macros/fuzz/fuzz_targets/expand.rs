@@ -17,9 +17,18 @@ mod modules {
     pub mod source;
     pub mod validate;
 }
+use libfuzzer_sys::fuzz_target;
+use proc_macro2::TokenStream;
+
 // Under the names that they know each other by.
 use modules::{args, check, diagnostics, expand, model, ops, parse, source, validate};
 
-use libfuzzer_sys::fuzz_target;
+/// As in `lib.rs`, where nothing but the entry points of a macro may be public.
+fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diagnostics = diagnostics::Diagnostics::default();
+    let parsed = parse::parse(arguments, item, &mut diagnostics);
+    let checked = parsed.map(|block| validate::validate(block, &mut diagnostics));
+    diagnostics.follow(expand::expand(checked))
+}
 
 fuzz_target!(|source: &[u8]| check::input(source));

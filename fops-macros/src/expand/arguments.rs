@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Ident, Span, TokenTree};
 
-use super::template::write;
+use super::template::put;
 use crate::{
     model::{Block, InputKind, Method, Parameter, plain_name},
     source::{Attribute, Part, Source, find, is_punct, trees},
@@ -93,7 +93,7 @@ pub(super) fn rebind(moved: &[Moved], output: &mut Source) {
     for one in moved {
         if let Some(pattern) = one.pattern {
             one.put_conditions(output);
-            write(output, here, "let $ = $;", &[pattern, &one.from]);
+            put!(output, here, "let #pattern = #from;", pattern, from = one.from);
         }
     }
 }
@@ -106,20 +106,20 @@ fn bind_anew(moved: &[&Moved], output: &mut Source) {
     match moved {
         [] => {}
         [one] if one.from.to_string().starts_with('_') => {
-            write(output, here, "let ($,) = ($,);", &[&one.to, &one.from])
+            put!(output, here, "let (#to,) = (#from,);", to = one.to, from = one.from)
         }
-        [one] => write(output, here, "let $ = $;", &[&one.to, &one.from]),
+        [one] => put!(output, here, "let #to = #from;", to = one.to, from = one.from),
         _ => {
             let (mut to, mut from) = (Source::default(), Source::default());
             for (position, one) in moved.iter().enumerate() {
                 if position > 0 {
-                    write(&mut to, here, ",", &[]);
-                    write(&mut from, here, ",", &[]);
+                    put!(&mut to, here, ",");
+                    put!(&mut from, here, ",");
                 }
                 one.to.put(&mut to);
                 one.from.put(&mut from);
             }
-            write(output, here, "let ($) = ($);", &[&to, &from]);
+            put!(output, here, "let (#to) = (#from);", to, from);
         }
     }
 }

@@ -1,100 +1,24 @@
 //! Methods whose work is that of a future: their section opens when it is first polled.
 
 use proc_macro2::{Group, Span, TokenTree};
-use syn::{AssocType, GenericArgument, Path, PathArguments, Token, Type, TypeParamBound, punctuated::Punctuated};
 
 use super::{
-    body::{braces, enclose},
+    body::{self, braces},
     template::tokens,
 };
-use crate::{
-    model::{Method, ungrouped},
-    source::Source,
-};
+use crate::{model::Work, source::Source};
 
-/// When the work of a method is done.
-pub(crate) enum Work {
-    /// Before it returns: the section is one of the calling thread.
-    WithinCall,
-    /// `async fn`, opted in: while its body runs, which is when it is polled.
-    Async,
-    /// By the future that is returned, opted in.
-    Returned {
-        /// What the future is made into, where that is a `Pin<Box<..>>`: the path of that `Box`.
-        boxed: Option<Path>,
-        /// What it comes to.
-        output: Option<Source>,
-    },
-}
-
-impl Work {
-    /// When the work of this method is done, going by its options and its signature.
-    pub(crate) fn of(method: &Method) -> Self {
-        if method.options.polled.0.is_none() {
-            return Self::WithinCall;
-        }
-        if method.asyncness.is_some() {
-            return Self::Async;
-        }
-        match method.returns().as_ref().and_then(returned_future) {
-            Some((boxed, output)) => Self::Returned { boxed, output },
-            None => Self::WithinCall,
-        }
-    }
-
-    /// The body behind its opening statements.
-    pub(super) fn enclose(&self, opening: Source, body: &Group) -> Group {
-        let Self::Returned { boxed, .. } = self else {
-            return enclose(opening, body);
-        };
-        let here = Span::mixed_site();
-        let future = tokens(here, "async move { $ $.await }", &[&opening, &TokenTree::Group(body.clone())]);
-        let future = match boxed {
-            Some(path) => tokens(here, "$::pin($)", &[&Source::of(path), &future]),
-            // To a lint, a body that is nothing but `async move` should have been an `async fn`.
-            None => tokens(here, "let work = $; work", &[&future]),
-        };
-        braces(future.into_stream(), body.span())
-    }
-}
-
-/// Of `impl Future<Output = T>` and `Pin<Box<dyn Future<Output = T>>>`: the path of the `Box`, and `T`.
-fn returned_future(ty: &Type) -> Option<(Option<Path>, Option<Source>)> {
-    match ungrouped(ty) {
-        Type::ImplTrait(opaque) => Some((None, output(future(&opaque.bounds)?))),
-        Type::Path(pin) => {
-            let Type::Path(boxed) = ungrouped(only_argument(&pin.path, "Pin")?) else { return None };
-            let Type::TraitObject(object) = ungrouped(only_argument(&boxed.path, "Box")?) else { return None };
-            let mut path = boxed.path.clone();
-            path.segments.last_mut()?.arguments = PathArguments::None;
-            Some((Some(path), output(future(&object.bounds)?)))
-        }
-        _ => None,
-    }
-}
-
-/// The bound that says `Future`.
-fn future(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<&Path> {
-    bounds.iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) if bound.path.segments.last()?.ident == "Future" => Some(&bound.path),
-        _ => None,
-    })
-}
-
-fn output(future: &Path) -> Option<Source> {
-    let PathArguments::AngleBracketed(arguments) = &future.segments.last()?.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => Some(Source::of(ty)),
-        _ => None,
-    })
-}
-
-/// `T` of `path::name<T>`.
-fn only_argument<'a>(path: &'a Path, name: &str) -> Option<&'a Type> {
-    let last = path.segments.last().filter(|last| last.ident == name)?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-    match arguments.args.first()? {
-        GenericArgument::Type(ty) if arguments.args.len() == 1 => Some(ty),
-        _ => None,
-    }
+/// The body behind its opening statements.
+pub(super) fn enclose(work: &Work, opening: Source, body: &Group) -> Group {
+    let Work::Returned { boxed, .. } = work else {
+        return body::enclose(opening, body);
+    };
+    let here = Span::mixed_site();
+    let future = tokens!(here, "async move { #opening #body.await }", opening, body = TokenTree::Group(body.clone()));
+    let future = match boxed {
+        Some(path) => tokens!(here, "#path::pin(#future)", path = Source::of(path), future),
+        // To a lint, a body that is nothing but `async move` should have been an `async fn`.
+        None => tokens!(here, "let work = #future; work", future),
+    };
+    braces(future.into_stream(), body.span())
 }

@@ -2,9 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenTree};
 
-use super::{Runtime, arguments, body::enclose, future::Work, section::Section, template::write};
+use super::{Runtime, arguments, body::enclose, future, section::Section, template::put};
 use crate::{
-    model::{Block, Input, InputKind, Method, Parameter},
+    model::{Block, Input, InputKind, Method, Parameter, Work},
     ops::Policy,
     source::{Part, Source},
 };
@@ -16,7 +16,7 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
     let consumes_device = method.consumes_device(&block.options);
     let section = match policy {
         Ok(Policy::Always) if consumes_device => None,
-        Ok(Policy::Guarded | Policy::Always) if method.sound => Section::of(block, method, &work, descriptor),
+        Ok(Policy::Guarded | Policy::Always) if method.outcome.is_ok() => Section::of(block, method, &work, descriptor),
         _ => None,
     };
     let mut moved = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
             let mut opening = Source::default();
             section.open(policy.ok() == Some(Policy::Always), &mut opening);
             arguments::rebind(&moved, &mut opening);
-            work.enclose(opening, &method.body)
+            future::enclose(&work, opening, &method.body)
         }
         None if method.access.is_empty() && method.device.is_empty() => method.body.clone(),
         None => enclose(placeholders(block, method), &method.body),
@@ -81,7 +81,7 @@ fn placeholders(block: &Block, method: &Method) -> Source {
     for lent in [&method.access, &method.device] {
         for Parameter { attributes, pattern, ty, .. } in lent {
             attributes.put(&mut bindings);
-            write(&mut bindings, here, "let $: $ = $::__private::any();", &[pattern, ty, &runtime]);
+            put!(&mut bindings, here, "let #pattern: #ty = #runtime::__private::any();", pattern, ty, runtime);
         }
     }
     bindings

@@ -4,15 +4,13 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::Expr;
 
 use super::{
-    Runtime,
-    future::Work,
-    operand, replace_self,
-    template::{tokens, write},
+    Runtime, operand, replace_self,
+    template::{put, tokens},
     ungrouped,
 };
 use crate::{
     args::Code,
-    model::{Block, Method, Parameter, makes_value, plain_name},
+    model::{Block, Method, Parameter, Work, makes_value, plain_name},
     source::{Part, Source},
 };
 
@@ -72,8 +70,10 @@ impl<'a> Section<'a> {
         let device = &method.receiver()?.this;
         if makes_value(&lifetime.expression) {
             let name = Ident::new("lifetime", here.located_at(lifetime.source.span()));
-            section.lifetime = Source(vec![name.clone().into()]);
-            let from = replace_self(lifetime.source.clone(), device);
+            section.lifetime = super::lasting(&block.options, &name);
+            // A `let` alone would make a temporary that is referred to last as long as the section.
+            let made = replace_self(lifetime.source.clone(), device);
+            let from = tokens!(here.located_at(name.span()), "::core::convert::identity(#made)", made);
             section.lookup = Some(Lookup { name, from, not_found });
         } else {
             section.lifetime = super::lifetime(&block.options, device)?;
@@ -95,33 +95,30 @@ impl<'a> Section<'a> {
             Some(access) => plain_name(&access.pattern).cloned().unwrap_or_else(|| Ident::new("guard", here)),
         };
         let op = Ident::new("op", here);
-        write(opening, here, "let $ = const { &$ };", &[&op, self.descriptor]);
+        put!(opening, here, "let #op = const { &#descriptor };", op, descriptor = self.descriptor);
+        let lifetime = &self.lifetime;
         // Where the field is no lifetime, the error points at the option that named it.
         let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.source.span());
         let enter = if matches!(self.work, Work::WithinCall) { "enter" } else { "enter_owned" };
         let enter = Ident::new(enter, here.located_at(option));
         match &self.lookup {
-            Some(Lookup { name, .. }) if may_be_missing => write(
-                opening,
-                here,
-                "let $ = $.as_ref().and_then(|$| $.$($).ok());",
-                &[&guard, name, name, &self.lifetime, &enter, &op],
-            ),
-            _ if always => write(opening, here, "let $ = $.$($).ok();", &[&guard, &self.lifetime, &enter, &op]),
-            _ => write(
-                opening,
-                here,
-                "let ::core::result::Result::Ok($) = $.$($) else { $ };",
-                &[&guard, &self.lifetime, &enter, &op, &self.answer()],
-            ),
+            Some(Lookup { name, .. }) if may_be_missing => {
+                let text = "let #guard = #name.as_ref().and_then(|#name| #lifetime.#enter(#op).ok());";
+                put!(opening, here, text, guard, name, lifetime, enter, op);
+            }
+            _ if always => put!(opening, here, "let #guard = #lifetime.#enter(#op).ok();", guard, lifetime, enter, op),
+            _ => {
+                let text = "let ::core::result::Result::Ok(#guard) = #lifetime.#enter(#op) else { #answer };";
+                put!(opening, here, text, guard, lifetime, enter, op, answer = self.answer());
+            }
         }
 
         let mut loans = Vec::new();
         if let Some(access) = access {
-            loans.push((access, &guard, if always { "$.as_ref()" } else { "&$" }));
+            loans.push((access, &guard, if always { "#name.as_ref()" } else { "&#name" }));
         }
         if let (Some(device), Some(Lookup { name, .. })) = (self.method.device.first(), &self.lookup) {
-            loans.push((device, name, if may_be_missing { "$.as_deref()" } else { "&$" }));
+            loans.push((device, name, if may_be_missing { "#name.as_deref()" } else { "&#name" }));
         }
         lend(&loans, opening);
     }
@@ -133,9 +130,10 @@ impl<'a> Section<'a> {
         match not_found {
             Some(answer) if !may_be_missing => {
                 let answer = returned(answer);
-                write(opening, here, "let ::core::option::Option::Some($) = $ else { $ };", &[name, from, &answer]);
+                let text = "let ::core::option::Option::Some(#name) = #from else { #answer };";
+                put!(opening, here, text, name, from, answer);
             }
-            _ => write(opening, here, "let $ = $;", &[name, from]),
+            _ => put!(opening, here, "let #name = #from;", name, from),
         }
     }
 
@@ -155,9 +153,9 @@ impl<'a> Section<'a> {
         let span = ty.as_ref().map_or(here, |ty| here.located_at(ty.span()));
         let runtime = Runtime::of(&self.block.options).at(span);
         match ty.filter(|ty| !ty.mentions("impl")) {
-            Some(ty) => tokens(span, "return $::unplugged::<$>();", &[&runtime, &ty]),
+            Some(ty) => tokens!(span, "return #runtime::__private::after_unplug::<#ty>();", runtime, ty),
             // Such a type cannot be named again.
-            None => tokens(span, "return $::unplugged();", &[&runtime]),
+            None => tokens!(span, "return #runtime::__private::after_unplug();", runtime),
         }
     }
 }
@@ -176,19 +174,20 @@ fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut Source) {
         let loan = here.located_at(parameter.pattern.span());
         let mut name = (*name).clone();
         name.set_span(name.span().located_at(loan));
-        tokens(loan, form, &[&name])
+        tokens!(loan, form, name)
     };
     match loans {
         [(one, ..), (two, ..)] if one.attributes.is_empty() && two.attributes.is_empty() => {
             let (first, second) = (lent(&loans[0]), lent(&loans[1]));
-            let parts: &[&dyn Part] = &[&one.pattern, &two.pattern, &one.ty, &two.ty, &first, &second];
-            write(opening, here, "let ($, $): ($, $) = ($, $);", parts);
+            let text = "let (#one, #two): (#one_type, #two_type) = (#first, #second);";
+            let (one_type, two_type) = (&one.ty, &two.ty);
+            put!(opening, here, text, one = one.pattern, two = two.pattern, one_type, two_type, first, second);
         }
         _ => {
             for loan in loans {
-                let parameter = loan.0;
-                parameter.attributes.put(opening);
-                write(opening, here, "let $: $ = $;", &[&parameter.pattern, &parameter.ty, &lent(loan)]);
+                let Parameter { attributes, pattern, ty, .. } = loan.0;
+                attributes.put(opening);
+                put!(opening, here, "let #pattern: #ty = #loan;", pattern, ty, loan = lent(loan));
             }
         }
     }
@@ -198,7 +197,7 @@ fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut Source) {
 fn returned(answer: &Code) -> Source {
     let here = Span::mixed_site();
     match ungrouped(&answer.expression) {
-        Expr::Tuple(unit) if unit.elems.is_empty() => tokens(here, "return;", &[]),
-        _ => tokens(here, "return $;", &[&answer.source]),
+        Expr::Tuple(unit) if unit.elems.is_empty() => tokens!(here, "return;"),
+        _ => tokens!(here, "return #answer;", answer = answer.source),
     }
 }

@@ -7,26 +7,60 @@ use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenT
 
 use crate::source::{Part, Source};
 
-/// Writes the text, its tokens at `span`, with the next of the `parts` for each `$`. Words, punctuation, brackets and
-/// strings without escapes are understood.
-pub(super) fn write(output: &mut Source, span: Span, text: &str, parts: &[&dyn Part]) {
-    let mut template = Template { text: text.as_bytes(), at: 0, span, parts };
-    template.write(output);
-    debug_assert!(template.parts.is_empty() && template.at == text.len(), "the parts do not fit into {text}");
+/// Writes a text into a [`Source`], its tokens at a span, with a part for each `#name`: the variable of that name, or what
+/// stands behind `name =`. Words, punctuation, brackets and strings without escapes are understood.
+///
+/// ```ignore
+/// put!(&mut output, span, "let #pattern: #ty = #value;", pattern, ty, value = &method.output);
+/// ```
+macro_rules! put {
+    ($output:expr, $span:expr, $text:expr $(, $name:ident $(= $part:expr)?)* $(,)?) => {
+        $crate::expand::template::write(
+            $output,
+            $span,
+            $text,
+            &[$((stringify!($name), $crate::expand::template::part!($name $(= $part)?))),*],
+        )
+    };
 }
 
-/// The tokens of a text by themselves.
-pub(super) fn tokens(span: Span, text: &str, parts: &[&dyn Part]) -> Source {
-    let mut output = Source::default();
-    write(&mut output, span, text, parts);
-    output
+/// The same by itself.
+macro_rules! tokens {
+    ($span:expr, $text:expr $(, $name:ident $(= $part:expr)?)* $(,)?) => {{
+        let mut output = $crate::source::Source::default();
+        $crate::expand::template::put!(&mut output, $span, $text $(, $name $(= $part)?)*);
+        output
+    }};
+}
+
+macro_rules! part {
+    ($name:ident) => {
+        &$name
+    };
+    ($name:ident = $part:expr) => {
+        &$part
+    };
+}
+
+pub(super) use {part, put, tokens};
+
+/// What [`put!`] calls.
+pub(super) fn write(output: &mut Source, span: Span, text: &str, parts: &[(&str, &dyn Part)]) {
+    let mut template = Template { text: text.as_bytes(), at: 0, span, parts };
+    template.write(output);
+    debug_assert!(template.at == text.len(), "a bracket is closed that was not opened: {text}");
+    // Only here: authors build this with assertions too.
+    #[cfg(test)]
+    for (name, _) in parts {
+        assert!(text.contains(&format!("#{name}")), "`{name}` has no place in {text}");
+    }
 }
 
 struct Template<'a> {
     text: &'a [u8],
     at: usize,
     span: Span,
-    parts: &'a [&'a dyn Part],
+    parts: &'a [(&'a str, &'a dyn Part)],
 }
 
 impl Template<'_> {
@@ -37,10 +71,9 @@ impl Template<'_> {
             self.at += 1;
             let tree = match byte {
                 b' ' | b'\n' => continue,
-                b'$' => {
-                    let (part, rest) = self.parts.split_first().expect("a part for each gap");
-                    part.put(output);
-                    self.parts = rest;
+                b'#' if self.text.get(self.at).is_some_and(|&byte| is_word(byte)) => {
+                    let end = self.end(is_word);
+                    self.part(self.str(start + 1, end)).put(output);
                     continue;
                 }
                 b')' | b']' | b'}' => return,
@@ -75,6 +108,11 @@ impl Template<'_> {
         let mut group = Group::new(delimiter, inside.into_stream());
         group.set_span(self.span);
         group
+    }
+
+    fn part(&self, name: &str) -> &dyn Part {
+        let part = self.parts.iter().find(|(given, _)| *given == name);
+        part.unwrap_or_else(|| panic!("a template has a gap `#{name}` and no part of that name")).1
     }
 
     /// Goes on to where the run of such bytes ends.

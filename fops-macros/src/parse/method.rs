@@ -6,7 +6,7 @@ use quote::ToTokens;
 use super::{HELPERS, Layout};
 use crate::{
     args::{self, FopOptions},
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostics, Outcome},
     model::{Input, InputKind, Method, Parameter, Receiver},
     source::{Attribute, Cursor, Source, find, is_punct, trees},
 };
@@ -19,7 +19,6 @@ pub(super) fn method(
     input: &mut Cursor,
     diagnostics: &mut Diagnostics,
 ) -> Method {
-    let errors = diagnostics.count();
     let qualifiers = input.take(layout.name);
     let ident = match input.next() {
         Some(TokenTree::Ident(ident)) => ident,
@@ -31,16 +30,19 @@ pub(super) fn method(
     let where_clause = input.take(layout.body - layout.where_clause);
     let body = input.next().as_ref().and_then(super::body).unwrap_or_else(|| group(None));
 
-    reject_cfg_attr(&mut attributes, diagnostics);
-    reject_marks(&mut attributes, diagnostics);
-    let options = options(&mut attributes, &ident, diagnostics);
+    let mut outcome = reject_cfg_attr(&mut attributes, diagnostics);
+    outcome = outcome.and(reject_marks(&mut attributes, diagnostics));
+    let mut options = FopOptions::default();
+    outcome = outcome.and(read_options(&mut options, &mut attributes, &ident, diagnostics));
     let (mut access, mut device, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
     for mut input in self::inputs(&parentheses) {
         match &mut input.kind {
             InputKind::Parameter(parameter) => {
-                reject_cfg_attr(&mut parameter.attributes, diagnostics);
-                reject_fop(&mut parameter.attributes, diagnostics);
-                let lent = match take_mark(&mut parameter.attributes, diagnostics) {
+                outcome = outcome.and(reject_cfg_attr(&mut parameter.attributes, diagnostics));
+                outcome = outcome.and(reject_fop(&mut parameter.attributes, diagnostics));
+                let (mark, marked) = take_mark(&mut parameter.attributes, diagnostics);
+                outcome = outcome.and(marked);
+                let lent = match mark {
                     Some(Mark::Access) => &mut access,
                     Some(Mark::Device) => &mut device,
                     None => {
@@ -53,7 +55,7 @@ pub(super) fn method(
                 }
             }
             InputKind::Receiver(receiver) => {
-                reject_on_self(&mut receiver.attributes, diagnostics);
+                outcome = outcome.and(reject_on_self(&mut receiver.attributes, diagnostics));
                 inputs.push(input);
             }
             InputKind::Other(source) => {
@@ -79,7 +81,7 @@ pub(super) fn method(
         device,
         options,
         body,
-        sound: diagnostics.count() == errors,
+        outcome,
     }
 }
 
@@ -180,25 +182,29 @@ fn colon(trees: &[TokenTree]) -> Option<usize> {
     None
 }
 
-/// The options of the method's `#[fop]`, which is taken off.
-fn options(attributes: &mut Vec<Attribute>, ident: &Ident, diagnostics: &mut Diagnostics) -> FopOptions {
+/// Reads the options of the method's `#[fop]`, which is taken off.
+fn read_options(
+    options: &mut FopOptions,
+    attributes: &mut Vec<Attribute>,
+    ident: &Ident,
+    diagnostics: &mut Diagnostics,
+) -> Outcome {
     let fops = take(attributes, &|attribute| attribute.is("fop"));
+    let mut outcome = Ok(());
     for again in fops.get(1..).unwrap_or_default() {
-        diagnostics
+        outcome = diagnostics
             .error(again, format_args!("a second `#[fop]` on `{ident}`"))
-            .help(format_args!("one `#[fop(..)]` takes all options"));
+            .help(format_args!("one `#[fop(..)]` takes all options"))
+            .reported();
     }
-    let mut options = FopOptions::default();
-    let Some(fop) = fops.first() else { return options };
+    let Some(fop) = fops.first() else { return outcome };
     match fop.arguments() {
-        Some(list) if !list.stream().is_empty() => args::read(&mut options, list.stream(), diagnostics),
-        _ => {
-            diagnostics
-                .error(&fop.meta(), format_args!("`#[fop]` says nothing without options"))
-                .help(format_args!("`#[fop(guarded)]`, `#[fop(always)]` or `#[fop(unguarded, reason = \"..\")]`"));
-        }
+        Some(list) if !list.stream().is_empty() => outcome.and(args::read(options, list.stream(), diagnostics)),
+        _ => diagnostics
+            .error(&fop.meta(), format_args!("`#[fop]` says nothing without options"))
+            .help(format_args!("`#[fop(guarded)]`, `#[fop(always)]` or `#[fop(unguarded, reason = \"..\")]`"))
+            .reported(),
     }
-    options
 }
 
 /// Takes off the attributes that are wanted.
@@ -238,57 +244,63 @@ impl Mark {
 }
 
 /// The mark of a parameter, which is taken off.
-fn take_mark(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Option<Mark> {
+fn take_mark(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> (Option<Mark>, Outcome) {
     let marks = take(attributes, &|attribute| Mark::of(attribute).is_some());
-    let first = marks.first()?;
-    let mark = Mark::of(first)?;
+    let Some(first) = marks.first() else { return (None, Ok(())) };
+    let mark = Mark::of(first);
+    let name = mark.map_or("", Mark::name);
+    let mut outcome = Ok(());
     if !first.rest.0.is_empty() {
-        diagnostics
-            .error(&first.meta(), format_args!("`#[{}]` takes no arguments", mark.name()))
-            .help(format_args!("`#[{}]`", mark.name()));
+        outcome = diagnostics
+            .error(&first.meta(), format_args!("`#[{name}]` takes no arguments"))
+            .help(format_args!("`#[{name}]`"))
+            .reported();
     }
     for again in &marks[1..] {
-        match Mark::of(again) {
-            Some(other) if other != mark => {
-                diagnostics
-                    .error(again, format_args!("a parameter is the device or the access to its resources, not both"))
-                    .help(format_args!("give each a parameter of its own"));
-            }
-            _ => {
-                diagnostics
-                    .error(again, format_args!("this parameter is marked `#[{}]` twice", mark.name()))
-                    .help(format_args!("remove one"));
-            }
-        }
+        outcome = match Mark::of(again) == mark {
+            true => diagnostics
+                .error(again, format_args!("this parameter is marked `#[{name}]` twice"))
+                .help(format_args!("remove one"))
+                .reported(),
+            false => diagnostics
+                .error(again, format_args!("a parameter is the device or the access to its resources, not both"))
+                .help(format_args!("give each a parameter of its own"))
+                .reported(),
+        };
     }
-    Some(mark)
+    (mark, outcome)
 }
 
 /// Takes marks off what is no parameter and says where they belong.
-pub(super) fn reject_marks(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
+pub(super) fn reject_marks(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
     for culprit in take(attributes, &|attribute| Mark::of(attribute).is_some()) {
         let name = Mark::of(&culprit).map_or("", Mark::name);
-        diagnostics
+        outcome = diagnostics
             .error(&culprit, format_args!("`#[{name}]` marks a parameter"))
-            .help(format_args!("`fn operation(&self, #[{name}] {name}: &<Type>, ..)`"));
+            .help(format_args!("`fn operation(&self, #[{name}] {name}: &<Type>, ..)`"))
+            .reported();
     }
+    outcome
 }
 
 /// Takes the policy off a parameter and says where it belongs.
-fn reject_fop(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
+fn reject_fop(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
     for culprit in take(attributes, &|attribute| attribute.is("fop")) {
-        diagnostics
+        outcome = diagnostics
             .error(&culprit, format_args!("`#[fop]` sets the policy of a method, not of a parameter"))
-            .help(format_args!("put it on the method"));
+            .help(format_args!("put it on the method"))
+            .reported();
     }
+    outcome
 }
 
 /// Takes marks off the receiver and says where they belong.
-fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
-    reject_cfg_attr(attributes, diagnostics);
-    reject_fop(attributes, diagnostics);
+fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = reject_cfg_attr(attributes, diagnostics).and(reject_fop(attributes, diagnostics));
     for culprit in take(attributes, &|attribute| Mark::of(attribute).is_some()) {
-        match Mark::of(&culprit) {
+        let diagnostic = match Mark::of(&culprit) {
             Some(Mark::Access) => diagnostics
                 .error(&culprit, format_args!("`self` is the device, not the access to its resources"))
                 .help(format_args!("give the access a parameter: `#[access] hw: &Access<'_, ..>`")),
@@ -301,19 +313,24 @@ fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics
                 )
                 .help(format_args!("give it a parameter: `#[device] device: &<Type>`")),
         };
+        outcome = diagnostic.reported();
     }
+    outcome
 }
 
 /// Takes off `#[cfg_attr(.., fop(..))]` and says why it cannot work.
-fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) {
+fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
     for culprit in take(attributes, &hides_helper) {
-        diagnostics
+        outcome = diagnostics
             .error(
                 &culprit,
                 format_args!("`#[guarded_fops]` runs before `cfg_attr` is decided, and cannot see what it hides"),
             )
-            .help(format_args!("write the method twice, under `#[cfg(..)]` and under `#[cfg(not(..))]`"));
+            .help(format_args!("write the method twice, under `#[cfg(..)]` and under `#[cfg(not(..))]`"))
+            .reported();
     }
+    outcome
 }
 
 /// Whether a `cfg_attr` may become an attribute of ours: the path of one follows a comma.

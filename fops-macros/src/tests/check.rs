@@ -42,7 +42,7 @@ unsafe impl<'a, B: Bus> crate::FileOperations<'a> for Vin<'a, B> where B: Sync {
 pub(crate) fn check(arguments: TokenStream, item: TokenStream) {
     let places = [&arguments, &item].map(extent);
     let parses = syn::parse2::<syn::Item>(item.clone()).is_ok();
-    let output = crate::expand::guarded_fops(arguments, item.clone());
+    let output = crate::guard(arguments, item.clone());
     if parses && let Err(error) = syn::parse2::<syn::File>(output.clone()) {
         panic!("{error}: of\n{item}\nbecomes\n{output}");
     }

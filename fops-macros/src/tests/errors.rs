@@ -53,3 +53,17 @@ snapshot!(
 );
 snapshot!(resources_unknown, "lifetime = lifetime, unplug()", "impl A { fn read(&self) -> Result { Ok(()) } }");
 snapshot!(not_an_impl, "lifetime = lifetime", "pub struct A { lifetime: DeviceLifetime<u8> }");
+
+snapshot!(
+    slips_in_options,
+    "lifetime = lifetime, via: me, not_found = self., 5 x, default = always name = key, ::, unplug(stop quiesce, wake = kick), resources = Hw",
+    r#"
+impl X {
+    #[fop(always unplugged = Gone)]
+    fn read(&self) -> Result { Ok(()) }
+    #[fop(polled, reason "none", unguarded)]
+    fn write(&self) -> Result { Ok(()) }
+    fn start(&self) -> Result { Ok(()) }
+}
+"#
+);

@@ -235,3 +235,13 @@ impl<B: Bus> FileOperations for Vin<B> {
 }
 "#
 );
+
+snapshot!(
+    lifetime_by_call,
+    "lifetime = self.lifetime(), unplug(wake = kick), resources = Hw",
+    r#"
+impl X {
+    fn read(&self) -> Result { Ok(()) }
+}
+"#
+);

@@ -67,13 +67,13 @@ fn any_token_may_be_missing_or_repeated() {
     for change in [Change::Remove, Change::Repeat] {
         for number in 0..count(item.clone()) {
             let item = changed(item.clone(), &mut number.clone(), change);
-            let output = crate::expand::guarded_fops(arguments.clone(), item.clone());
+            let output = crate::guard(arguments.clone(), item.clone());
             let (written, output) = (count(item), count(output));
             assert!(output > written / 2, "of {written} tokens only {output} are left");
         }
         for number in 0..count(arguments.clone()) {
             let arguments = changed(arguments.clone(), &mut number.clone(), change);
-            let output = crate::expand::guarded_fops(arguments, item.clone());
+            let output = crate::guard(arguments, item.clone());
             assert!(output.to_string().contains("LIMIT"));
         }
     }

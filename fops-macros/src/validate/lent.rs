@@ -2,52 +2,60 @@
 
 use super::Op;
 use crate::{
-    diagnostics::{Diagnostics, written},
+    diagnostics::{Diagnostics, Outcome, written},
     model::{Method, is_option},
     ops::Policy,
 };
 
 /// One guard covers the whole op, so there is one access.
-pub(super) fn access_is_one(method: &Method, diagnostics: &mut Diagnostics) {
+pub(super) fn access_is_one(method: &Method, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
     for again in method.access.get(1..).unwrap_or_default() {
-        diagnostics.error(
-            &again.pattern,
-            format_args!("`{}` has an `#[access]` already, one covers the whole operation", method.ident),
-        );
+        outcome = diagnostics
+            .error(
+                &again.pattern,
+                format_args!("`{}` has an `#[access]` already, one covers the whole operation", method.ident),
+            )
+            .reported();
     }
+    outcome
 }
 
 /// Guarded ops have the access, those that run always may have it, unguarded ones never do.
-pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
+pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let ident = &op.method.ident;
-    let Some(access) = op.method.access.first() else { return };
+    let Some(access) = op.method.access.first() else { return Ok(()) };
     let ty = &access.ty;
     match (op.policy, is_option(ty)) {
         (Policy::Guarded, false) | (Policy::Always, true) => {}
         (Policy::Guarded, true) => {
-            diagnostics
+            return diagnostics
                 .error(&ty, format_args!("`{ident}` is guarded: it runs only while there is access"))
-                .help(format_args!("`&Access<'_, ..>` without `Option`, or `#[fop(always)]` to run after unplug too"));
+                .help(format_args!("`&Access<'_, ..>` without `Option`, or `#[fop(always)]` to run after unplug too"))
+                .reported();
         }
         (Policy::Always, false) => {
-            diagnostics
+            return diagnostics
                 .error(&ty, format_args!("`{ident}` runs after unplug too, when there is no access"))
-                .help(format_args!("`Option<{}>`", written(ty)));
+                .help(format_args!("`Option<{}>`", written(ty)))
+                .reported();
         }
         (Policy::Unguarded, _) => {
-            diagnostics
+            return diagnostics
                 .error(
                     &access.pattern,
                     format_args!("`{ident}` is unguarded and has no access to the device's resources"),
                 )
-                .help(format_args!("`#[fop(guarded)]`, or `#[fop(always)]` with an `Option`"));
+                .help(format_args!("`#[fop(guarded)]`, or `#[fop(always)]` with an `Option`"))
+                .reported();
         }
     }
+    Ok(())
 }
 
 /// An access that sleeps with a future is owned, and one of the calling thread is not.
-pub(super) fn access_fits_work(op: &Op, diagnostics: &mut Diagnostics) {
-    let Some(access) = op.method.access.first() else { return };
+pub(super) fn access_fits_work(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let Some(access) = op.method.access.first() else { return Ok(()) };
     let (ident, ty) = (&op.method.ident, &access.ty);
     let is_polled = op.method.options.polled.0.is_some();
     let (wrong, right, why) = match is_polled {
@@ -55,53 +63,68 @@ pub(super) fn access_fits_work(op: &Op, diagnostics: &mut Diagnostics) {
         false => ("OwnedAccess", "Access<'_, ..>", "is done when it returns: its section is this thread's"),
     };
     if ty.mentions(wrong) {
-        diagnostics.error(&ty, format_args!("`{ident}` {why}")).help(format_args!("`#[access] hw: &{right}`"));
+        return diagnostics
+            .error(&ty, format_args!("`{ident}` {why}"))
+            .help(format_args!("`#[access] hw: &{right}`"))
+            .reported();
     } else if op.method.generics_of_async_trait() {
-        diagnostics
+        return diagnostics
             .error(
                 &access.pattern,
                 format_args!("`#[async_trait]` has rewritten `{ident}` already, and the access with it"),
             )
-            .help(format_args!("`#[guarded_fops(..)]` above `#[async_trait]`"));
+            .help(format_args!("`#[guarded_fops(..)]` above `#[async_trait]`"))
+            .reported();
     }
+    Ok(())
 }
 
 /// There is one device, too.
-pub(super) fn device_is_one(method: &Method, diagnostics: &mut Diagnostics) {
+pub(super) fn device_is_one(method: &Method, diagnostics: &mut Diagnostics) -> Outcome {
+    let mut outcome = Ok(());
     for again in method.device.get(1..).unwrap_or_default() {
-        diagnostics.error(&again.pattern, format_args!("`{}` has a `#[device]` already", method.ident));
+        outcome =
+            diagnostics.error(&again.pattern, format_args!("`{}` has a `#[device]` already", method.ident)).reported();
     }
+    outcome
 }
 
 /// A device is lent where it is not `self` already.
-pub(super) fn device_is_looked_up(op: &Op, diagnostics: &mut Diagnostics) {
-    let Some(device) = op.method.device.first() else { return };
+pub(super) fn device_is_looked_up(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let Some(device) = op.method.device.first() else { return Ok(()) };
     let ident = &op.method.ident;
     if op.policy == Policy::Unguarded {
-        diagnostics.error(&device.pattern, format_args!("`{ident}` is unguarded and does not look for its device"));
+        return diagnostics
+            .error(&device.pattern, format_args!("`{ident}` is unguarded and does not look for its device"))
+            .reported();
     } else if op.method.via(&op.block.options).is_none() && op.method.receiver().is_some() {
-        diagnostics
+        return diagnostics
             .error(&device.pattern, format_args!("`self` is the device of `{ident}`, no other is looked up"))
-            .help(format_args!("`via = <expression>` says where the device is, if not in `self`"));
+            .help(format_args!("`via = <expression>` says where the device is, if not in `self`"))
+            .reported();
     }
+    Ok(())
 }
 
 /// An op that always runs may be without a device, where that may be missing.
-pub(super) fn device_fits_policy(op: &Op, diagnostics: &mut Diagnostics) {
-    let Some(device) = op.method.device.first() else { return };
+pub(super) fn device_fits_policy(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let Some(device) = op.method.device.first() else { return Ok(()) };
     let (ident, ty) = (&op.method.ident, &device.ty);
     let may_be_missing = op.method.not_found(&op.block.options).is_some();
     match (op.policy, is_option(ty)) {
         (Policy::Always, false) if may_be_missing => {
-            diagnostics
+            return diagnostics
                 .error(&ty, format_args!("`{ident}` always runs, where its device is not found too"))
-                .help(format_args!("`Option<{}>`", written(ty)));
+                .help(format_args!("`Option<{}>`", written(ty)))
+                .reported();
         }
         (Policy::Guarded, true) => {
-            diagnostics
+            return diagnostics
                 .error(&ty, format_args!("`{ident}` is guarded: it runs only where there is a device"))
-                .help(format_args!("`&<Type>` without `Option`"));
+                .help(format_args!("`&<Type>` without `Option`"))
+                .reported();
         }
         _ => {}
     }
+    Ok(())
 }

@@ -4,66 +4,76 @@ use proc_macro2::TokenTree;
 use syn::{GenericArgument, PathArguments, Type, TypeParamBound};
 
 use super::Op;
-use crate::{diagnostics::Diagnostics, expand::future::Work, model::ungrouped, ops::Policy, source};
+use crate::{
+    diagnostics::{Diagnostics, Outcome},
+    model::{Work, ungrouped},
+    ops::Policy,
+    source,
+};
 
 /// Entering a section is an act of run time.
-pub(super) fn section_opens_at_run_time(op: &Op, diagnostics: &mut Diagnostics) {
+pub(super) fn section_opens_at_run_time(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     if let (Some(constness), false) = (op.method.constness, op.policy == Policy::Unguarded) {
-        diagnostics
+        return diagnostics
             .error_at(
                 constness,
                 format_args!("`{}` enters a device access section and cannot be `const`", op.method.ident),
             )
-            .help(format_args!("remove `const`, or `#[fop(unguarded, reason = \"..\")]` if it touches no device"));
+            .help(format_args!("remove `const`, or `#[fop(unguarded, reason = \"..\")]` if it touches no device"))
+            .reported();
     }
+    Ok(())
 }
 
 /// `polled` is for futures, and for those that the section can be put into.
-pub(super) fn polled_has_future(op: &Op, diagnostics: &mut Diagnostics) {
-    let Some(word) = op.method.options.polled.0 else { return };
+pub(super) fn polled_has_future(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let Some(word) = op.method.options.polled.0 else { return Ok(()) };
     let ident = &op.method.ident;
     if op.policy == Policy::Unguarded {
-        diagnostics.error_at(word, format_args!("`{ident}` is unguarded: it opens no section, polled or not"));
+        return diagnostics
+            .error_at(word, format_args!("`{ident}` is unguarded: it opens no section, polled or not"))
+            .reported();
     } else if matches!(Work::of(op.method), Work::WithinCall) {
-        diagnostics
+        return diagnostics
             .error_at(word, format_args!("`{ident}` returns no future that could be polled"))
-            .help(format_args!("an `async fn`, `-> impl Future<..>` or `-> Pin<Box<dyn Future<..>>>`"));
+            .help(format_args!("an `async fn`, `-> impl Future<..>` or `-> Pin<Box<dyn Future<..>>>`"))
+            .reported();
     }
+    Ok(())
 }
 
 /// The work of an op is done when it returns, or the op says when its section opens.
-pub(super) fn section_covers_the_work(op: &Op, diagnostics: &mut Diagnostics) {
+pub(super) fn section_covers_the_work(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let (options, ident) = (&op.method.options, &op.method.ident);
     if op.policy == Policy::Unguarded || options.polled.0.is_some() {
-        return;
+        return Ok(());
     }
     if let Some(asyncness) = op.method.asyncness {
-        diagnostics
+        return diagnostics
             .error_at(
                 asyncness,
                 format_args!("`{ident}` works when it is polled: should its section open then, and sleep with it?"),
             )
-            .help(format_args!("`#[fop(polled)]`, with `#[access] hw: &OwnedAccess<..>`, if any"));
-        return;
+            .help(format_args!("`#[fop(polled)]`, with `#[access] hw: &OwnedAccess<..>`, if any"))
+            .reported();
     }
     // A policy of its own says that the section is for the call, and that is meant.
     if !options.policies().is_empty() {
-        return;
+        return Ok(());
     }
     if !may_be_later(&op.method.output.0) {
-        return;
+        return Ok(());
     }
-    let Some(returned) = op.method.returns() else { return };
-    let Some((work, kind)) = work_in(&returned) else { return };
-    let diagnostic = diagnostics
-        .error(&work, format_args!("`{ident}` may have work left when it returns: when should its section be open?"));
-    match kind {
-        Later::Future => diagnostic
-            .help(format_args!("`#[fop(polled)]` while the future is polled, `#[fop(guarded)]` only while it is made")),
-        Later::Other => {
-            diagnostic.help(format_args!("`#[fop(guarded)]` until it returns, or `#[fop(unguarded, reason = \"..\")]`"))
-        }
+    let Some(returned) = op.method.returns() else { return Ok(()) };
+    let Some((work, kind)) = work_in(&returned) else { return Ok(()) };
+    let help = match kind {
+        Later::Future => "`#[fop(polled)]` while the future is polled, `#[fop(guarded)]` only while it is made",
+        Later::Other => "`#[fop(guarded)]` until it returns, or `#[fop(unguarded, reason = \"..\")]`",
     };
+    diagnostics
+        .error(&work, format_args!("`{ident}` may have work left when it returns: when should its section be open?"))
+        .help(format_args!("{help}"))
+        .reported()
 }
 
 /// What is returned in place of the outcome.
@@ -131,12 +141,12 @@ fn name_of(bound: &TypeParamBound) -> Option<&syn::Ident> {
 }
 
 /// An `impl Trait` cannot be asked for its answer: the author gives it, once it is clear that it is wanted.
-pub(super) fn opaque_return_has_answer(op: &Op, diagnostics: &mut Diagnostics) {
+pub(super) fn opaque_return_has_answer(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let (method, ty) = (op.method, &op.method.output);
     let is_meant = !method.options.policies().is_empty();
     let is_opaque = is_meant && ty.begins_with("impl") && matches!(Work::of(method), Work::WithinCall);
     if is_opaque && op.policy == Policy::Guarded && method.unplugged(&op.block.options).is_none() {
-        diagnostics
+        return diagnostics
             .error(
                 ty,
                 format_args!(
@@ -144,6 +154,8 @@ pub(super) fn opaque_return_has_answer(op: &Op, diagnostics: &mut Diagnostics) {
                     method.ident
                 ),
             )
-            .help(format_args!("`#[fop(unplugged = <expression>)]`"));
+            .help(format_args!("`#[fop(unplugged = <expression>)]`"))
+            .reported();
     }
+    Ok(())
 }

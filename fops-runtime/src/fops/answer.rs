@@ -6,6 +6,11 @@ use crate::lifetime::Unplugged;
 ///
 /// Not implemented for `()` or integers: there an answer may mean anything, so the driver's author says
 /// it with `unplugged = ..`.
+///
+/// ```
+/// use fops_runtime::{AfterUnplug, Errno, Result};
+/// assert_eq!(<Result<usize>>::after_unplug(), Err(Errno::ENODEV));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a guarded operation has no answer of type `{Self}` for an unplugged device",
     label = "what should the caller get once the device is gone?",
@@ -30,15 +35,4 @@ impl AfterUnplug for PollEvents {
     fn after_unplug() -> Self {
         PollEvents::ERR | PollEvents::HUP | PollEvents::PRI
     }
-}
-
-/// The answer of an operation that returns `T`, once the device is gone.
-///
-/// ```
-/// use fops_runtime::{Errno, unplugged};
-/// assert_eq!(unplugged::<fops_runtime::Result<usize>>(), Err(Errno::ENODEV));
-/// ```
-#[inline]
-pub fn unplugged<T: AfterUnplug>() -> T {
-    T::after_unplug()
 }

@@ -6,7 +6,7 @@ mod operations;
 mod poll;
 mod user;
 
-pub use answer::{AfterUnplug, unplugged};
+pub use answer::AfterUnplug;
 pub use file::{File, SeekFrom, VmArea};
 pub use ioctl::{Command, Direction, IoctlArg};
 pub use operations::FileOperations;

@@ -1,6 +1,6 @@
 //! `ops`: the table of operations.
 use super::Outcome;
-use fops_runtime::{Guarded, OpTable, key};
+use fops_runtime::{Guarded, OpTable};
 use rcar_vin::driver::core::RcarVin;
 use rcar_vin::driver::csi2::Csi2;
 use rcar_vin::driver::media::MediaDevice;
@@ -20,8 +20,8 @@ pub(super) fn print() {
 fn tables() -> [OpTable; 4] {
     [
         RcarVin::table(),
-        <Csi2 as Guarded<{ key("FileOperations") }>>::table(),
-        <Csi2 as Guarded<{ key("SubdevOperations") }>>::table(),
+        <Csi2 as Guarded<{ OpTable::key("FileOperations") }>>::table(),
+        <Csi2 as Guarded<{ OpTable::key("SubdevOperations") }>>::table(),
         MediaDevice::table(),
     ]
 }

@@ -1,0 +1,165 @@
+//! The unplug routine of the device: the impls of `Device` and `Unplug`, and what calls the hooks.
+
+use proc_macro2::{Ident, Span};
+
+use super::{
+    Claim, Runtime, carried_over, lifetime,
+    template::{put, tokens},
+};
+use crate::{
+    args::{Hook, UnplugHooks},
+    model::Block,
+    source::Source,
+};
+
+/// What `unplug(..)` asks for, where the type of the resources is known.
+pub(super) fn expand(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
+    let (Some(asked), Some(resources)) = (&block.options.unplug, block.resources()) else { return };
+    // What rustc has against these impls, it says of the option that asks for them.
+    let here = Span::mixed_site().located_at(asked.span);
+    let routine = Routine {
+        block,
+        hooks,
+        resources: Source::of(&resources),
+        claim: Claim::of_device(block),
+        here,
+        this: Ident::new("self", here),
+    };
+    routine.device(output);
+    routine.unplug(output);
+}
+
+struct Routine<'a> {
+    block: &'a Block,
+    hooks: &'a UnplugHooks,
+    resources: Source,
+    claim: Claim,
+    here: Span,
+    this: Ident,
+}
+
+impl<'a> Routine<'a> {
+    fn runtime(&self) -> Runtime<'a> {
+        Runtime::of(&self.block.options).at(self.here)
+    }
+
+    /// `impl Device`: where the lifetime is, and the driver's hooks.
+    fn device(&self, output: &mut Source) {
+        let Self { block, hooks, resources, claim: Claim { generics, self_ty, bounds }, here, this } = self;
+        let (here, runtime) = (*here, self.runtime());
+        let lifetime = match lifetime(&block.options, this) {
+            Some(lifetime) if !block.looks_up() => tokens!(here, "&#lifetime", lifetime),
+            // An error already: who calls `unplug` need not hear of it.
+            _ => tokens!(here, "#runtime::__private::any()", runtime),
+        };
+        let mut methods = Source::default();
+        if let Some(hook) = &hooks.stop {
+            let call = self.call(hook, true);
+            let text = "fn stop(&#this, resources: &#resources, cause: #runtime::Cause) { #call }";
+            put!(&mut methods, here, text, this, resources, runtime, call);
+        }
+        if let Some(hook) = &hooks.wake {
+            let call = self.call(hook, false);
+            put!(
+                &mut methods,
+                here,
+                "fn wake(&#this, resources: &#resources) -> bool { #call true }",
+                this,
+                resources,
+                call
+            );
+        }
+        carried_over(&block.attributes, output);
+        put!(
+            output,
+            here,
+            "#[automatically_derived]
+            impl #generics #runtime::Device for #self_ty #bounds {
+                type Resources = #resources;
+                fn lifetime(&#this) -> &#runtime::DeviceLifetime<#resources> { #lifetime }
+                #methods
+            }",
+            generics,
+            runtime,
+            self_ty,
+            bounds,
+            resources,
+            this,
+            lifetime,
+            methods,
+        );
+    }
+
+    /// `impl Unplug`: the device, and the subdevs that go with it.
+    fn unplug(&self, output: &mut Source) {
+        let Self { block, hooks, resources, claim: Claim { generics, self_ty, bounds }, here, this } = self;
+        let (here, runtime) = (*here, self.runtime());
+        // One in this block is an error already.
+        let has_unplug = block.methods.iter().any(|method| method.ident == "unplug");
+        let is_one = match has_unplug {
+            true => Source::default(),
+            false => {
+                let text = "#runtime::__private::one_unplug((Self::unplug, <Self as #runtime::Unplug>::unplug));";
+                tokens!(here, text, runtime)
+            }
+        };
+        let (mut children, mut theirs) = (Source::default(), Source::default());
+        for (field, ty) in &hooks.subdevs.0 {
+            put!(&mut children, here, "#runtime::Unplug::parts(&#this.#field),", this, field, runtime);
+            put!(&mut theirs, here, "<#ty as #runtime::Unplug>::Resources,", ty = Source::of(ty), runtime);
+        }
+        let (mut all, mut parts) = (resources.clone(), tokens!(here, "#runtime::Part::of(#this)", runtime, this));
+        if !hooks.subdevs.0.is_empty() {
+            all = tokens!(here, "(#all, (#theirs))", all, theirs);
+            parts = tokens!(here, "(#parts, (#children))", parts, children);
+        }
+        carried_over(&block.attributes, output);
+        put!(
+            output,
+            here,
+            "#[automatically_derived]
+            impl #generics #runtime::Unplug for #self_ty #bounds {
+                type Resources = #all;
+                fn parts(&#this) -> impl #runtime::Parts<Resources = #all> { #is_one #parts }
+            }",
+            generics,
+            runtime,
+            self_ty,
+            bounds,
+            all,
+            this,
+            is_one,
+            parts,
+        );
+    }
+
+    /// Calls a method of the driver's own, and never one of a trait.
+    ///
+    /// A path prefers inherent methods. Without one it finds the stand-in of this name, which is an error. Its context is an
+    /// impl of its own, because in the one around it the methods of `Unplug` are in scope. The path is written by a macro of
+    /// the runtime: rustc has nothing to suggest for source in another crate.
+    fn call(&self, Hook(name): &Hook, is_stop: bool) -> Source {
+        let Self { block, resources, claim: Claim { generics, self_ty, bounds }, .. } = self;
+        let here = Span::mixed_site().located_at(name.span());
+        let runtime = Runtime::of(&block.options).at(here);
+        let this = Ident::new("self", here);
+        let mut hook = name.clone();
+        hook.set_span(here);
+        let (cause, types, arguments) = match is_stop {
+            true => (tokens!(here, "cause: #runtime::Cause", runtime), "A, B, C", "resources, cause"),
+            false => (Source::default(), "A, B", "resources"),
+        };
+        let takes = if is_stop { "_: A, _: B, _: C" } else { "_: A, _: B" };
+        let (types, takes, arguments) = (tokens!(here, types), tokens!(here, takes), tokens!(here, arguments));
+        let text = "
+            trait HookIsInherent<R> {
+                fn __call(&#this, resources: &R, #cause);
+                fn #hook<#types>(#takes) where Self: #runtime::__private::HasHook {}
+            }
+            impl #generics HookIsInherent<#resources> for #self_ty #bounds {
+                fn __call(&#this, resources: &#resources, #cause) { #runtime::__private::inherent!(#hook)(#this, #arguments); }
+            }
+            HookIsInherent::__call(#this, #arguments);";
+        tokens!(here, text, this, cause, hook, types, takes, runtime, generics, resources, self_ty, bounds, arguments)
+    }
+}
