@@ -65,7 +65,7 @@ macro_rules! __inherent {
         Self::$method
     };
 }
-pub use crate::__inherent as inherent;
+pub use __inherent as inherent;
 
 /// Takes the `unplug` that a path on the device's type leads to, and that of the trait `Unplug`.
 #[inline]

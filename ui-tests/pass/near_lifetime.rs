@@ -115,7 +115,7 @@ fn main() {
     assert_eq!(device.unplug(Cause::Unbind), Ok(4));
     assert_eq!(guarded(), [Err(Errno::ENODEV); 5]);
     assert_eq!((device.copy(3), device.copy(0)), (Err(Errno::ENODEV), Ok(0)));
-    device.boxed.begin_unplug(Cause::Unbind).unwrap().wait();
-    device.cell.borrow().begin_unplug(Cause::Unbind).unwrap().wait();
+    device.boxed.alone().begin_unplug(Cause::Unbind).unwrap().wait();
+    device.cell.borrow().alone().begin_unplug(Cause::Unbind).unwrap().wait();
     assert_eq!((device.mmap(0), device.fsync()), (Err(Errno::ENODEV), Err(Errno::ENODEV)));
 }

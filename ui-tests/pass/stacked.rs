@@ -75,6 +75,6 @@ fn main() {
     let instrumented = Instrumented { lifetime: DeviceLifetime::new(5) };
     assert_eq!(instrumented.write((1, 2)), Ok(5));
     assert!(instrumented.release());
-    assert!(instrumented.lifetime.begin_unplug(Cause::Unbind).is_ok());
+    assert!(instrumented.lifetime.alone().begin_unplug(Cause::Unbind).is_ok());
     assert!(instrumented.write((1, 2)).is_err() && !instrumented.release());
 }
