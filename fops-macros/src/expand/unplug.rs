@@ -1,4 +1,4 @@
-//! The unplug routine of the device: the impl of `Unplug`, and what calls the hooks.
+//! The unplug routine of the device: the impls of `Device`, with its hooks, and of `Unplug`, with its subdevs.
 
 use proc_macro2::{Ident, Span};
 
@@ -25,8 +25,8 @@ pub(super) fn expand(block: &Block, hooks: &UnplugHooks, output: &mut Source) {
         here,
         this: Ident::new("self", here),
     };
+    routine.device(output);
     routine.unplug(output);
-    routine.unplug_with_subdevs(output);
 }
 
 struct Routine<'a> {
@@ -43,19 +43,10 @@ impl<'a> Routine<'a> {
         Runtime::of(&self.block.options).at(self.here)
     }
 
-    /// `impl Unplug`: where the lifetime is, and the driver's hooks.
-    fn unplug(&self, output: &mut Source) {
+    /// `impl Device`: where the lifetime is, and the driver's hooks.
+    fn device(&self, output: &mut Source) {
         let Self { block, hooks, resources, claim: Claim { generics, self_ty, bounds }, here, this } = self;
         let (here, runtime) = (*here, self.runtime());
-        // One in this block is an error already.
-        let has_unplug = block.methods.iter().any(|method| method.ident == "unplug");
-        let is_one = match hooks.subdevs.0.is_empty() && !has_unplug {
-            true => {
-                let text = "#runtime::__private::one_unplug((Self::unplug, <Self as #runtime::Unplug>::unplug));";
-                tokens!(here, text, runtime)
-            }
-            false => Source::default(),
-        };
         let lifetime = match lifetime(&block.options, this) {
             Some(lifetime) if !block.looks_up() => tokens!(here, "&#lifetime", lifetime),
             // An error already: who calls `unplug` need not hear of it.
@@ -69,23 +60,17 @@ impl<'a> Routine<'a> {
         }
         if let Some(hook) = &hooks.wake {
             let call = self.call(hook, false);
-            put!(
-                &mut methods,
-                here,
-                "fn wake(&#this, resources: &#resources) -> bool { #call true }",
-                this,
-                resources,
-                call
-            );
+            let text = "fn wake(&#this, resources: &#resources) -> bool { #call true }";
+            put!(&mut methods, here, text, this, resources, call);
         }
         carried_over(&block.attributes, output);
         put!(
             output,
             here,
             "#[automatically_derived]
-            impl #generics #runtime::Unplug for #self_ty #bounds {
+            impl #generics #runtime::Device for #self_ty #bounds {
                 type Resources = #resources;
-                fn lifetime(&#this) -> &#runtime::DeviceLifetime<#resources> { #is_one #lifetime }
+                fn lifetime(&#this) -> &#runtime::DeviceLifetime<#resources> { #lifetime }
                 #methods
             }",
             generics,
@@ -94,16 +79,53 @@ impl<'a> Routine<'a> {
             bounds,
             resources,
             this,
-            is_one,
             lifetime,
             methods,
+        );
+    }
+
+    /// `impl Unplug`: what is unplugged with the device, and the proof that `unplug` has one meaning.
+    fn unplug(&self, output: &mut Source) {
+        let Self { block, hooks, resources, claim: Claim { generics, self_ty, bounds }, here, this } = self;
+        let (here, runtime) = (*here, self.runtime());
+        let (mut resources, mut parts) = (resources.clone(), tokens!(here, "#runtime::Part(#this)", runtime, this));
+        if !hooks.subdevs.0.is_empty() {
+            let (mut theirs, mut children) = (Source::default(), Source::default());
+            for (field, ty) in &hooks.subdevs.0 {
+                put!(&mut theirs, here, "<#ty as #runtime::Unplug>::Resources,", ty = Source::of(ty), runtime);
+                put!(&mut children, here, "#runtime::Unplug::parts(&#this.#field),", runtime, this, field);
+            }
+            resources = tokens!(here, "(#resources, (#theirs))", resources, theirs);
+            parts = tokens!(here, "(#parts, (#children))", parts, children);
+        }
+        // One in this block is an error already.
+        let has_unplug = block.methods.iter().any(|method| method.ident == "unplug");
+        let text = "#runtime::__private::one_unplug((Self::unplug, <Self as #runtime::Unplug>::unplug));";
+        let is_one = if has_unplug { Source::default() } else { tokens!(here, text, runtime) };
+        carried_over(&block.attributes, output);
+        put!(
+            output,
+            here,
+            "#[automatically_derived]
+            impl #generics #runtime::Unplug for #self_ty #bounds {
+                type Resources = #resources;
+                fn parts(&#this) -> impl #runtime::Parts<Resources = Self::Resources> { #is_one #parts }
+            }",
+            generics,
+            runtime,
+            self_ty,
+            bounds,
+            resources,
+            this,
+            is_one,
+            parts,
         );
     }
 
     /// Calls a method of the driver's own, and never one of a trait.
     ///
     /// A path prefers inherent methods. Without one it finds the stand-in of this name, which is an error. Its context is an
-    /// impl of its own, because in the one around it the methods of `Unplug` are in scope. The path is written by a macro of
+    /// impl of its own, because in the one around it the methods of `Device` are in scope. The path is written by a macro of
     /// the runtime: rustc has nothing to suggest for source in another crate.
     fn call(&self, Hook(name): &Hook, is_stop: bool) -> Source {
         let Self { block, resources, claim: Claim { generics, self_ty, bounds }, .. } = self;
@@ -128,44 +150,5 @@ impl<'a> Routine<'a> {
             }
             HookIsInherent::__call(#this, #arguments);";
         tokens!(here, text, this, cause, hook, types, takes, runtime, generics, resources, self_ty, bounds, arguments)
-    }
-
-    /// A method `unplug` that has the subdevs in one group with the device. It stands before that of the trait.
-    fn unplug_with_subdevs(&self, output: &mut Source) {
-        if self.hooks.subdevs.0.is_empty() {
-            return;
-        }
-        let Self { block, hooks, resources, claim: Claim { generics, self_ty, bounds }, here, this } = self;
-        let (here, runtime) = (*here, self.runtime());
-        // Called by its author, so it has the author's hygiene.
-        let name = Ident::new("unplug", Span::call_site().located_at(here));
-        let (mut children, mut theirs) = (Source::default(), Source::default());
-        for (field, ty) in &hooks.subdevs.0 {
-            put!(&mut children, here, "&#this.#field,", this, field);
-            put!(&mut theirs, here, "<#ty as #runtime::Unplug>::Resources,", ty = Source::of(ty), runtime);
-        }
-        carried_over(&block.attributes, output);
-        put!(
-            output,
-            here,
-            "impl #generics #self_ty #bounds {
-            #[doc = \" Unplugs the device and its subdevs as one, and returns the resources of each.\"]
-            #[allow(dead_code, private_interfaces)]
-            pub(crate) fn #name(&#this, cause: #runtime::Cause)
-                -> ::core::result::Result<(#resources, (#theirs)), #runtime::UnplugError>
-            {
-                #runtime::Group::unplug_group((#this, (#children)), cause)
-            }
-        }",
-            generics,
-            self_ty,
-            bounds,
-            name,
-            this,
-            runtime,
-            resources,
-            theirs,
-            children,
-        );
     }
 }
