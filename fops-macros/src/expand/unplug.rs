@@ -1,4 +1,4 @@
-//! The unplug routine of the device: the impls of `Device` and `Unplug`, and what calls the hooks.
+//! The unplug routine of the device: the impls of `Device`, with its hooks, and of `Unplug`, with its subdevs.
 
 use proc_macro2::{Ident, Span};
 
@@ -60,14 +60,8 @@ impl<'a> Routine<'a> {
         }
         if let Some(hook) = &hooks.wake {
             let call = self.call(hook, false);
-            put!(
-                &mut methods,
-                here,
-                "fn wake(&#this, resources: &#resources) -> bool { #call true }",
-                this,
-                resources,
-                call
-            );
+            let text = "fn wake(&#this, resources: &#resources) -> bool { #call true }";
+            put!(&mut methods, here, text, this, resources, call);
         }
         carried_over(&block.attributes, output);
         put!(
@@ -90,43 +84,38 @@ impl<'a> Routine<'a> {
         );
     }
 
-    /// `impl Unplug`: the device, and the subdevs that go with it.
+    /// `impl Unplug`: what is unplugged with the device, and the proof that `unplug` has one meaning.
     fn unplug(&self, output: &mut Source) {
         let Self { block, hooks, resources, claim: Claim { generics, self_ty, bounds }, here, this } = self;
         let (here, runtime) = (*here, self.runtime());
-        // One in this block is an error already.
-        let has_unplug = block.methods.iter().any(|method| method.ident == "unplug");
-        let is_one = match has_unplug {
-            true => Source::default(),
-            false => {
-                let text = "#runtime::__private::one_unplug((Self::unplug, <Self as #runtime::Unplug>::unplug));";
-                tokens!(here, text, runtime)
-            }
-        };
-        let (mut children, mut theirs) = (Source::default(), Source::default());
-        for (field, ty) in &hooks.subdevs.0 {
-            put!(&mut children, here, "#runtime::Unplug::parts(&#this.#field),", this, field, runtime);
-            put!(&mut theirs, here, "<#ty as #runtime::Unplug>::Resources,", ty = Source::of(ty), runtime);
-        }
-        let (mut all, mut parts) = (resources.clone(), tokens!(here, "#runtime::Part::of(#this)", runtime, this));
+        let (mut resources, mut parts) = (resources.clone(), tokens!(here, "#runtime::Part::of(#this)", runtime, this));
         if !hooks.subdevs.0.is_empty() {
-            all = tokens!(here, "(#all, (#theirs))", all, theirs);
+            let (mut theirs, mut children) = (Source::default(), Source::default());
+            for (field, ty) in &hooks.subdevs.0 {
+                put!(&mut theirs, here, "<#ty as #runtime::Unplug>::Resources,", ty = Source::of(ty), runtime);
+                put!(&mut children, here, "#runtime::Unplug::parts(&#this.#field),", runtime, this, field);
+            }
+            resources = tokens!(here, "(#resources, (#theirs))", resources, theirs);
             parts = tokens!(here, "(#parts, (#children))", parts, children);
         }
+        // One in this block is an error already.
+        let has_unplug = block.methods.iter().any(|method| method.ident == "unplug");
+        let text = "#runtime::__private::one_unplug((Self::unplug, <Self as #runtime::Unplug>::unplug));";
+        let is_one = if has_unplug { Source::default() } else { tokens!(here, text, runtime) };
         carried_over(&block.attributes, output);
         put!(
             output,
             here,
             "#[automatically_derived]
             impl #generics #runtime::Unplug for #self_ty #bounds {
-                type Resources = #all;
-                fn parts(&#this) -> impl #runtime::Parts<Resources = #all> { #is_one #parts }
+                type Resources = #resources;
+                fn parts(&#this) -> impl #runtime::Parts<Resources = Self::Resources> { #is_one #parts }
             }",
             generics,
             runtime,
             self_ty,
             bounds,
-            all,
+            resources,
             this,
             is_one,
             parts,
@@ -136,7 +125,7 @@ impl<'a> Routine<'a> {
     /// Calls a method of the driver's own, and never one of a trait.
     ///
     /// A path prefers inherent methods. Without one it finds the stand-in of this name, which is an error. Its context is an
-    /// impl of its own, because in the one around it the methods of `Unplug` are in scope. The path is written by a macro of
+    /// impl of its own, because in the one around it the methods of `Device` are in scope. The path is written by a macro of
     /// the runtime: rustc has nothing to suggest for source in another crate.
     fn call(&self, Hook(name): &Hook, is_stop: bool) -> Source {
         let Self { block, resources, claim: Claim { generics, self_ty, bounds }, .. } = self;
