@@ -1,7 +1,8 @@
 //! Interrupts come until the very end, and once more: an interrupt, work or timer section entered by hand is drained and
 //! named as any other, and one that comes after the flag is refused.
 use fops_host::{Driver, Probe};
-use fops_runtime::{DeviceLifetime, File, FileOperations, OpenFlags, Result, guarded_fops, op};
+use fops_runtime::op::op;
+use fops_runtime::{DeviceLifetime, File, FileOperations, OpenFlags, Result, guarded_fops};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};

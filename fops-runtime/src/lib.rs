@@ -58,7 +58,7 @@ mod gate;
 #[cfg(feature = "std")]
 mod host;
 mod lifetime;
-mod op;
+pub mod op;
 mod platform;
 #[cfg(feature = "std")]
 mod subdev;

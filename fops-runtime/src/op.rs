@@ -19,7 +19,7 @@ pub enum Policy {
 
 /// The static descriptor of one operation: what a report of stragglers names.
 ///
-/// `#[guarded_fops]` makes one for each operation of an impl block, [`op!`](crate::op!) makes one for a
+/// `#[guarded_fops]` makes one for each operation of an impl block, [`op!`] makes one for a
 /// section that a driver opens by hand.
 #[derive(Debug, Clone, Copy)]
 pub struct Op {
@@ -81,25 +81,31 @@ impl fmt::Display for Op {
     }
 }
 
-/// The descriptor of a section that a driver opens by hand: an interrupt, timer or work handler.
-///
-/// ```
-/// use fops_runtime::{DeviceLifetime, op};
-/// let lifetime = DeviceLifetime::new(3);
-/// let access = lifetime.enter(op!("vin-irq"))?;
-/// assert_eq!(*access, 3);
-/// # Ok::<(), fops_runtime::Unplugged>(())
-/// ```
+#[doc(hidden)]
 #[macro_export]
-macro_rules! op {
+macro_rules! __op {
     ($name:literal) => {
         const { &$crate::Op::guarded(::core::module_path!(), $name) }
     };
 }
 
+/// The descriptor of a section that a driver opens by hand: an interrupt, timer or work handler.
+///
+/// ```
+/// use fops_runtime::{DeviceLifetime, op::op};
+///
+/// let lifetime = DeviceLifetime::new(3);
+/// let access = lifetime.enter(op!("vin-irq"))?;
+/// assert_eq!(*access, 3);
+/// # Ok::<(), fops_runtime::Unplugged>(())
+/// ```
+#[doc(inline)]
+pub use __op as op;
+
 /// The number that stands for a trait's name in [`Guarded`].
 ///
 /// One type may have guarded blocks for several traits; each has a table of its own.
+#[doc(hidden)]
 pub const fn key(trait_name: &str) -> u64 {
     // FNV-1a, 64 bits.
     let bytes = trait_name.as_bytes();
@@ -170,7 +176,8 @@ pub struct OpTable(&'static [Op]);
 
 impl OpTable {
     /// The number that stands for a trait's name in [`Guarded`], or for the attribute's `name` option.
-    pub const fn key(name: &str) -> u64 {
+    #[doc(hidden)]
+pub const fn key(name: &str) -> u64 {
         key(name)
     }
 

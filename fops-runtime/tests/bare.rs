@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Device, eventually};
-use fops_runtime::{AfterUnplug, Cause, Errno, PollEvents, Unplug, Unplugged, op};
+use fops_runtime::op::op;
+use fops_runtime::{AfterUnplug, Cause, Errno, PollEvents, Unplug, Unplugged};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{DEADLINE, eventually};
-use fops_runtime::{Cause, DeviceLifetime, Errno, PollEvents, Request, Unplug, WaitError, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, Errno, PollEvents, Request, Unplug, WaitError};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};

@@ -3,9 +3,10 @@
 mod common;
 
 use common::{Registers, counter, eventually, skip, watchdog};
+use fops_runtime::op::op;
 use fops_runtime::{
     Alone, Cause, DeviceLifetime, Draining, FenceKind, Part, Parts, Unplug, UnplugError, WaitError, WaitQueue,
-    fence_kind, op,
+    fence_kind,
 };
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::process::Command;

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{DEADLINE, Device, eventually};
-use fops_runtime::{Cause, Present, Unplug, UnplugError, Unplugged, WaitError, WaitQueue, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, Present, Unplug, UnplugError, Unplugged, WaitError, WaitQueue};
 use std::sync::mpsc;
 use std::thread;
 

@@ -3,7 +3,8 @@
 #[path = "../benches/gate/memory.rs"]
 mod memory;
 
-use fops_runtime::{DeviceLifetime, op};
+use fops_runtime::DeviceLifetime;
+use fops_runtime::op::op;
 
 /// One test: both count what the whole process takes.
 #[test]

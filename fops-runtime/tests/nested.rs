@@ -3,7 +3,8 @@
 mod common;
 
 use common::{DEADLINE, eventually, watchdog};
-use fops_runtime::{Cause, DeviceLifetime, Unplug, UnplugError, WaitError, WaitQueue, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, Unplug, UnplugError, WaitError, WaitQueue};
 use std::sync::mpsc;
 use std::thread;
 

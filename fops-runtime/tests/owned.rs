@@ -3,7 +3,8 @@
 mod common;
 
 use common::{DEADLINE, Device, eventually};
-use fops_runtime::{Cause, OwnedAccess, Unplug, Unplugged, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, OwnedAccess, Unplug, Unplugged};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread;

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{DEADLINE, eventually};
-use fops_runtime::{Cause, DeviceLifetime, Errno, OnUnplug, OwnedAccess, Pending, Unplug, Unplugged, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, Errno, OnUnplug, OwnedAccess, Pending, Unplug, Unplugged};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;

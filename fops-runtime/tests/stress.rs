@@ -1,6 +1,7 @@
 //! Unplugs against operations on real threads.
 #![cfg(all(feature = "std", not(loom)))]
-use fops_runtime::{Cause, DeviceLifetime, Unplug, fence_kind, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, Unplug, fence_kind};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 

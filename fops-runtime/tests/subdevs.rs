@@ -3,9 +3,10 @@
 mod common;
 
 use common::eventually;
+use fops_runtime::op::op;
 use fops_runtime::{
     Access, Cause, Device as _, DeviceLifetime, Errno, Result, Subdev, SubdevOperations, Unplug, UnplugError,
-    guarded_fops, op,
+    guarded_fops,
 };
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,9 +3,8 @@
 mod common;
 
 use common::{DEADLINE, Device};
-use fops_runtime::{
-    Cause, DeviceLifetime, DrainingAsync, OwnedAccess, Unplug, UnplugAsync, UnplugError, Unplugged, op,
-};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, DrainingAsync, OwnedAccess, Unplug, UnplugAsync, UnplugError, Unplugged};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -3,7 +3,8 @@
 mod common;
 
 use common::Device;
-use fops_runtime::{Cause, UnplugAsync, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, UnplugAsync};
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::mpsc;

@@ -3,7 +3,8 @@
 mod common;
 
 use common::Device;
-use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, Unplug};
 use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

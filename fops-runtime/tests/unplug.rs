@@ -3,7 +3,8 @@
 mod common;
 
 use common::{DEADLINE, Device, Registers, eventually};
-use fops_runtime::{Cause, DeviceLifetime, Unplug, UnplugError, Unplugged, WaitQueue, Work, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, Unplug, UnplugError, Unplugged, WaitQueue, Work};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::thread;

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{DEADLINE, eventually, watchdog};
+use fops_runtime::op::op;
 use fops_runtime::{
-    Cause, DeviceLifetime, Errno, PollEvents, PollTable, Poller, Request, Unplug, WaitError, WaitQueue, op,
+    Cause, DeviceLifetime, Errno, PollEvents, PollTable, Poller, Request, Unplug, WaitError, WaitQueue,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};

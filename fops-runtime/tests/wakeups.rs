@@ -3,7 +3,8 @@
 mod common;
 
 use common::DEADLINE;
-use fops_runtime::{Cause, DeviceLifetime, Unplug, WaitError, WaitQueue, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, Unplug, WaitError, WaitQueue};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;

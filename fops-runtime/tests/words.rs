@@ -3,8 +3,9 @@
 mod common;
 
 use common::Device;
+use fops_runtime::op::op;
 use fops_runtime::{
-    Cause, Client, DeviceLifetime, Request, Unplug, UnplugAsync, UnplugError, Unplugged, WaitError, WaitQueue, op,
+    Cause, Client, DeviceLifetime, Request, Unplug, UnplugAsync, UnplugError, Unplugged, WaitError, WaitQueue,
 };
 use std::sync::Arc;
 use std::time::Duration;

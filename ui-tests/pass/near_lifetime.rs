@@ -5,7 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Unplug, guarded_fops, op};
+use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Unplug, guarded_fops};
+use fops_runtime::op::op;
 
 /// A lifetime at the end of several ways.
 struct MadeForEachCall {

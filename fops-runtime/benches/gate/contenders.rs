@@ -1,6 +1,7 @@
 //! What is measured: ways to let an operation in and out, each as `pair`.
 use arc_swap::ArcSwap;
-use fops_runtime::{Access, DeviceLifetime, OwnedAccess, Unplugged, op};
+use fops_runtime::op::op;
+use fops_runtime::{Access, DeviceLifetime, OwnedAccess, Unplugged};
 use seize::Guard as _;
 use std::cell::UnsafeCell;
 use std::hint::black_box;

@@ -1,5 +1,6 @@
 //! What devices and threads take.
-use fops_runtime::{DeviceLifetime, op};
+use fops_runtime::DeviceLifetime;
+use fops_runtime::op::op;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32};

@@ -1,6 +1,7 @@
 //! What an unplug takes, against the system calls that it cannot do without.
 use crate::measure::{middle, pin};
-use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+use fops_runtime::op::op;
+use fops_runtime::{Cause, DeviceLifetime, Unplug};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::mpsc;

@@ -384,7 +384,7 @@ fn nothing_is_bound_to_a_driver_that_is_being_unloaded() {
         let lifetime = &device.lifetime;
         // The unload waits for the removal, and that for this section.
         s.spawn(move || {
-            let _access = lifetime.enter(fops_runtime::op!("busy")).unwrap();
+            let _access = lifetime.enter(fops_runtime::op::op!("busy")).unwrap();
             inside.send(()).unwrap();
             may_leave.recv().unwrap();
         });

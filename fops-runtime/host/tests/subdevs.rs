@@ -3,9 +3,8 @@
 mod common;
 
 use fops_host::{Bus, Devices, Driver, Probe, Removal};
-use fops_runtime::{
-    Access, Cause, Device as _, DeviceLifetime, Errno, Result, Subdev, SubdevOperations, guarded_fops, op,
-};
+use fops_runtime::op::op;
+use fops_runtime::{Access, Cause, Device as _, DeviceLifetime, Errno, Result, Subdev, SubdevOperations, guarded_fops};
 use std::sync::{Arc, Mutex};
 
 struct Csi2 {

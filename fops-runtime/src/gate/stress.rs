@@ -4,7 +4,7 @@ extern crate std;
 #[cfg(not(fops_weak))]
 use super::FenceKind;
 use super::{Gate, fence_kind, heavy_fence};
-use crate::op;
+use crate::op::op;
 use crate::platform::is_weak;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};

@@ -70,7 +70,8 @@ impl<'a, R> Access<'a, R> {
     /// run on this thread first, and is waited for last. Nested sections register with each device. After `debugfs_enter_cancellation()` in linux/debugfs.h.
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug};
+    /// use fops_runtime::op::op;
     /// use std::sync::mpsc;
     ///
     /// let lifetime = DeviceLifetime::new(());

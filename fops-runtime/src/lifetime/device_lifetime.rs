@@ -14,7 +14,8 @@ use core::mem::ManuallyDrop;
 /// the 2017 V4L2 proposal.
 ///
 /// ```
-/// use fops_runtime::{Cause, DeviceLifetime, Unplug, Unplugged, op};
+/// use fops_runtime::{Cause, DeviceLifetime, Unplug, Unplugged};
+/// use fops_runtime::op::op;
 ///
 /// let lifetime = DeviceLifetime::new(String::from("registers"));
 /// {

@@ -20,7 +20,8 @@ impl<R> DeviceLifetime<R> {
     /// [`Access::wait_fd`](crate::Access::wait_fd) does the whole. See `eventfd(2)`.
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug};
+    /// use fops_runtime::op::op;
     /// use std::os::fd::AsRawFd;
     ///
     /// let lifetime = DeviceLifetime::new(());
@@ -48,7 +49,8 @@ impl<R> Access<'_, R> {
     /// interrupted by a signal sleeps on; that the *caller* has got one is what the host says.
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, PollEvents, Unplug, WaitError, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, PollEvents, Unplug, WaitError};
+    /// use fops_runtime::op::op;
     /// use std::os::unix::net::UnixDatagram;
     ///
     /// let lifetime = DeviceLifetime::new(UnixDatagram::pair().unwrap());
@@ -67,7 +69,8 @@ impl<R> Access<'_, R> {
     /// [cancellation](Self::with_cancellation) that shuts its socket down:
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug};
+    /// use fops_runtime::op::op;
     /// use std::io::Read;
     /// use std::net::Shutdown;
     /// use std::os::unix::net::UnixStream;

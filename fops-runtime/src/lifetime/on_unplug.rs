@@ -40,7 +40,8 @@ impl<R> OwnedAccess<R> {
     /// logged, and the unplug goes on. After `usb_kill_anchored_urbs()` in linux/usb.h.
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug};
+    /// use fops_runtime::op::op;
     /// use std::sync::{Arc, mpsc};
     ///
     /// let lifetime = Arc::new(DeviceLifetime::new("endpoint"));

@@ -17,7 +17,8 @@ use std::sync::Arc;
 /// opened it; it does not count as being inside for `EDEADLK`, since it may be anywhere.
 ///
 /// ```
-/// use fops_runtime::{Cause, DeviceLifetime, Unplug, op};
+/// use fops_runtime::{Cause, DeviceLifetime, Unplug};
+/// use fops_runtime::op::op;
 /// use std::sync::Arc;
 ///
 /// let lifetime = Arc::new(DeviceLifetime::new(5));
@@ -58,7 +59,8 @@ impl<R> OwnedAccess<R> {
     /// Opens a section with a reference that the caller has to spare: nothing is counted.
     ///
     /// ```
-    /// use fops_runtime::{DeviceLifetime, OwnedAccess, op};
+    /// use fops_runtime::{DeviceLifetime, OwnedAccess};
+    /// use fops_runtime::op::op;
     /// use std::sync::Arc;
     ///
     /// let mut lifetime = Arc::new(DeviceLifetime::new(5));

@@ -68,7 +68,8 @@ impl<R: Send + Sync + 'static> OwnedAccess<R> {
     /// Put the token where the completion finds it before the hardware is started, so that none is lost.
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, Errno, Pending, Unplug, Unplugged, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Errno, Pending, Unplug, Unplugged};
+    /// use fops_runtime::op::op;
     /// use std::sync::{Arc, Mutex, mpsc};
     ///
     /// type Reply = mpsc::Sender<Result<u32, Errno>>;

@@ -24,7 +24,8 @@ impl<R> Access<'_, R> {
     /// mutex.
     ///
     /// ```
-    /// use fops_runtime::{DeviceLifetime, WaitQueue, op};
+    /// use fops_runtime::{DeviceLifetime, WaitQueue};
+    /// use fops_runtime::op::op;
     /// use parking_lot::Mutex;
     ///
     /// let (lifetime, queue, frames) = (DeviceLifetime::new(()), WaitQueue::new(), Mutex::new(vec![]));

@@ -19,7 +19,8 @@ pub trait Poller: Send + Sync {
 /// Where sections sleep until something changes: `wait_queue_head_t`.
 ///
 /// ```
-/// use fops_runtime::{DeviceLifetime, WaitQueue, op};
+/// use fops_runtime::{DeviceLifetime, WaitQueue};
+/// use fops_runtime::op::op;
 /// use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 ///
 /// let (lifetime, queue, frames) = (DeviceLifetime::new(()), WaitQueue::new(), AtomicU32::new(0));

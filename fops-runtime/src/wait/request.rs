@@ -56,7 +56,8 @@ impl fmt::Display for Client {
 /// may serve one request: an interrupt ends the sleeps of all of them.
 ///
 /// ```
-/// use fops_runtime::{DeviceLifetime, Request, WaitError, WaitQueue, op};
+/// use fops_runtime::{DeviceLifetime, Request, WaitError, WaitQueue};
+/// use fops_runtime::op::op;
 ///
 /// let (lifetime, queue) = (DeviceLifetime::new(()), WaitQueue::new());
 /// let request = Request::new(None);

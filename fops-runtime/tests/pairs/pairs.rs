@@ -1,5 +1,6 @@
 //! Enters and leaves a thousand times in `counted`: nested, owned, or plain.
-use fops_runtime::{DeviceLifetime, OwnedAccess, op};
+use fops_runtime::{DeviceLifetime, OwnedAccess};
+use fops_runtime::op::op;
 use std::sync::Arc;
 
 type Device = Arc<DeviceLifetime<u32>>;

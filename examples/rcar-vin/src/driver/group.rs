@@ -1,7 +1,7 @@
 //! VINs and the CSI-2 receiver that feeds them: several drivers' devices, whose nodes come and go together.
 //!
 //! The nodes of the VINs appear when the receiver is bound, and its unbind takes every one of them down, as a
-//! [`Group`](fops_runtime::Group): all refuse new operations before any is waited for, so that none can hold up the
+//! single [`Unplug`](fops_runtime::Unplug): all refuse new operations before any is waited for, so that none can hold up the
 //! unplug by waiting for another. The VINs themselves stay bound, and get new nodes when a receiver is bound again.
 //! After `struct rvin_group` and its notifier in `rcar-core.c`.
 use crate::driver::core::{RcarVin, VinPort};
@@ -213,7 +213,8 @@ mod tests {
     use crate::app::machine::Machine;
     use crate::deadline::eventually;
     use crate::driver::csi2::CSI2_DEVICE;
-    use fops_runtime::{Device as _, op};
+    use fops_runtime::Device as _;
+    use fops_runtime::op::op;
 
     #[test]
     fn a_vin_is_closed_at_once_whatever_the_group_waits_for() {

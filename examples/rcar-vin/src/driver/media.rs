@@ -8,7 +8,8 @@ use crate::driver::dma::select_channel;
 use crate::driver::group::{Routes, RvinGroup};
 use crate::uapi::media::*;
 use crate::uapi::{Uapi, kernel_version, load, store, text, zeroed};
-use fops_runtime::{Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Result, Subdev, guarded_fops, op};
+use fops_runtime::op::op;
+use fops_runtime::{Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Result, Subdev, guarded_fops};
 use std::sync::{Arc, Weak};
 
 /// The entities, by their numbers: the receiver, then the VINs.

@@ -15,7 +15,7 @@ mod slots;
 mod weak;
 
 use super::{Gate, Slot, heavy_fence};
-use crate::op;
+use crate::op::op;
 use loom::cell::UnsafeCell;
 // The program's own: how it is counted is not what is looked at.
 pub(crate) use std::sync::Arc;

@@ -8,7 +8,7 @@ mod tasks;
 
 use crate::gate::models::{Arc, Registers, bounded, spawn};
 use crate::lifetime::{Cause, DeviceLifetime, Unplug};
-use crate::op;
+use crate::op::op;
 
 type Device = DeviceLifetime<Registers>;
 

@@ -1,7 +1,7 @@
 //! Removers: against one another, and of several devices.
 use super::{Arc, Device, Registers, device, model, operate, spawn, unplug};
 use crate::lifetime::{self, Cause, DeviceLifetime, Part, Parts, Unplug, UnplugError};
-use crate::op;
+use crate::op::op;
 use crate::platform::is_weak;
 use crate::wait::{WaitError, WaitQueue};
 use loom::sync::{Condvar, Mutex};

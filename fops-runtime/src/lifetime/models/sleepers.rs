@@ -1,7 +1,7 @@
 //! Sleeps, and what ends them.
 use super::{Arc, Registers, device, model, spawn, unplug};
 use crate::lifetime::DeviceLifetime;
-use crate::op;
+use crate::op::op;
 use crate::wait::{Request, WaitError, WaitQueue};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 

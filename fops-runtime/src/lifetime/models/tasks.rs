@@ -3,7 +3,7 @@ use super::{Arc, Device, device, model, operate, spawn, unplug};
 use crate::gate::wakers::Task;
 use crate::gate::{Gate, heavy_fence};
 use crate::lifetime::{Cause, Unplug, UnplugAsync};
-use crate::op;
+use crate::op::op;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll};

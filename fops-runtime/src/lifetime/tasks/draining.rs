@@ -61,7 +61,8 @@ impl<D: Unplug + Sync + ?Sized> UnplugAsync for D {}
 /// thread that lives as long as the drain, and called on the thread that polls.
 ///
 /// ```
-/// use fops_runtime::{Cause, DeviceLifetime, UnplugAsync, op};
+/// use fops_runtime::{Cause, DeviceLifetime, UnplugAsync};
+/// use fops_runtime::op::op;
 /// use std::sync::Arc;
 ///
 /// let lifetime = Arc::new(DeviceLifetime::new("registers"));

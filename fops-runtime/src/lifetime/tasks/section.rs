@@ -41,7 +41,8 @@ impl<R> DeviceLifetime<R> {
     /// [`Section::cancel_on_unplug`].
     ///
     /// ```
-    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, Unplugged, op};
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, Unplugged};
+    /// use fops_runtime::op::op;
     /// use std::sync::Arc;
     ///
     /// let lifetime = Arc::new(DeviceLifetime::new(7));
