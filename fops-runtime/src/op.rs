@@ -177,7 +177,7 @@ pub struct OpTable(&'static [Op]);
 impl OpTable {
     /// The number that stands for a trait's name in [`Guarded`], or for the attribute's `name` option.
     #[doc(hidden)]
-pub const fn key(name: &str) -> u64 {
+    pub const fn key(name: &str) -> u64 {
         key(name)
     }
 

@@ -1,8 +1,8 @@
 //! VINs and the CSI-2 receiver that feeds them: several drivers' devices, whose nodes come and go together.
 //!
-//! The nodes of the VINs appear when the receiver is bound, and its unbind takes every one of them down, as a
-//! single [`Unplug`](fops_runtime::Unplug): all refuse new operations before any is waited for, so that none can hold up the
-//! unplug by waiting for another. The VINs themselves stay bound, and get new nodes when a receiver is bound again.
+//! The nodes of the VINs appear when the receiver is bound, and its unbind takes every one of them down in one
+//! [unplug](fops_runtime::Unplug). All of them refuse new operations before any is waited for, so no operation can hold up
+//! the unplug by waiting for another. The VINs themselves stay bound, and get new nodes when a receiver is bound again.
 //! After `struct rvin_group` and its notifier in `rcar-core.c`.
 use crate::driver::core::{RcarVin, VinPort};
 use crate::driver::csi2::{CHANNELS, Csi2, Csi2Hw};
@@ -118,7 +118,7 @@ impl RvinGroup {
     /// The VINs' own hardware is there, even if the receiver's is not.
     ///
     /// # Errors
-    /// As [`Unplug::unplug`](fops_runtime::Group::unplug_group).
+    /// As [`Unplug::unplug`](fops_runtime::Unplug::unplug).
     pub(crate) fn unbound(&self, cause: Cause) -> Result<Csi2Hw, UnplugError> {
         let mut members = self.members.try_lock().unwrap_or_else(|| {
             self.close(cause);

@@ -34,8 +34,8 @@ pub trait Driver: Send + Sync + 'static {
 
 /// What the bus can take down: a device with an unplug routine, or one of several that go together.
 ///
-/// Implemented for whatever implements [`Unplug`]. A driver whose devices go together implements it by hand, and unplugs
-/// them as a [`Group`](fops_runtime::Group).
+/// Implemented for all that implements [`Unplug`]. A driver whose devices come and go while it is bound implements it by
+/// hand, and unplugs those that there are as one.
 pub trait Removable: Send + Sync + 'static {
     /// What is handed back to [`Driver::remove`].
     type Resources: Send;
