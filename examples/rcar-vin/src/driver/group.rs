@@ -1,24 +1,28 @@
 //! VINs and the CSI-2 receiver that feeds them: several drivers' devices, whose nodes come and go together.
 //!
-//! The nodes of the VINs appear when the receiver is bound, and its unbind takes every one of them down in one
-//! [unplug](fops_runtime::Unplug). All of them refuse new operations before any is waited for, so no operation can hold up
-//! the unplug by waiting for another. The VINs themselves stay bound, and get new nodes when a receiver is bound again.
+//! The nodes of the VINs appear when the receiver is bound. Its unbind takes every one of them down: all refuse new
+//! operations, are woken and stopped before any is waited for, so that none can hold up the unplug by waiting for another.
+//! Then each is drained by itself. The VINs themselves stay bound, and get new nodes when a receiver is bound again.
 //! After `struct rvin_group` and its notifier in `rcar-core.c`.
+//!
+//! A drain may take for ever, so no lock is held across one: while an operation of one VIN is stuck, the others come and go.
 use crate::driver::core::{RcarVin, VinPort};
 use crate::driver::csi2::{CHANNELS, Csi2, Csi2Hw};
 use crate::driver::media::MediaDevice;
 use fops_host::{BusDevice, Nodes, Probe};
 use fops_runtime::{Cause, Errno, Present, Result, Subdev, Unplug as _, UnplugError};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// VINs that one receiver feeds: `struct rvin_group`.
 #[derive(Default)]
 pub struct RvinGroup {
-    /// Who is here. Held while nodes come and go, which may take as long as the operations in flight do.
+    /// Who is here. Held while nodes appear or are put away, and never while one drains.
     members: Mutex<Members>,
-    /// What has nodes. For those who must not wait: held for a look and no longer.
+    /// Woken when a node has been put away, or the receiver has changed.
+    changed: Condvar,
+    /// What has nodes. For those who must not wait: held for a look and no longer. Taken after `members`.
     plugged: Mutex<Plugged>,
     routes: Arc<Routes>,
 }
@@ -26,9 +30,7 @@ pub struct RvinGroup {
 #[derive(Default)]
 struct Members {
     vins: BTreeMap<usize, Member>,
-    receiver: Option<Subdev<Csi2>>,
-    /// Of the receiver.
-    nodes: Option<Arc<Nodes>>,
+    receiver: Receiver,
 }
 
 /// A VIN that is bound to its driver.
@@ -37,6 +39,21 @@ struct Member {
     nodes: Arc<Nodes>,
     /// While it has no node.
     port: Option<VinPort>,
+    /// Its own removal drains its node.
+    leaves: bool,
+}
+
+/// The receiver, as those who come and go have to know it.
+#[derive(Default)]
+enum Receiver {
+    #[default]
+    Absent,
+    /// With its nodes.
+    Bound(Subdev<Csi2>, Arc<Nodes>),
+    /// It goes, and the nodes of all are being closed. That waits for hooks, and for no operation.
+    Closing,
+    /// All nodes are closed. They drain.
+    Draining,
 }
 
 #[derive(Default)]
@@ -57,10 +74,11 @@ impl RvinGroup {
 
     /// A VIN is bound: it has a node from now on, or as soon as there is a receiver.
     pub(crate) fn join(&self, channel: usize, probe: &Probe, port: VinPort) -> Result {
-        let mut members = self.members.lock();
         let device = probe.bus_device().clone();
-        let mut member = Member { device, nodes: probe.nodes().clone(), port: Some(port) };
-        if let (Some(receiver), Some(nodes)) = (&members.receiver, &members.nodes) {
+        let mut member = Member { device, nodes: probe.nodes().clone(), port: Some(port), leaves: false };
+        let mut members = self.members.lock();
+        self.changed.wait_while(&mut members, |members| matches!(members.receiver, Receiver::Closing));
+        if let Receiver::Bound(receiver, nodes) = &members.receiver {
             self.plug(channel, &mut member, receiver, nodes)?;
         }
         members.vins.insert(channel, member);
@@ -72,20 +90,36 @@ impl RvinGroup {
     /// # Errors
     /// As [`Unplug::unplug`](fops_runtime::Unplug::unplug); `AlreadyUnplugged` where there is no such VIN.
     pub(crate) fn leave(&self, channel: usize, cause: Cause) -> Result<VinPort, UnplugError> {
-        // Refused, woken and stopped at once, whatever the rest of the group waits for. That may be going down already, for
-        // a better reason, and hears of this one's. The role is given up again: of the two, whoever has the lock goes on.
-        if let Some(vin) = self.vin(channel)
-            && let Err(UnplugError::Deadlock) = vin.begin_unplug(cause).map(drop)
-        {
-            return Err(UnplugError::Deadlock);
-        }
         let mut members = self.members.lock();
-        if let Some(vin) = self.vin(channel) {
-            let hw = vin.unplug(cause)?;
-            self.plugged.lock().vins.remove(&channel);
-            return members.vins.remove(&channel).map(|_| hw.port).ok_or(UnplugError::AlreadyUnplugged);
-        }
-        members.vins.remove(&channel).and_then(|member| member.port).ok_or(UnplugError::AlreadyUnplugged)
+        // The role of the receiver's unplug is for all nodes, or for none.
+        self.changed.wait_while(&mut members, |members| matches!(members.receiver, Receiver::Closing));
+        let vin = self.vin(channel);
+        members.vins.get_mut(&channel).ok_or(UnplugError::AlreadyUnplugged)?.leaves = true;
+        drop(members);
+
+        let drained = vin.map(|vin| vin.unplug(cause));
+
+        let mut members = self.members.lock();
+        let port = match drained {
+            Some(Ok(hw)) => {
+                self.plugged.lock().vins.remove(&channel);
+                Some(hw.port)
+            }
+            // The receiver's unplug has the port, and puts it back.
+            Some(Err(UnplugError::AlreadyUnplugged)) => {
+                self.changed.wait_while(&mut members, |_| self.vin(channel).is_some());
+                None
+            }
+            Some(Err(refused)) => {
+                members.vins.get_mut(&channel).ok_or(UnplugError::AlreadyUnplugged)?.leaves = false;
+                return Err(refused);
+            }
+            None => None,
+        };
+        let member = members.vins.remove(&channel);
+        drop(members);
+        self.changed.notify_all();
+        port.or(member.and_then(|member| member.port)).ok_or(UnplugError::AlreadyUnplugged)
     }
 
     /// The receiver is bound: the nodes appear (`rvin_group_notify_complete`).
@@ -95,7 +129,7 @@ impl RvinGroup {
     /// is logged, and is none.
     pub(crate) fn bound(self: &Arc<Self>, receiver: &Subdev<Csi2>, probe: &Probe) -> Result {
         let members = &mut *self.members.lock();
-        if members.receiver.is_some() {
+        if !matches!(members.receiver, Receiver::Absent) {
             return Err(Errno::EBUSY);
         }
         let media = MediaDevice::new(self, receiver, &self.routes);
@@ -103,60 +137,74 @@ impl RvinGroup {
         probe.nodes().register("media", &media, None);
         self.plugged.lock().receiver = Some((receiver.clone(), media));
         for (&channel, member) in &mut members.vins {
+            // One that is on its way out needs no node.
+            if member.leaves {
+                continue;
+            }
             if let Err(errno) = self.plug(channel, member, receiver, probe.nodes()) {
                 // The others work without it.
                 tracing::error!("{}: no node: {errno}", member.device.name());
             }
         }
-        members.receiver = Some(receiver.clone());
-        members.nodes = Some(probe.nodes().clone());
+        members.receiver = Receiver::Bound(receiver.clone(), probe.nodes().clone());
         Ok(())
     }
 
-    /// The receiver goes: it, the media node and all VINs' nodes are unplugged as one (`rvin_group_notify_unbind`).
+    /// The receiver goes: it, the media node and all VINs' nodes are closed as one, and then drained one by one
+    /// (`rvin_group_notify_unbind`).
     ///
     /// The VINs' own hardware is there, even if the receiver's is not.
     ///
     /// # Errors
     /// As [`Unplug::unplug`](fops_runtime::Unplug::unplug).
     pub(crate) fn unbound(&self, cause: Cause) -> Result<Csi2Hw, UnplugError> {
-        let mut members = self.members.try_lock().unwrap_or_else(|| {
-            self.close(cause);
-            self.members.lock()
-        });
-        let (receiver, media, vins) = {
+        let (before, receiver, media, vins) = {
+            let members = &mut *self.members.lock();
             let plugged = self.plugged.lock();
             let Some((receiver, media)) = plugged.receiver.clone() else { return Err(UnplugError::AlreadyUnplugged) };
-            (receiver, media, plugged.vins.clone())
+            let leaves = |channel: &usize| members.vins.get(channel).is_some_and(|member| member.leaves);
+            let mut vins: Vec<_> =
+                plugged.vins.iter().map(|(channel, vin)| (*channel, vin.clone(), leaves(channel))).collect();
+            // Those that leave may take longest.
+            vins.sort_by_key(|(.., leaves)| *leaves);
+            (std::mem::replace(&mut members.receiver, Receiver::Closing), receiver, media, vins)
         };
-        let nodes: Vec<_> = vins.values().map(|vin| &**vin).collect();
-        let ((hws, ()), csi2) = (Present((nodes, &*media)), &receiver).unplug(cause)?;
-        *self.plugged.lock() = Plugged::default();
-        (members.receiver, members.nodes) = (None, None);
-        for (channel, hw) in vins.keys().zip(hws) {
-            if let Some(member) = members.vins.get_mut(channel) {
-                member.port = Some(hw.port);
-                member.nodes.unregister_unplugged();
+        // A VIN that leaves is closed by its own removal, which may drain it by now: its role is not to be had.
+        let close: Vec<_> = vins.iter().filter(|(.., leaves)| !leaves).map(|(_, vin, _)| &**vin).collect();
+        let closed = (Present((close, &*media)), &receiver).begin_unplug(cause).map(drop);
+        // Refused: all is as it was.
+        let is_refused = closed == Err(UnplugError::Deadlock);
+        self.members.lock().receiver = if is_refused { before } else { Receiver::Draining };
+        self.changed.notify_all();
+        closed?;
+
+        for (channel, vin, _) in vins {
+            match Present(&*vin).unplug(cause) {
+                Ok(hw) => self.unplugged(channel, hw.port),
+                // Its own removal has the port.
+                Err(UnplugError::AlreadyUnplugged) => {
+                    let is_here = |_: &mut Members| self.vin(channel).is_some_and(|here| Arc::ptr_eq(&here, &vin));
+                    self.changed.wait_while(&mut self.members.lock(), is_here);
+                }
+                Err(refused) => return Err(refused),
             }
         }
+        let ((), csi2) = (Present(&*media), &receiver).unplug(cause)?;
+        let mut members = self.members.lock();
+        self.plugged.lock().receiver = None;
+        members.receiver = Receiver::Absent;
         Ok(csi2)
     }
 
-    /// Somebody waits for one VIN, and may for long: the receiver and the other nodes are refused, woken and stopped at once,
-    /// as in [`leave`](Self::leave).
-    fn close(&self, cause: Cause) {
-        let (receiver, vins) = {
-            let plugged = self.plugged.lock();
-            (plugged.receiver.clone(), plugged.vins.clone())
-        };
-        // One that is closed has whoever waits for it.
-        for vin in vins.values().filter(|vin| !vin.lifetime.is_unplugged()) {
-            drop(vin.begin_unplug(cause.min(Cause::Removal)));
+    /// The node of a VIN that stays bound is unplugged, and goes.
+    fn unplugged(&self, channel: usize, port: VinPort) {
+        let mut members = self.members.lock();
+        self.plugged.lock().vins.remove(&channel);
+        if let Some(member) = members.vins.get_mut(&channel) {
+            member.port = Some(port);
+            member.nodes.unregister_unplugged();
         }
-        if let Some((receiver, media)) = receiver {
-            drop(media.begin_unplug(cause.min(Cause::Removal)));
-            drop(receiver.begin_unplug(cause));
-        }
+        self.changed.notify_all();
     }
 
     /// The node of a VIN, for its interrupt handler, and for links.
@@ -211,54 +259,117 @@ impl Routes {
 mod tests {
     use super::*;
     use crate::app::machine::Machine;
-    use crate::deadline::eventually;
-    use crate::driver::csi2::CSI2_DEVICE;
-    use fops_runtime::Device as _;
-    use fops_runtime::op::op;
+    use crate::deadline::{DEADLINE, eventually};
+    use crate::driver::core::DRIVER;
+    use crate::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER};
+    use fops_host::Removal;
+    use fops_runtime::{Device as _, op};
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread;
+    use std::time::Duration;
 
-    #[test]
-    fn a_vin_is_closed_at_once_whatever_the_group_waits_for() {
-        let vins = ["e6ef0000.video", "e6ef1000.video"];
+    const VINS: [&str; 3] = ["e6ef0000.video", "e6ef1000.video", "e6ef2000.video"];
+
+    fn three_vins() -> (Arc<RvinGroup>, Machine) {
         let group = RvinGroup::new();
-        let machine = Machine::with_group(&vins, group.clone()).unwrap();
-        let (stuck, pulled) = (group.vin(0).unwrap(), group.vin(1).unwrap());
-        let access = stuck.lifetime.enter(op!("stuck")).unwrap();
-        let closed = |vin: &RcarVin| eventually("the VIN is closed", || vin.lifetime.is_unplugged());
-        let first = machine.bus.remove(vins[0], Cause::Unbind).unwrap();
-        closed(&stuck);
-        let second = machine.bus.remove(vins[1], Cause::SurpriseRemoval).unwrap();
-        closed(&pulled);
-        assert_eq!(pulled.lifetime.cause(), Some(Cause::SurpriseRemoval));
-        drop(access);
-        for removal in [first, second] {
-            removal.wait().unwrap();
-        }
+        let machine = Machine::with_group(&VINS, group.clone()).unwrap();
+        (group, machine)
     }
 
     #[test]
-    fn the_receiver_closes_the_others_at_once_whatever_one_vin_waits_for() {
-        let vins = ["e6ef0000.video", "e6ef1000.video"];
-        let group = RvinGroup::new();
-        let machine = Machine::with_group(&vins, group.clone()).unwrap();
+    fn the_others_come_and_go_while_one_vin_drains() {
+        let (group, machine) = three_vins();
+        let stuck = group.vin(0).unwrap();
+        let end = stick(&stuck);
+        let first = machine.bus.remove(VINS[0], Cause::Unbind).unwrap();
+        eventually("its unplug begins", || stuck.lifetime.is_unplugged());
+        for _ in 0..3 {
+            assert!(done(&machine.bus.unbind(DRIVER, VINS[1]).unwrap()), "its unbind waits for another VIN");
+            machine.bus.bind(DRIVER, VINS[1]).unwrap();
+            assert!(machine.devices.get("video1").is_some_and(|node| !node.is_unplugged()), "it has no node");
+        }
+        assert!(group.stragglers().contains("stuck"), "{}", group.stragglers());
+        assert_eq!(first.wait_for(Duration::ZERO), Ok(None));
+        drop(end);
+        first.wait().unwrap();
+        assert!(group.vin(0).is_none() && group.vin(1).is_some());
+    }
+
+    #[test]
+    fn the_receiver_takes_down_the_others_while_one_vin_drains() {
+        let (group, machine) = three_vins();
         let (stuck, other) = (group.vin(0).unwrap(), group.vin(1).unwrap());
         let (receiver, media) = group.plugged.lock().receiver.clone().unwrap();
-        let access = stuck.lifetime.enter(op!("stuck")).unwrap();
-        let first = machine.bus.remove(vins[0], Cause::Unbind).unwrap();
-        // Until it is waited for, it holds nobody up.
-        eventually("its removal waits for it", || stuck.lifetime.is_unplugged() && group.members.try_lock().is_none());
-        let second = machine.bus.remove(CSI2_DEVICE, Cause::SurpriseRemoval).unwrap();
-        eventually("the others are closed", || {
-            [other.lifetime.is_unplugged(), receiver.lifetime().is_unplugged(), media.lifetime().is_unplugged()]
-                .iter()
-                .all(|closed| *closed)
-        });
-        assert!(group.stragglers().contains("stuck"), "{}", group.stragglers());
-        drop(access);
-        for removal in [first, second] {
+        let end = stick(&stuck);
+        let first = machine.bus.remove(VINS[0], Cause::Unbind).unwrap();
+        eventually("its unplug begins", || stuck.lifetime.is_unplugged());
+        let all = machine.bus.remove(CSI2_DEVICE, Cause::SurpriseRemoval).unwrap();
+        eventually("the others go", || machine.devices.get("video1").is_none());
+        assert!(other.lifetime.is_unplugged() && receiver.lifetime().is_unplugged() && media.lifetime().is_unplugged());
+        assert!(all.stragglers().contains("stuck"), "{}", all.stragglers());
+        // The VIN has no node now, and is bound all the same.
+        assert!(done(&machine.bus.unbind(DRIVER, VINS[1]).unwrap()), "its unbind waits for another VIN");
+        machine.bus.bind(DRIVER, VINS[1]).unwrap();
+        assert!(group.vin(1).is_none(), "there is no receiver");
+        assert_eq!(all.wait_for(Duration::ZERO), Ok(None));
+        drop(end);
+        for removal in [first, all] {
             removal.wait().unwrap();
         }
         assert_eq!(other.lifetime.cause(), Some(Cause::Removal));
         assert_eq!(receiver.lifetime().cause(), Some(Cause::SurpriseRemoval));
         assert!(machine.devices.all().is_empty());
+    }
+
+    #[test]
+    fn a_vin_goes_while_the_receiver_waits_for_another() {
+        let (group, machine) = three_vins();
+        let (stuck, pulled) = (group.vin(0).unwrap(), group.vin(1).unwrap());
+        let [end, other_end] = [&stuck, &pulled].map(stick);
+        let all = machine.bus.unbind(CSI2_DRIVER, CSI2_DEVICE).unwrap();
+        eventually("the unplug of all begins", || stuck.lifetime.is_unplugged() && pulled.lifetime.is_unplugged());
+        let one = machine.bus.remove(VINS[1], Cause::SurpriseRemoval).unwrap();
+        eventually("it hears of the worse cause", || pulled.lifetime.cause() == Some(Cause::SurpriseRemoval));
+        drop(other_end);
+        assert!(done(&one), "its removal waits for another VIN");
+        assert_eq!(all.wait_for(Duration::ZERO), Ok(None));
+        drop(end);
+        all.wait().unwrap();
+        // Those that are still bound have their hardware back.
+        machine.bus.bind(CSI2_DRIVER, CSI2_DEVICE).unwrap();
+        assert_eq!([0, 1, 2].map(|channel| group.vin(channel).is_some()), [true, false, true]);
+    }
+
+    #[test]
+    fn they_go_in_any_order_at_once() {
+        for round in 0..100 {
+            let (group, machine) = three_vins();
+            let mut removals: Vec<_> = VINS.iter().map(|vin| (DRIVER, *vin)).collect();
+            removals.insert(round % 4, (CSI2_DRIVER, CSI2_DEVICE));
+            let removals: Vec<_> =
+                removals.iter().map(|(driver, device)| machine.bus.unbind(driver, device).unwrap()).collect();
+            for removal in removals {
+                assert!(done(&removal), "{}: {}", removal.device(), removal.stragglers());
+            }
+            assert!(machine.devices.all().is_empty() && group.vins().is_empty());
+            assert_eq!(machine.faults(), Vec::<String>::new());
+        }
+    }
+
+    /// An operation that nobody can wake, on a thread of its own, until what is returned is dropped.
+    fn stick(vin: &Arc<RcarVin>) -> Sender<()> {
+        let (vin, (entered, is_inside), (end, ended)) = (vin.clone(), channel(), channel::<()>());
+        thread::spawn(move || {
+            let _access = vin.lifetime.enter(op!("stuck")).unwrap();
+            entered.send(()).unwrap();
+            let _ = ended.recv();
+        });
+        is_inside.recv().unwrap();
+        end
+    }
+
+    /// Whether the removal ends, whoever else is waited for.
+    fn done(removal: &Removal) -> bool {
+        removal.wait_for(DEADLINE).unwrap().is_some()
     }
 }
