@@ -60,7 +60,7 @@ impl Capture {
 }
 
 impl Dma {
-    /// `rvin_start_streaming`. The queue says when; `queue` has at least a buffer for each slot.
+    /// `rvin_start_streaming`. Slots that `queue` has no buffer for get the scratch buffer.
     ///
     /// `settings` are locked. So either `quiesce` comes later and stops what is started here, or it has been, the
     /// flag is set, and nothing is started behind its back.

@@ -2,7 +2,7 @@
 
 use fops_runtime::{Errno, Result};
 
-use super::{BufferState, Completion, MAX_BUFFERS, MIN_QUEUED_BUFFERS, MIN_REQBUFS_ALLOCATION, PAGE, Queue, Slot};
+use super::{BufferState, Completion, MAX_BUFFERS, PAGE, Queue, Slot};
 use crate::uapi::{
     Buffer, CreateBuffers, V4L2_BUF_CAP_SUPPORTS_MMAP, V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS, v4l2_requestbuffers, zeroed,
 };
@@ -16,7 +16,7 @@ impl Queue {
     ///
     /// # Errors
     /// `EINVAL` for another type or memory; `EBUSY` while streaming or reading, or owned by another file;
-    /// `ENOMEM` where not even [`MIN_QUEUED_BUFFERS`] fit. Buffers that there were are gone then.
+    /// `ENOMEM` where not one fits. Buffers that there were are gone then.
     pub fn reqbufs(&mut self, file: u64, request: &mut v4l2_requestbuffers, sizeimage: u32) -> Result {
         self.check_memory_type(request.type_, request.memory)?;
         self.check_owner(file)?;
@@ -34,13 +34,8 @@ impl Queue {
         self.buffers.clear();
         self.owner = None;
         if count != 0 {
-            let made = self.allocate(count.clamp(MIN_REQBUFS_ALLOCATION, MAX_BUFFERS), sizeimage)?;
-            if made < MIN_QUEUED_BUFFERS {
-                self.buffers.clear();
-                return Err(Errno::ENOMEM);
-            }
+            request.count = self.allocate(count.min(MAX_BUFFERS), sizeimage)? as u32;
             self.owner = Some(file);
-            request.count = made as u32;
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ impl Queue {
 
     /// The hardware did not start: what it had taken is queued again, before the rest.
     pub(super) fn start_failed(&mut self) {
-        self.started = false;
+        (self.streaming, self.started) = (false, false);
         let taken: Vec<_> =
             (0..self.buffers.len()).filter(|&index| self.buffers[index].state == BufferState::Active).collect();
         for index in taken.into_iter().rev() {

@@ -2,7 +2,7 @@
 
 use fops_runtime::{Errno, Result};
 
-use super::{BufferState, MIN_REQBUFS_ALLOCATION, Queue};
+use super::{BufferState, Queue, READ_BUFFERS};
 
 /// A stream that `read(2)` has started.
 #[derive(Default)]
@@ -39,13 +39,12 @@ impl Queue {
         if self.streaming || !self.buffers.is_empty() {
             return Err(Errno::EBUSY);
         }
-        let started = self.allocate(MIN_REQBUFS_ALLOCATION, sizeimage).and_then(|made| {
-            if made < MIN_REQBUFS_ALLOCATION {
+        let started = self.allocate(READ_BUFFERS, sizeimage).and_then(|made| {
+            if made < READ_BUFFERS {
                 return Err(Errno::ENOMEM);
             }
             (0..made).for_each(|index| self.enqueue(index));
-            self.streaming = true;
-            self.start_if_ready(start)
+            self.start(start)
         });
         if started.is_err() {
             self.cancel();

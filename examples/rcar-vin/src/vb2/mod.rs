@@ -11,6 +11,9 @@
 //!
 //! One open file owns the queue, from the request of buffers until it frees them or is released. To all
 //! others it is busy.
+//!
+//! The hardware starts with the stream, however few buffers are queued: `min_queued_buffers` is 0, since the driver has a
+//! scratch buffer for frames that nobody has queued a buffer for.
 
 mod buffers;
 mod device;
@@ -29,10 +32,8 @@ use crate::uapi::*;
 pub use self::device::{Completion, Span};
 pub use self::fileio::Chunk;
 
-/// Buffers that must be queued before the hardware starts (`min_queued_buffers`): three slots and a spare.
-pub const MIN_QUEUED_BUFFERS: usize = 4;
-/// Buffers that `VIDIOC_REQBUFS` makes at least (`min_reqbufs_allocation`), so that one can be out.
-pub const MIN_REQBUFS_ALLOCATION: usize = MIN_QUEUED_BUFFERS + 1;
+/// Buffers that `read(2)` uses: one is read, the other is filled.
+const READ_BUFFERS: usize = 2;
 /// Buffers that a queue has at most (`VB2_MAX_FRAME`).
 pub const MAX_BUFFERS: usize = 32;
 

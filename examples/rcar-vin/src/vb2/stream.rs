@@ -2,7 +2,7 @@
 
 use fops_runtime::{Errno, Result};
 
-use super::{BufferState, MIN_QUEUED_BUFFERS, Queue, Slot, check_type};
+use super::{BufferState, Queue, Slot, check_type};
 use crate::uapi::{Buffer, V4L2_BUF_FLAG_DONE, V4L2_BUF_FLAG_REQUEST_FD, V4L2_MEMORY_MMAP};
 
 impl Queue {
@@ -20,34 +20,19 @@ impl Queue {
         Ok(())
     }
 
-    /// `VIDIOC_QBUF`. Runs `start` if the stream is on and this buffer was the one that was missing.
+    /// `VIDIOC_QBUF`.
     ///
     /// # Errors
     /// `EBUSY` while reading, or owned by another file; `EINVAL` for another type or memory, for no such
-    /// buffer, for one that is not with user space or too small; `EBADR` for a request; what [`set_error`](Self::set_error) said;
-    /// and what `start` says.
-    pub fn qbuf(
-        &mut self,
-        file: u64,
-        buffer: &mut Buffer,
-        sizeimage: u32,
-        start: impl FnOnce(&mut Queue) -> Result,
-    ) -> Result {
+    /// buffer, for one that is not with user space or too small; `EBADR` for a request; what [`set_error`](Self::set_error)
+    /// said.
+    pub fn qbuf(&mut self, file: u64, buffer: &mut Buffer, sizeimage: u32) -> Result {
         let index = self.queueable(file, buffer, sizeimage)?;
         if let Some(errno) = self.error {
             return Err(errno);
         }
-        let before = (self.buffers[index].prepared, self.waiting_for_buffers);
         self.enqueue(index);
-        let described = self.describe(index);
-        if let Err(errno) = self.start_if_ready(start) {
-            // To the caller this one was not queued.
-            self.queued.retain(|&queued| queued != index);
-            self.buffers[index].state = BufferState::Dequeued;
-            (self.buffers[index].prepared, self.waiting_for_buffers) = before;
-            return Err(errno);
-        }
-        *buffer = described;
+        *buffer = self.describe(index);
         Ok(())
     }
 
@@ -80,21 +65,19 @@ impl Queue {
         self.waiting_in_dqbuf = false;
     }
 
-    /// `VIDIOC_STREAMON`. Runs `start` if enough buffers are queued; else [`qbuf`](Self::qbuf) will.
+    /// `VIDIOC_STREAMON`. Runs `start`, unless the stream is on.
     ///
     /// # Errors
-    /// `EBUSY` while reading, or owned by another file; `EINVAL` for another type, or fewer than
-    /// [`MIN_QUEUED_BUFFERS`]; and what `start` says.
+    /// `EBUSY` while reading, or owned by another file; `EINVAL` for another type, or without buffers; and what `start` says.
     pub fn streamon(&mut self, file: u64, type_: u32, start: impl FnOnce(&mut Queue) -> Result) -> Result {
         self.check_stream(file, type_)?;
         if self.streaming {
             return Ok(());
         }
-        if self.buffers.len() < MIN_QUEUED_BUFFERS {
+        if self.buffers.is_empty() {
             return Err(Errno::EINVAL);
         }
-        self.streaming = true;
-        self.start_if_ready(start).inspect_err(|_| self.streaming = false)
+        self.start(start)
     }
 
     /// Whether this file may `VIDIOC_STREAMOFF`. Then the driver stops the hardware if it
@@ -162,11 +145,8 @@ impl Queue {
         Ok(self.done.pop_front())
     }
 
-    pub(super) fn start_if_ready(&mut self, start: impl FnOnce(&mut Queue) -> Result) -> Result {
-        if !self.streaming || self.started || self.queued.len() < MIN_QUEUED_BUFFERS {
-            return Ok(());
-        }
-        self.started = true;
+    pub(super) fn start(&mut self, start: impl FnOnce(&mut Queue) -> Result) -> Result {
+        (self.streaming, self.started) = (true, true);
         start(self).inspect_err(|_| self.start_failed())
     }
 }

@@ -58,7 +58,7 @@ impl RcarVin {
                 let settings = self.settings.lock();
                 self.capture.lock().queue.prepare_buf(file.id(), buffer, settings.sizeimage())
             }),
-            VIDIOC_QBUF => update(arg, |buffer: &mut Buffer| self.qbuf(hw, file, buffer)),
+            VIDIOC_QBUF => update(arg, |buffer: &mut Buffer| self.qbuf(file, buffer)),
             VIDIOC_DQBUF => update(arg, |buffer: &mut Buffer| self.dqbuf(hw, file, buffer)),
             VIDIOC_STREAMON => update(arg, |type_: &mut u32| self.streamon(hw, file, *type_)),
             VIDIOC_STREAMOFF => update(arg, |type_: &mut u32| self.streamoff(hw, file, *type_)),

@@ -9,10 +9,9 @@ use crate::vb2::Queue;
 use fops_runtime::{Access, Errno, File, Result};
 
 impl RcarVin {
-    pub(super) fn qbuf(&self, hw: &Access<'_, VinHw>, file: &File<Open>, buffer: &mut Buffer) -> Result {
+    pub(super) fn qbuf(&self, file: &File<Open>, buffer: &mut Buffer) -> Result {
         let settings = self.settings.lock();
-        let Capture { queue, dma } = &mut *self.capture.lock();
-        queue.qbuf(file.id(), buffer, settings.sizeimage(), |queue| self.start_streaming(hw, dma, queue, &settings))
+        self.capture.lock().queue.qbuf(file.id(), buffer, settings.sizeimage())
     }
 
     /// Sleeps until a buffer is done. No lock is held meanwhile.
