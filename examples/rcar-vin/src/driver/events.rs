@@ -30,6 +30,7 @@ pub struct Listener {
 pub(crate) struct Events {
     subscriptions: Vec<Subscription>,
     pending: VecDeque<Event>,
+    /// Of the next event; the first of a file has 0.
     sequence: u32,
 }
 
@@ -101,8 +102,8 @@ impl Events {
         };
         let room = subscription.room;
         let mut event = *event;
-        self.sequence = self.sequence.wrapping_add(1);
         event.sequence = self.sequence;
+        self.sequence = self.sequence.wrapping_add(1);
         let same = |other: &Event| (other.type_, other.id) == (event.type_, event.id);
         if self.pending.iter().filter(|other| same(other)).count() == room
             && let Some(oldest) = self.pending.iter().position(same).and_then(|at| self.pending.remove(at))
@@ -212,7 +213,7 @@ mod tests {
         (1..=3).for_each(|number| assert!(events.push(&frame(number), false)));
         let told: Vec<_> =
             std::iter::from_fn(|| events.dequeue()).map(|it| (u32::get(&it.data), it.sequence, it.pending)).collect();
-        assert_eq!(told, [(2, 2, 1), (3, 3, 0)]);
+        assert_eq!(told, [(2, 1, 1), (3, 2, 0)], "the first is 0");
     }
 
     #[test]
