@@ -20,4 +20,4 @@ mod nodes;
 
 pub use bus::{Bus, BusDevice, Driver, Nodes, Probe, Removable, Removal};
 pub use in_process::{Descriptor, Mapping};
-pub use nodes::{Answer, BufferMemory, Devices, Node, OpenFile, Published};
+pub use nodes::{Answer, BufferMemory, Devices, Node, NodeKind, OpenFile, Published};

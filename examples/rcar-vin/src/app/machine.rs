@@ -4,7 +4,7 @@ use crate::driver::core::{DRIVER, RcarVinDriver};
 use crate::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER, RcarCsi2Driver};
 use crate::driver::group::RvinGroup;
 use crate::driver::platform::Platform;
-use fops_host::{Bus, Devices};
+use fops_host::{Bus, Devices, NodeKind};
 use fops_runtime::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -34,6 +34,10 @@ impl Machine {
         let board = Arc::new(Board::with_group(vins, CSI2_DEVICE));
         let released = Arc::new(AtomicU64::new(0));
         let devices = Devices::new();
+        // As `v4l2-dev.c` and `mc-devnode.c` number them, where minor numbers are in fixed ranges.
+        devices.add_kind(NodeKind::class("video", "video4linux", 81, 0));
+        devices.add_kind(NodeKind::class("v4l-subdev", "video4linux", 81, 128));
+        devices.add_kind(NodeKind::bus("media", "media", 511, 0));
         let bus = Bus::new("platform", devices.clone());
         bus.register_driver(RcarVinDriver::new(Platform::new(&board), group.clone()))?;
         bus.register_driver(RcarCsi2Driver::new(Platform::new(&board), group, released.clone()))?;

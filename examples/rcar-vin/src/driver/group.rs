@@ -60,6 +60,17 @@ enum Receiver {
 struct Plugged {
     vins: BTreeMap<usize, Arc<RcarVin>>,
     receiver: Option<(Subdev<Csi2>, Arc<MediaDevice>)>,
+    /// How often the graph has changed.
+    changes: u64,
+}
+
+/// What the media device shows of the group.
+pub(crate) struct Graph {
+    pub(crate) version: u64,
+    /// Of the receiver's node: major and minor.
+    pub(crate) receiver: Option<(u32, u32)>,
+    /// The VINs that have nodes: number, and major and minor of the node.
+    pub(crate) vins: Vec<(usize, Option<(u32, u32)>)>,
 }
 
 /// Which virtual channel each VIN captures, by its number: the links of the media graph that are enabled.
@@ -102,7 +113,7 @@ impl RvinGroup {
         let mut members = self.members.lock();
         let port = match drained {
             Some(Ok(hw)) => {
-                self.plugged.lock().vins.remove(&channel);
+                self.plugged.lock().change(|vins| vins.remove(&channel));
                 Some(hw.port)
             }
             // The receiver's unplug has the port, and puts it back.
@@ -199,7 +210,7 @@ impl RvinGroup {
     /// The node of a VIN that stays bound is unplugged, and goes.
     fn unplugged(&self, channel: usize, port: VinPort) {
         let mut members = self.members.lock();
-        self.plugged.lock().vins.remove(&channel);
+        self.plugged.lock().change(|vins| vins.remove(&channel));
         if let Some(member) = members.vins.get_mut(&channel) {
             member.port = Some(port);
             member.nodes.unregister_unplugged();
@@ -212,10 +223,20 @@ impl RvinGroup {
         self.plugged.lock().vins.get(&channel).cloned()
     }
 
-    /// The VINs that have nodes: number and device name.
-    pub(crate) fn vins(&self) -> Vec<(usize, String)> {
+    /// The graph, as it is now.
+    pub(crate) fn graph(&self) -> Graph {
+        let members = self.members.lock();
         let plugged = self.plugged.lock();
-        plugged.vins.iter().map(|(&channel, vin)| (channel, vin.device.name().to_owned())).collect()
+        let number = |nodes: &Nodes, prefix: &str| {
+            nodes.list().iter().find(|node| node.name().starts_with(prefix)).and_then(|node| node.device_number())
+        };
+        let receiver = match &members.receiver {
+            Receiver::Bound(_, nodes) => number(nodes, "v4l-subdev"),
+            Receiver::Absent | Receiver::Closing | Receiver::Draining => None,
+        };
+        let node = |channel| members.vins.get(channel).and_then(|member| number(&member.nodes, "video"));
+        let vins = plugged.vins.keys().map(|channel| (*channel, node(channel))).collect();
+        Graph { version: plugged.changes, receiver, vins }
     }
 
     /// A VIN that is on its way out has gone in a worse way.
@@ -237,10 +258,18 @@ impl RvinGroup {
     fn plug(&self, channel: usize, member: &mut Member, receiver: &Subdev<Csi2>, nodes: &Arc<Nodes>) -> Result {
         let vin = RcarVin::new(&member.device, channel, &self.routes, &mut member.port, receiver)?;
         // Before anybody can open it: it may be on its way out again.
-        self.plugged.lock().vins.insert(channel, vin.clone());
+        self.plugged.lock().change(|vins| vins.insert(channel, vin.clone()));
         vin.register(&member.nodes);
         nodes.take_along(&member.nodes);
         Ok(())
+    }
+}
+
+impl Plugged {
+    /// Returns the node that is no more.
+    fn change<T>(&mut self, change: impl FnOnce(&mut BTreeMap<usize, Arc<RcarVin>>) -> T) -> T {
+        self.changes += 1;
+        change(&mut self.vins)
     }
 }
 
@@ -351,7 +380,7 @@ mod tests {
             for removal in removals {
                 assert!(done(&removal), "{}: {}", removal.device(), removal.stragglers());
             }
-            assert!(machine.devices.all().is_empty() && group.vins().is_empty());
+            assert!(machine.devices.all().is_empty() && group.graph().vins.is_empty());
             assert_eq!(machine.faults(), Vec::<String>::new());
         }
     }

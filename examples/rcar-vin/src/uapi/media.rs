@@ -101,6 +101,96 @@ declare! {
         reserved: [u32; 4],
     }
 
+    /// `struct media_v2_topology`.
+    media_v2_topology {
+        /// Another number for each graph that there has been.
+        topology_version: u64,
+        /// How many entities there are, or the caller has room for.
+        num_entities: u32,
+        /// Zero.
+        reserved1: u32,
+        /// Where to put them, each a [`media_v2_entity`]; 0 for nowhere.
+        ptr_entities: u64,
+        /// How many interfaces.
+        num_interfaces: u32,
+        /// Zero.
+        reserved2: u32,
+        /// Where to put them, each a [`media_v2_interface`].
+        ptr_interfaces: u64,
+        /// How many pads.
+        num_pads: u32,
+        /// Zero.
+        reserved3: u32,
+        /// Where to put them, each a [`media_v2_pad`].
+        ptr_pads: u64,
+        /// How many links.
+        num_links: u32,
+        /// Zero.
+        reserved4: u32,
+        /// Where to put them, each a [`media_v2_link`].
+        ptr_links: u64,
+    }
+
+    /// `struct media_v2_entity`.
+    media_v2_entity {
+        /// Its number.
+        id: u32,
+        /// Its name.
+        name: [u8; 64],
+        /// `MEDIA_ENT_F_..`.
+        function: u32,
+        /// `MEDIA_ENT_FL_..`.
+        flags: u32,
+        /// Zeros.
+        reserved: [u32; 5],
+    }
+
+    /// `struct media_v2_interface`.
+    media_v2_interface {
+        /// Its number.
+        id: u32,
+        /// `MEDIA_INTF_T_..`.
+        intf_type: u32,
+        /// `MEDIA_INTF_FL_..`.
+        flags: u32,
+        /// Zeros.
+        reserved: [u32; 9],
+        /// Major number of its node.
+        major: u32,
+        /// Minor number of its node.
+        minor: u32,
+        /// What other interfaces than nodes have here.
+        raw: [u32; 14],
+    }
+
+    /// `struct media_v2_pad`.
+    media_v2_pad {
+        /// Its number.
+        id: u32,
+        /// Whose pad.
+        entity_id: u32,
+        /// `MEDIA_PAD_FL_..`.
+        flags: u32,
+        /// Which of its pads.
+        index: u32,
+        /// Zeros.
+        reserved: [u32; 4],
+    }
+
+    /// `struct media_v2_link`.
+    media_v2_link {
+        /// Its number.
+        id: u32,
+        /// The pad or interface where it begins.
+        source_id: u32,
+        /// The pad or entity where it ends.
+        sink_id: u32,
+        /// `MEDIA_LNK_FL_..`.
+        flags: u32,
+        /// Zeros.
+        reserved: [u32; 6],
+    }
+
     /// `struct v4l2_subdev_capability`.
     v4l2_subdev_capability {
         /// Version of the subdev interface, as `KERNEL_VERSION` packs it.
@@ -186,6 +276,18 @@ pub const MEDIA_PAD_FL_SINK: u32 = 1 << 0;
 pub const MEDIA_PAD_FL_SOURCE: u32 = 1 << 1;
 /// The link is enabled.
 pub const MEDIA_LNK_FL_ENABLED: u32 = 1 << 0;
+/// The link cannot be changed.
+pub const MEDIA_LNK_FL_IMMUTABLE: u32 = 1 << 1;
+/// The link is from an interface to an entity.
+pub const MEDIA_LNK_FL_INTERFACE_LINK: u32 = 1 << 28;
+/// Pictures go to memory.
+pub const MEDIA_ENT_F_IO_V4L: u32 = 0x0001_0001;
+/// Pictures come from one interface and go to another.
+pub const MEDIA_ENT_F_VID_IF_BRIDGE: u32 = 0x5002;
+/// A video node.
+pub const MEDIA_INTF_T_V4L_VIDEO: u32 = 0x200;
+/// The node of a subdev.
+pub const MEDIA_INTF_T_V4L_SUBDEV: u32 = 0x203;
 
 /// What the media device is.
 pub const MEDIA_IOC_DEVICE_INFO: Command = Command::new(ReadWrite, b'|', 0, media_device_info::SIZE);
@@ -195,6 +297,8 @@ pub const MEDIA_IOC_ENUM_ENTITIES: Command = Command::new(ReadWrite, b'|', 1, me
 pub const MEDIA_IOC_ENUM_LINKS: Command = Command::new(ReadWrite, b'|', 2, media_links_enum::SIZE);
 /// Enables or disables a link.
 pub const MEDIA_IOC_SETUP_LINK: Command = Command::new(ReadWrite, b'|', 3, media_link_desc::SIZE);
+/// The whole graph.
+pub const MEDIA_IOC_G_TOPOLOGY: Command = Command::new(ReadWrite, b'|', 4, media_v2_topology::SIZE);
 /// What the subdev is.
 pub const VIDIOC_SUBDEV_QUERYCAP: Command = Command::new(Read, b'V', 0, v4l2_subdev_capability::SIZE);
 /// A format that a pad can have.
@@ -216,6 +320,9 @@ mod tests {
         assert_eq!(MEDIA_IOC_ENUM_ENTITIES.raw(), 0xc100_7c01);
         assert_eq!(MEDIA_IOC_ENUM_LINKS.raw(), 0xc028_7c02);
         assert_eq!(MEDIA_IOC_SETUP_LINK.raw(), 0xc034_7c03);
+        assert_eq!(MEDIA_IOC_G_TOPOLOGY.raw(), 0xc048_7c04);
+        let sizes = [media_v2_entity::SIZE, media_v2_interface::SIZE, media_v2_pad::SIZE, media_v2_link::SIZE];
+        assert_eq!(sizes, [96, 112, 32, 40]);
         assert_eq!(VIDIOC_SUBDEV_QUERYCAP.raw(), 0x8040_5600);
         assert_eq!(VIDIOC_SUBDEV_ENUM_MBUS_CODE.raw(), 0xc030_5602);
         assert_eq!(VIDIOC_SUBDEV_G_FMT.raw(), 0xc058_5604);

@@ -109,7 +109,7 @@ impl Nodes {
     }
 
     /// Those there are now.
-    pub(super) fn list(&self) -> Vec<Arc<Node>> {
+    pub fn list(&self) -> Vec<Arc<Node>> {
         match &self.lock().phase {
             Phase::Bound(nodes) => nodes.clone(),
             Phase::Probing(_) | Phase::Gone => Vec::new(),

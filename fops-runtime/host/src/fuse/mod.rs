@@ -13,7 +13,8 @@
 //! once. After unplug the files that are open answer `ENODEV`; the node is gone when the last one is closed.
 //!
 //! # What differs from a device node
-//! * `stat(2)` says regular file, and device number 0:0.
+//! * `stat(2)` says regular file, and device number 0:0, for all nodes. A program that looks up `sys/dev/char/0:0/uevent`
+//!   is told of the node that the same thread looked up last.
 //! * The server looks into the memory of its callers for what the pointers in an ioctl's argument name, and must be
 //!   allowed to: as root, or as the caller's user where `kernel.yama.ptrace_scope` is 0. Else, and for callers whose pid
 //!   it cannot see, these are bad addresses. The server must not itself pass a mapping of a node that it serves.
@@ -32,6 +33,7 @@ mod caller;
 mod channel;
 mod entry;
 mod files;
+mod looked_up;
 mod mapping;
 mod mount;
 mod options;

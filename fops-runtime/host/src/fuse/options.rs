@@ -7,16 +7,12 @@ use super::mapping::Mmap;
 /// ```
 /// use fops_host::fuse::{Mmap, Options};
 ///
-/// let options = Options::new()
-///     .allow_other(true)
-///     .mmap(Mmap::PageCache)
-///     .char_uevent("MAJOR=81\nMINOR=0\nDEVNAME=video0\n");
+/// let options = Options::new().allow_other(true).mmap(Mmap::PageCache);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     pub(super) allow_other: bool,
     pub(super) mmap: Option<Mmap>,
-    pub(super) char_uevent: Option<String>,
 }
 
 impl Options {
@@ -38,14 +34,6 @@ impl Options {
     #[must_use]
     pub fn mmap(mut self, mmap: Mmap) -> Self {
         self.mmap = Some(mmap);
-        self
-    }
-
-    /// The text of `sys/dev/char/0:0/uevent`, where programs that look up a node by its device number find
-    /// what it is: a file's number is 0:0. There is no such file without.
-    #[must_use]
-    pub fn char_uevent(mut self, text: impl Into<String>) -> Self {
-        self.char_uevent = Some(text.into());
         self
     }
 }

@@ -76,7 +76,7 @@ impl Server {
         let granted = mount::greet(&channel, options.mmap)?;
         let (mmap, reason) = choose(options.mmap, &granted, || try_passthrough(&channel));
         let channel = Arc::new(channel);
-        let tree = Tree::new(bus.clone(), owner, options.char_uevent);
+        let tree = Tree::new(bus.clone(), owner);
         let service = Arc::new(Service::new(tree, Mappings::new(mmap)));
         let workers = Arc::new(Workers::default());
         workers

@@ -1,11 +1,12 @@
 //! Names and inodes: what there is in the mounted directory, and by which numbers the kernel knows it.
 use super::abi::{fuse_attr, fuse_attr_out, fuse_entry_out};
 use super::entry::{Child, Entry};
+use super::looked_up::LookedUp;
 use super::sysfs;
 use crate::bus::bus_type::Bus;
 use crate::lock::Lock;
 use crate::nodes::node::Node;
-use fops_runtime::{Errno, Result};
+use fops_runtime::{Errno, Request, Result};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, MutexGuard, Weak};
@@ -46,7 +47,7 @@ pub(super) struct Owner {
 pub(super) struct Tree {
     bus: Arc<Bus>,
     owner: Owner,
-    char_uevent: Option<String>,
+    looked_up: LookedUp,
     mounted: Duration,
     inodes: Lock<Inodes>,
 }
@@ -55,11 +56,11 @@ pub(super) struct Tree {
 const ROOT: u64 = 1;
 
 impl Tree {
-    pub(super) fn new(bus: Arc<Bus>, owner: Owner, char_uevent: Option<String>) -> Self {
+    pub(super) fn new(bus: Arc<Bus>, owner: Owner) -> Self {
         let root = Inode { object: Object::Path(String::new()), lookups: 1 };
         let inodes = Inodes { by_id: HashMap::from([(ROOT, root)]), shared: HashMap::new(), last: ROOT };
         let mounted = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { bus, owner, char_uevent, mounted, inodes: Lock::new(inodes) }
+        Self { bus, owner, looked_up: LookedUp::default(), mounted, inodes: Lock::new(inodes) }
     }
 
     pub(super) const fn bus(&self) -> &Arc<Bus> {
@@ -75,7 +76,8 @@ impl Tree {
                 let nodes = self.bus.devices().all();
                 nodes.into_iter().map(|node| Child::new(node.name(), Entry::Node(node.clone()))).collect()
             }
-            ["sys", path @ ..] => sysfs::children(&self.bus, self.char_uevent.as_deref(), path),
+            ["sys", "dev", "char", "0:0"] => sysfs::uevent_of_files(&self.bus, self.looked_up.by(reader())),
+            ["sys", path @ ..] => sysfs::children(&self.bus, path),
             _ => Vec::new(),
         }
     }
@@ -105,10 +107,18 @@ impl Tree {
         let (directory, Entry::Directory) = self.get(parent)? else { return Err(Errno::ENOTDIR) };
         let name = std::str::from_utf8(name).map_err(|_| Errno::ENOENT)?;
         let entry = self.child(&directory, name)?;
+        self.note(&entry);
         let path = format!("{directory}/{name}");
         let attr = self.attr(&path, &entry);
         // Names and attributes are asked for anew each time: nodes come and go.
         Ok(fuse_entry_out { nodeid: self.remember(path, &entry), attr, ..Default::default() })
+    }
+
+    /// The caller asks what the node is, and may look into sysfs for that next.
+    fn note(&self, entry: &Entry) {
+        if let (Entry::Node(node), Some(reader)) = (entry, reader()) {
+            self.looked_up.note(reader, node.name());
+        }
     }
 
     fn remember(&self, path: String, entry: &Entry) -> u64 {
@@ -151,6 +161,7 @@ impl Tree {
     /// `FUSE_GETATTR`.
     pub(super) fn getattr(&self, nodeid: u64) -> Result<fuse_attr_out> {
         let (path, entry) = self.get(nodeid)?;
+        self.note(&entry);
         Ok(fuse_attr_out { attr: self.attr(&path, &entry), ..Default::default() })
     }
 
@@ -208,6 +219,12 @@ impl Tree {
     }
 }
 
+/// The thread that asks.
+fn reader() -> Option<u32> {
+    // None: it is in a pid namespace that this process cannot see.
+    Request::current().client().map(|client| client.pid)
+}
+
 /// A number for a path.
 fn number(path: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -232,7 +249,7 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_gone() {
         let owner = Owner { uid: 0, gid: 0, allow_other: false };
-        let tree = Tree::new(Bus::new("bus", Devices::new()), owner, None);
+        let tree = Tree::new(Bus::new("bus", Devices::new()), owner);
         let nodeid = |name: &[u8]| tree.lookup(ROOT, name).map(|entry| entry.nodeid);
         let (dev, sys) = (nodeid(b"dev").unwrap(), nodeid(b"sys").unwrap());
         assert_eq!(nodeid(b"dev"), Ok(dev));

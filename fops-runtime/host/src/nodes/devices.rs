@@ -1,6 +1,7 @@
 //! The device nodes of a host, by name: devtmpfs.
 use crate::lock::Lock;
 use crate::nodes::buffer::BufferMemory;
+use crate::nodes::kind::NodeKind;
 use crate::nodes::node::Node;
 use crate::nodes::registration::{Registration, Table};
 use fops_runtime::{Device, FileOperations};
@@ -32,12 +33,23 @@ use std::sync::{Arc, MutexGuard};
 #[derive(Default)]
 pub struct Devices {
     nodes: Lock<BTreeMap<String, Arc<Node>>>,
+    kinds: Lock<Vec<Arc<NodeKind>>>,
 }
 
 impl Devices {
     /// None yet.
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// Says what sysfs calls the nodes of one prefix: those that are registered from now on have a device number.
+    pub fn add_kind(&self, kind: NodeKind) {
+        self.kinds.lock().push(Arc::new(kind));
+    }
+
+    /// All kinds that have been added.
+    pub(crate) fn kinds(&self) -> Vec<Arc<NodeKind>> {
+        self.kinds.lock().clone()
     }
 
     /// Registers a node for `device`, named `prefix` and the lowest number that is free.
@@ -48,12 +60,15 @@ impl Devices {
     where
         D: FileOperations + Device,
     {
+        let kind = self.kinds().into_iter().find(|kind| kind.prefix == prefix);
         let mut nodes = self.lock();
-        let name = (0..)
-            .map(|number: u32| format!("{prefix}{number}"))
-            .find(|name| !nodes.contains_key(name))
+        let (number, name) = (0..)
+            .map(|number: u32| (number, format!("{prefix}{number}")))
+            .find(|(_, name)| !nodes.contains_key(name))
             .expect("there are fewer nodes than numbers");
-        let node = Arc::new(Node::new(name.clone(), device, memory, Registration::new(Arc::<Self>::downgrade(self))));
+        let registration = Registration::new(Arc::<Self>::downgrade(self));
+        let kind = kind.map(|kind| (kind, number));
+        let node = Arc::new(Node::new(name.clone(), kind, device, memory, registration));
         nodes.insert(name, node.clone());
         node
     }

@@ -2,11 +2,13 @@
 pub(crate) mod buffer;
 pub(crate) mod devices;
 pub(crate) mod erased;
+pub(crate) mod kind;
 pub(crate) mod node;
 pub(crate) mod open_file;
 pub(crate) mod registration;
 
 pub use buffer::{BufferMemory, Published};
 pub use devices::Devices;
+pub use kind::NodeKind;
 pub use node::{Answer, Node};
 pub use open_file::OpenFile;

@@ -5,6 +5,7 @@
 use crate::lock::Lock;
 use crate::nodes::buffer::BufferMemory;
 use crate::nodes::erased::{AnyDevice, OfType};
+use crate::nodes::kind::{NodeKind, Subsystem};
 use crate::nodes::registration::Registration;
 use fops_runtime::catch_panic;
 use fops_runtime::{Client, Device, Errno, FileOperations, Request, Result};
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 pub struct Node {
     name: String,
     id: u64,
+    /// With its number among those of its kind.
+    kind: Option<(Arc<NodeKind>, u32)>,
     pub(super) device: Box<dyn AnyDevice>,
     memory: Option<Arc<BufferMemory>>,
     registration: Arc<Registration>,
@@ -59,6 +62,7 @@ impl fmt::Display for Answer {
 impl Node {
     pub(super) fn new<D>(
         name: String,
+        kind: Option<(Arc<NodeKind>, u32)>,
         device: Arc<D>,
         memory: Option<Arc<BufferMemory>>,
         registration: Registration,
@@ -71,6 +75,7 @@ impl Node {
         Self {
             name,
             id,
+            kind,
             device: Box::new(OfType(device)),
             memory,
             registration: Arc::new(registration),
@@ -87,6 +92,16 @@ impl Node {
     /// Tells this node from every other, past and to come, of the same name too.
     pub const fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Its device number, major and minor, where its [kind](NodeKind) is known.
+    pub fn device_number(&self) -> Option<(u32, u32)> {
+        self.kind.as_ref().map(|(kind, number)| kind.device_number(*number))
+    }
+
+    /// Where sysfs lists it.
+    pub(crate) fn subsystem(&self) -> Option<&Subsystem> {
+        self.kind.as_ref().map(|(kind, _)| &kind.subsystem)
     }
 
     /// The memory that its files map.

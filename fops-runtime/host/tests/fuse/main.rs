@@ -84,8 +84,7 @@ fn a_panic_is_an_error_and_hurts_nobody_else() {
 
 #[test]
 fn the_tree_is_as_in_linux() {
-    let uevent = "MAJOR=81\nMINOR=0\nDEVNAME=bell0\n";
-    let Some(mounted) = Mounted::new(Options::new().char_uevent(uevent)) else { return };
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
     let names = |path: &str| {
         let mut names: Vec<_> = fs::read_dir(mounted.root.join(path))
             .unwrap()
@@ -97,13 +96,27 @@ fn the_tree_is_as_in_linux() {
     assert_eq!(names(""), ["dev", "sys"]);
     assert_eq!(names("dev"), ["bell0"]);
     assert_eq!(names("sys/bus/tower/drivers/bells"), ["b0.bell", "bind", "unbind"]);
-    assert_eq!(names("sys/bus/tower/drivers/bells/b0.bell"), ["driver", "remove", "subsystem", "uevent"]);
+    assert_eq!(names("sys/bus/tower/drivers/bells/b0.bell"), ["bells", "driver", "remove", "subsystem", "uevent"]);
     assert_eq!(names("sys/bus/tower"), ["devices", "drivers", "rescan"]);
     assert_eq!(names("sys/bus/tower/devices"), ["b0.bell"]);
     let driver = fs::canonicalize(mounted.root.join("sys/bus/tower/devices/b0.bell/driver")).unwrap();
     assert_eq!(driver, fs::canonicalize(mounted.root.join("sys/bus/tower/drivers/bells")).unwrap());
-    let read = |path| fs::read_to_string(mounted.root.join(path)).unwrap();
+    let read = |path: &str| fs::read_to_string(mounted.root.join(path)).unwrap();
+    let uevent = "MAJOR=99\nMINOR=7\nDEVNAME=bell0\n";
     assert_eq!(read("sys/dev/char/0:0/uevent"), uevent);
+    assert_eq!(names("sys/dev/char"), ["0:0", "99:7"]);
+    assert_eq!(names("sys/class/bells"), ["bell0"]);
+    let same = ["sys/dev/char/99:7", "sys/class/bells/bell0", "sys/devices/tower/b0.bell/bells/bell0"];
+    for path in same {
+        assert_eq!(names(path), ["dev", "device", "index", "name", "subsystem", "uevent"], "{path}");
+        assert_eq!((read(&format!("{path}/uevent")).as_str(), read(&format!("{path}/dev")).as_str()), (uevent, "99:7\n"));
+        let leads_to = |link: &str, target: &str| {
+            let [link, target] = [format!("{path}/{link}"), target.into()].map(|path| mounted.root.join(path));
+            assert_eq!(fs::canonicalize(link).unwrap(), fs::canonicalize(target).unwrap());
+        };
+        leads_to("device", "sys/devices/tower/b0.bell");
+        leads_to("subsystem", "sys/class/bells");
+    }
     assert_eq!(read("sys/devices/tower/b0.bell/uevent"), "DRIVER=bells\n");
     assert_eq!(fs::metadata(mounted.node()).unwrap().len(), MEMORY as u64);
 

@@ -58,10 +58,7 @@ fn part(server: &Server, signals: &mut Signals) {
 
 /// Mounts the machine's files at `root`.
 pub(super) fn mount_at(machine: &Machine, root: &Path, allow_other: bool) -> Result<Server, Box<dyn Error>> {
-    // What v4l-utils read to learn that a file, which has no device number, is a video node.
-    let uevent = "MAJOR=81\nMINOR=0\nDEVNAME=video0\n";
-    let options = Options::new().allow_other(allow_other).char_uevent(uevent);
-    Ok(Server::mount(root, &machine.bus, options)?)
+    Ok(Server::mount(root, &machine.bus, Options::new().allow_other(allow_other))?)
 }
 
 /// Where to mount: a directory of the user's, or a new one that goes with this.
