@@ -74,6 +74,27 @@ fn all_tests_succeed_without_streaming() {
     complies(&[]);
 }
 
+/// The media device, and each node that its topology names.
+#[test]
+fn all_tests_succeed_on_the_media_device_and_its_nodes() {
+    if !needs_v4l_utils() || !needs_exec(false) {
+        return;
+    }
+    for (arguments, nodes) in [
+        (["-m", "/dev/media0"], &["media0", "v4l-subdev0", "video0", "video1"][..]),
+        (["-u", "/dev/v4l-subdev0"], &["v4l-subdev0"]),
+    ] {
+        let run = run(&[&["exec", "--", "v4l2-compliance"], &arguments[..]].concat());
+        for node in nodes {
+            let of_node = |line: &&str| line.starts_with("Total for ") && line.contains(&format!("/dev/{node}: "));
+            let line = run.stdout.lines().find(of_node).unwrap_or_else(|| panic!("{node}: {}", run.stdout));
+            assert!(line.ends_with("Failed: 0, Warnings: 0"), "{line}\n{}", run.stdout);
+        }
+        assert!(run.stdout.contains("test MEDIA_IOC_G_TOPOLOGY: OK") || arguments[0] == "-u", "{}", run.stdout);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+}
+
 #[test]
 fn a_failure_passes_through() {
     if needs_v4l_utils() && needs_exec(false) {

@@ -151,8 +151,15 @@ fn v4l2_ctl_misses_no_event() {
     if !needs_v4l_utils() || !needs_exec(true) {
         return;
     }
-    let watch = "v4l2-ctl -d /dev/video0 --wait-for-event=ctrl=brightness";
-    let script = format!("{watch} & sleep 0.3; v4l2-ctl -d /dev/video0 -c brightness=7; wait $!");
-    let run = run(&["exec", "--", "sh", "-c", &script]);
-    assert!(run.stdout.contains("brightness") && !run.stdout.contains("Missed"), "{run:?}");
+    let script = r#"
+        v4l2-ctl -d /dev/video0 --poll-for-event=ctrl=brightness &
+        sleep 0.3
+        v4l2-ctl -d /dev/video0 -c brightness=7
+        sleep 0.1
+        echo e6ef0000.video > /sys/bus/platform/drivers/rcar-vin/unbind
+        wait
+    "#;
+    let run = run(&["exec", "--", "sh", "-c", script]);
+    let events = run.stdout.matches("brightness").count();
+    assert!(events == 2 && !run.stdout.contains("Missed"), "{run:?}");
 }

@@ -43,9 +43,9 @@ pub(super) fn children(bus: &Bus, path: &[&str]) -> Vec<Child> {
         }
         ["bus", name, "drivers", driver] if name == bus.name() => driver_children(bus, driver),
         ["bus", name] if buses.contains(name) => vec![directory("devices")],
-        ["bus", name, "devices"] if buses.contains(name) => links(bus, "../../../", |node| {
-            node.subsystem().and_then(Subsystem::as_bus).is_some_and(|bus| bus == name)
-        }),
+        ["bus", name, "devices"] if buses.contains(name) => {
+            links(bus, "../../../", |node| node.subsystem().and_then(Subsystem::as_bus).is_some_and(|bus| bus == name))
+        }
         ["class"] => classes.iter().map(|class| directory(class)).collect(),
         ["class", name] if classes.contains(name) => links(bus, "../../", |node| {
             node.subsystem().and_then(Subsystem::as_class).is_some_and(|class| class == name)

@@ -109,7 +109,10 @@ fn the_tree_is_as_in_linux() {
     let same = ["sys/dev/char/99:7", "sys/class/bells/bell0", "sys/devices/tower/b0.bell/bells/bell0"];
     for path in same {
         assert_eq!(names(path), ["dev", "device", "index", "name", "subsystem", "uevent"], "{path}");
-        assert_eq!((read(&format!("{path}/uevent")).as_str(), read(&format!("{path}/dev")).as_str()), (uevent, "99:7\n"));
+        assert_eq!(
+            (read(&format!("{path}/uevent")).as_str(), read(&format!("{path}/dev")).as_str()),
+            (uevent, "99:7\n")
+        );
         let leads_to = |link: &str, target: &str| {
             let [link, target] = [format!("{path}/{link}"), target.into()].map(|path| mounted.root.join(path));
             assert_eq!(fs::canonicalize(link).unwrap(), fs::canonicalize(target).unwrap());
