@@ -292,7 +292,8 @@ mod tests {
     use crate::driver::core::DRIVER;
     use crate::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER};
     use fops_host::Removal;
-    use fops_runtime::{Device as _, op};
+    use fops_runtime::Device as _;
+    use fops_runtime::op::op;
     use std::sync::mpsc::{Sender, channel};
     use std::thread;
     use std::time::Duration;

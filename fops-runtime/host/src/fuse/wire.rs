@@ -72,7 +72,7 @@ impl Rig {
         let made = bus.register_driver(Drivers(counts.clone())).and_then(|()| bus.add_device("d0"));
         made.and_then(|()| bus.bind("d", "d0")).expect("a new bus takes a driver and a device");
         let owner = Owner { uid: 0, gid: 0, allow_other: false };
-        let tree = Tree::new(bus.clone(), owner, Some("MAJOR=81\n".into()));
+        let tree = Tree::new(bus.clone(), owner);
         let service = Service::new(tree, Mappings::new(Mmap::PageCache));
         let recorder = Arc::new(Recorder::default());
         let weak = Arc::downgrade(&recorder);
