@@ -74,6 +74,8 @@ pub use fops_macros::{fop, guarded_fops};
 pub use gate::{FenceKind, fence_kind};
 #[cfg(feature = "std")]
 pub use host::catch_panic;
+#[cfg(all(feature = "std", not(loom)))]
+pub use host::{flush_log, log_later};
 pub use lifetime::{
     Access, Alone, Cause, Device, DeviceLifetime, Draining, Part, Parts, Present, Report, Straggler, Unplug,
     UnplugError, Unplugged, Work,

@@ -32,6 +32,7 @@ pub fn logged(parts: &[&str]) -> bool {
 
 /// How many lines were logged that have all of `parts` in them.
 pub fn times_logged(parts: &[&str]) -> usize {
+    fops_runtime::flush_log(crate::DEADLINE);
     let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
     String::from_utf8_lossy(&log).lines().filter(|line| parts.iter().all(|part| line.contains(part))).count()
 }

@@ -16,6 +16,7 @@ mod bus;
 pub mod fuse;
 mod in_process;
 mod lock;
+mod log;
 mod nodes;
 
 pub use bus::{Bus, BusDevice, Driver, Nodes, Probe, Removable, Removal};

@@ -1,8 +1,6 @@
 //! Locks that a panic leaves usable: nothing of this crate panics under one, and drivers do not run under one.
-#[cfg(all(feature = "fuse", target_os = "linux"))]
 use std::sync::Condvar;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-#[cfg(all(feature = "fuse", target_os = "linux"))]
 use std::time::Duration;
 
 /// A mutex without poison.
@@ -20,7 +18,6 @@ impl<T> Lock<T> {
 }
 
 /// Sleeps until `changed` is notified, for at most `limit`. May return early.
-#[cfg(all(feature = "fuse", target_os = "linux"))]
 pub(crate) fn wait<'a, T>(changed: &Condvar, guard: MutexGuard<'a, T>, limit: Option<Duration>) -> MutexGuard<'a, T> {
     match limit {
         None => changed.wait(guard).unwrap_or_else(PoisonError::into_inner),

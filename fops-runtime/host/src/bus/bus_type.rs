@@ -3,8 +3,10 @@ use crate::bus::binding::{self, AnyDriver};
 use crate::bus::device_nodes::Nodes;
 use crate::bus::driver::{Driver, Probe};
 use crate::bus::removal::{Removal, Removes};
+use crate::bus::removers::Removers;
 use crate::bus::slot::{Bound, Slot};
 use crate::lock::Lock;
+use crate::log::log;
 use crate::nodes::devices::Devices;
 use crate::nodes::node::Node;
 use fops_runtime::catch_panic;
@@ -22,6 +24,7 @@ pub struct Bus {
     name: String,
     devices: Arc<Devices>,
     state: Lock<State>,
+    removers: Arc<Removers>,
 }
 
 #[derive(Default)]
@@ -42,7 +45,7 @@ struct Loaded {
 impl Bus {
     /// A bus without devices, whose nodes go among `devices`.
     pub fn new(name: &str, devices: Arc<Devices>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), devices, state: Lock::default() })
+        Arc::new(Self { name: name.into(), devices, state: Lock::default(), removers: Arc::default() })
     }
 
     /// Its name, such as `platform`.
@@ -86,12 +89,12 @@ impl Bus {
     ///
     /// # Errors
     /// `ENODEV` where there is no such driver or device; `EBUSY` where the device has a driver, or the driver is being
-    /// unloaded; `EIO` when probe panicked; else probe's.
+    /// unloaded; `EAGAIN` if there can be no thread that would remove the device; `EIO` when probe panicked; else probe's.
     pub fn bind(self: &Arc<Self>, driver: &str, device: &str) -> Result {
         let any = self.begin_binding(driver, device)?;
         let mut probe = Probe::new(Arc::<Self>::downgrade(self), &self.devices, device);
         let probed = catch_panic(|| any.probe(&mut probe)).unwrap_or_else(|| {
-            tracing::error!("{device}: probe of {driver} panicked");
+            log!(error, "{device}: probe of {driver} panicked");
             Err(Errno::EIO)
         });
         let bound = match probed {
@@ -112,7 +115,7 @@ impl Bus {
                 return Err(errno);
             }
         };
-        tracing::info!("{device}: bound to {driver}, nodes {:?}", bound.nodes);
+        log!(info, "{device}: bound to {driver}, nodes {:?}", bound.nodes);
         let mut state = self.lock();
         match state.slots.insert(device.into(), Slot::Bound(bound.clone())) {
             Some(Slot::Binding { removal: Some(removal), driver }) => {
@@ -129,8 +132,10 @@ impl Bus {
         let mut state = self.lock();
         let loaded = state.drivers.get(driver).ok_or(Errno::ENODEV)?;
         let (any, unloading) = (loaded.driver.clone(), loaded.unloading);
+        let bound = state.slots.values().filter(|slot| slot.driver().is_some()).count();
         match state.slots.get_mut(device).ok_or(Errno::ENODEV)? {
             Slot::Absent { .. } => return Err(Errno::ENODEV),
+            Slot::Unbound if !self.removers.reserve(bound + 1) => return Err(Errno::EAGAIN),
             slot @ Slot::Unbound if !unloading => *slot = Slot::Binding { driver: driver.into(), removal: None },
             _ => return Err(Errno::EBUSY),
         }
@@ -175,7 +180,7 @@ impl Bus {
             }
         }
         let bound = found.into_iter().map(|(device, driver)| {
-            tracing::info!("{device}: found on the bus");
+            log!(info, "{device}: found on the bus");
             driver.map_or(Ok(()), |driver| self.bind(&driver, &device))
         });
         // All of them, whatever the first says.
@@ -308,29 +313,26 @@ impl Bus {
         let watched = removal.clone();
         // Without a thread for it, nobody reports: the removal goes on all the same.
         let _ = thread::Builder::new().name("removal watch".into()).spawn(move || watched.watch());
-        let work = (self.clone(), bound.clone(), removal.clone());
-        let spawned = thread::Builder::new().name("removal".into()).spawn(move || {
-            let (bus, bound, removal) = work;
-            bus.carry_out(bound, &removal);
-        });
-        if spawned.is_err() {
-            self.carry_out(bound, removal);
-        }
+        let (bus, removal) = (self.clone(), removal.clone());
+        self.removers.run(move || bus.carry_out(bound, &removal));
     }
 
     fn carry_out(&self, bound: Bound, removal: &Removal) {
+        let (driver, nodes) = (bound.driver.clone(), bound.nodes.clone());
         let result = catch_panic(|| bound.binding.remove(removal)).unwrap_or_else(|| {
-            tracing::error!("{}: the driver panicked while it was removed", removal.device());
+            log!(error, "{}: the driver panicked while it was removed", removal.device());
             Err(Errno::EIO)
         });
         if result == Err(Errno::EDEADLK) {
             // Refused: the device is as it was.
             self.lock().slots.insert(removal.device().into(), Slot::Bound(bound));
         } else {
-            bound.nodes.unbound();
-            let (driver, nodes) = (bound.driver.clone(), bound.nodes.clone());
-            // Before anybody is told: whoever waited finds the device's state gone, but for open files.
-            drop(bound);
+            // The driver's state may go with its nodes or its binding, and its destructors may panic.
+            let unregistered = catch_panic(|| nodes.unbound());
+            // Before anybody is told: a caller that waited finds the device's state gone, except for open files.
+            if unregistered.and(catch_panic(|| drop(bound))).is_none() {
+                log!(error, "{}: the driver panicked while its state was dropped", removal.device());
+            }
             let state = &mut *self.lock();
             if let Some(loaded) = state.drivers.get_mut(&driver) {
                 loaded.old.push(nodes);
@@ -349,6 +351,12 @@ impl Bus {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Drivers do not run under it.
         self.state.lock()
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        self.removers.close();
     }
 }
 

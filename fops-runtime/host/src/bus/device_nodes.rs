@@ -1,5 +1,6 @@
 //! The nodes of one device on the bus.
 use crate::lock::Lock;
+use crate::log::log;
 use crate::nodes::buffer::BufferMemory;
 use crate::nodes::devices::Devices;
 use crate::nodes::node::Node;
@@ -62,7 +63,7 @@ impl Nodes {
             }
             Phase::Bound(nodes) => {
                 let node = self.devices.register(prefix, device.clone(), memory);
-                tracing::info!("{}: registered", node.name());
+                log!(info, "{}: registered", node.name());
                 // Nobody has seen it yet, so no file of it is open.
                 if let Some(refusing) = refusing
                     && node.registration().refuse_opens()

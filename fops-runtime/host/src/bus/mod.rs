@@ -4,6 +4,7 @@ pub(crate) mod bus_type;
 pub(crate) mod device_nodes;
 pub(crate) mod driver;
 pub(crate) mod removal;
+mod removers;
 mod slot;
 
 pub use bus_type::Bus;

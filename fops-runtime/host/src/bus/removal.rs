@@ -1,6 +1,7 @@
 //! A removal that is under way, on a thread of its own.
 use crate::lock::Lock;
-use fops_runtime::{Cause, Errno, Result, WaitQueue};
+use crate::log::log;
+use fops_runtime::{Cause, Errno, Result, WaitQueue, catch_panic};
 use std::fmt;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
@@ -15,9 +16,14 @@ pub struct Removal {
     /// How long it took, once it is done.
     finished: Lock<Option<Result<Duration>>>,
     done: WaitQueue,
+    /// What to do when it is done.
+    then: Lock<Vec<Then>>,
     /// Until it is done: afterwards nothing here keeps the device alive.
     watched: Lock<Option<Arc<dyn Watched>>>,
 }
+
+/// Told how a removal has ended.
+type Then = Box<dyn FnOnce(Result) + Send>;
 
 /// A bus, to whoever may ask it to remove a device.
 pub(crate) trait Removes: Send + Sync {
@@ -41,6 +47,7 @@ impl Removal {
             began: Instant::now(),
             finished: Lock::new(None),
             done: WaitQueue::new(),
+            then: Lock::default(),
             watched: Lock::new(None),
         }
     }
@@ -99,10 +106,27 @@ impl Removal {
     pub(crate) fn finish(&self, result: Result) {
         let took = self.began.elapsed();
         let watched = lock(&self.watched).take();
-        // Not under the lock: the driver's state may go with it.
-        drop(watched);
+        // Not under the lock: the driver's state may go with it, and its destructors may panic.
+        let _ = catch_panic(|| drop(watched));
         *lock(&self.finished) = Some(result.map(|()| took));
         self.done.wake_all();
+        let then = std::mem::take(&mut *lock(&self.then));
+        for then in then {
+            let _ = catch_panic(|| then(result));
+        }
+    }
+
+    /// Has `then` run when the device is torn down, or now if it is: for callers that have no thread to wait on.
+    #[cfg(all(feature = "fuse", target_os = "linux"))]
+    pub(crate) fn when_done(&self, then: impl FnOnce(Result) + Send + 'static) {
+        lock(&self.then).push(Box::new(then));
+        // If it has finished meanwhile, either `finish` takes it or this does.
+        if let Some(result) = self.finished() {
+            let then = std::mem::take(&mut *lock(&self.then));
+            for then in then {
+                let _ = catch_panic(|| then(result.map(drop)));
+            }
+        }
     }
 
     fn finished(&self) -> Option<Result<Duration>> {
@@ -115,7 +139,7 @@ impl Removal {
         while let Ok(None) = self.wait_for(limit) {
             let waited = self.began.elapsed().as_secs();
             let (device, cause) = (&self.device, self.cause());
-            tracing::warn!("{device}: {cause} has waited for {waited} s for\n{}", self.stragglers());
+            log!(warn, "{device}: {cause} has waited for {waited} s for\n{}", self.stragglers());
             limit = (limit * 2).min(Duration::from_secs(60));
         }
     }

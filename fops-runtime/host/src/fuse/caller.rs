@@ -13,6 +13,7 @@
 //! hold the lock of the very memory that its workers run in.)
 use super::channel::Kernel;
 use crate::lock::Lock;
+use crate::log::log;
 use fops_runtime::{Errno, Request, Result, UserMemory, WaitQueue};
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -61,7 +62,7 @@ impl<'a> Caller<'a> {
     fn start(&self) -> Result<Copier> {
         static SAID: Once = Once::new();
         let thread = self.thread.map_err(|reason| {
-            SAID.call_once(|| tracing::warn!("fuse: {reason}: what the pointers in ioctl arguments name gets EFAULT"));
+            SAID.call_once(|| log!(warn, "fuse: {reason}: what the pointers in ioctl arguments name gets EFAULT"));
             Errno::EFAULT
         })?;
         let copier = Copier::start(thread)?;
@@ -82,13 +83,14 @@ fn refused(errno: Errno, thread: u32) -> Errno {
     match errno {
         Errno::ENOMEM => return errno,
         Errno::EPERM | Errno::EACCES => DENIED.call_once(|| {
-            tracing::warn!(
+            log!(
+                warn,
                 "fuse: may not look into the memory of its caller {thread}, which gets EFAULT for the pointers it \
                  passes: run as root, or as the same user with kernel.yama.ptrace_scope=0"
             );
         }),
         _ => OTHER.call_once(|| {
-            tracing::warn!("fuse: cannot look into the memory of its caller {thread}, which gets EFAULT: {errno}");
+            log!(warn, "fuse: cannot look into the memory of its caller {thread}, which gets EFAULT: {errno}");
         }),
     }
     Errno::EFAULT
@@ -164,7 +166,7 @@ impl Running {
         if RUNNING.fetch_add(1, Relaxed) < COPIERS {
             return Ok(running);
         }
-        tracing::warn!("fuse: {COPIERS} threads copy from and to callers that keep them waiting; one more gets ENOMEM");
+        log!(warn, "fuse: {COPIERS} threads copy from and to callers that keep them waiting; one more gets ENOMEM");
         Err(Errno::ENOMEM)
     }
 }

@@ -1,11 +1,12 @@
 //! The channel to the kernel: `/dev/fuse`, from which requests are read and to which replies are written.
 use super::abi::*;
+use crate::log::log;
 use fops_runtime::Errno;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno as Sys;
 use std::io::IoSlice;
-use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use zerocopy::IntoBytes;
 
 /// What the kernel is asked and told while requests are served. A trait, so that requests can be served without a
@@ -42,16 +43,11 @@ impl dyn Kernel {
 
 /// An open channel. When the last descriptor of it is closed, the kernel ends every request with an error.
 pub(super) struct Channel {
-    /// Close-on-exec, so that no child keeps it, and non-blocking, so that a reader can be told to end.
+    /// Close-on-exec, so that no child keeps it.
     fuse: OwnedFd,
-    /// Readable once readers are to end.
-    stop: OwnedFd,
+    /// Readers are to end.
+    stopped: AtomicBool,
 }
-
-/// What a reader waits with.
-///
-/// Each reader has an epoll instance of its own, which registers for exclusive wake-ups: a request wakes one.
-pub(super) struct Waiter(OwnedFd);
 
 /// What came of waiting for a request.
 pub(super) enum Received {
@@ -63,59 +59,47 @@ pub(super) enum Received {
     Closed,
 }
 
-const FUSE: u64 = 0;
-const STOP: u64 = 1;
-
 impl Channel {
     pub(super) fn new(fuse: OwnedFd) -> rustix::io::Result<Self> {
         rustix::io::fcntl_setfd(&fuse, rustix::io::FdFlags::CLOEXEC)?;
         let flags = rustix::fs::fcntl_getfl(&fuse)?;
-        rustix::fs::fcntl_setfl(&fuse, flags | rustix::fs::OFlags::NONBLOCK)?;
-        Ok(Self { fuse, stop: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
+        rustix::fs::fcntl_setfl(&fuse, flags - rustix::fs::OFlags::NONBLOCK)?;
+        Ok(Self { fuse, stopped: AtomicBool::new(false) })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fuse.as_fd()
     }
 
-    pub(super) fn waiter(&self) -> rustix::io::Result<Waiter> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let exclusive = epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE;
-        epoll::add(&epoll, &self.fuse, epoll::EventData::new_u64(FUSE), exclusive)?;
-        epoll::add(&epoll, &self.stop, epoll::EventData::new_u64(STOP), epoll::EventFlags::IN)?;
-        Ok(Waiter(epoll))
-    }
-
     /// Waits for a request and reads it into `buf`.
-    pub(super) fn receive(&self, waiter: &Waiter, buf: &mut [u8]) -> Received {
-        loop {
-            let mut events = [MaybeUninit::uninit(); 2];
-            match epoll::wait(&waiter.0, &mut events, None) {
-                Ok((ready, _)) if ready.iter().any(|event| event.data.u64() == STOP) => return Received::Stopped,
-                Ok(_) => {}
-                Err(Sys::INTR) => continue,
-                Err(error) => {
-                    tracing::error!("fuse: cannot wait for requests: {error}");
-                    return Received::Closed;
-                }
-            }
+    ///
+    /// All readers sleep in `read(2)`: the kernel wakes one for each request, and a reader needs nothing else.
+    pub(super) fn receive(&self, buf: &mut [u8]) -> Received {
+        while !self.stopped.load(SeqCst) {
             match rustix::io::read(&self.fuse, &mut *buf) {
                 Ok(len) => return Received::Request(len),
-                // Another reader was faster, or the request was interrupted before it was read.
+                // A signal, or the request was interrupted before it was read.
                 Err(Sys::AGAIN | Sys::INTR | Sys::NOENT) => {}
                 Err(Sys::NODEV | Sys::CONNABORTED) => return Received::Closed,
                 Err(error) => {
-                    tracing::error!("fuse: cannot read a request: {error}");
+                    log!(error, "fuse: cannot read a request: {error}");
                     return Received::Closed;
                 }
             }
         }
+        Received::Stopped
     }
 
-    /// Has every reader end, now and later, once the request it has is answered.
+    /// Has every reader end once it has answered the request that it has. Readers that sleep need a [`nudge`](Self::nudge).
     pub(super) fn stop(&self) {
-        // It can only be full, and then it is readable.
-        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        self.stopped.store(true, SeqCst);
+    }
+
+    /// Wakes one reader: the kernel is asked for nothing of the root, and sends that nothing as a request.
+    pub(super) fn nudge(&self) {
+        const ROOT: u64 = 1;
+        let args = fuse_notify_retrieve_out { notify_unique: 1, nodeid: ROOT, ..Default::default() };
+        self.notify(FUSE_NOTIFY_RETRIEVE, &[args.as_bytes()]);
     }
 }
 
@@ -124,7 +108,7 @@ impl Kernel for Channel {
         match rustix::io::write(&self.fuse, bytes) {
             // Nobody waits for it any more: an interrupted request, or an unmounted file system.
             Ok(_) | Err(Sys::NOENT | Sys::NODEV | Sys::CONNABORTED) => {}
-            Err(error) => tracing::warn!("fuse: the kernel refuses a reply of {} bytes: {error}", bytes.len()),
+            Err(error) => log!(warn, "fuse: the kernel refuses a reply of {} bytes: {error}", bytes.len()),
         }
     }
 
@@ -136,7 +120,7 @@ impl Kernel for Channel {
         match rustix::io::writev(&self.fuse, &iov) {
             // The kernel does not know the inode any more, or the file system is unmounted.
             Ok(_) | Err(Sys::NOENT | Sys::NODEV | Sys::CONNABORTED) => {}
-            Err(error) => tracing::warn!("fuse: the kernel refuses notification {code}: {error}"),
+            Err(error) => log!(warn, "fuse: the kernel refuses notification {code}: {error}"),
         }
     }
 
@@ -158,7 +142,7 @@ impl Kernel for Channel {
 
     fn backing_close(&self, id: u32) {
         if let Err(error) = backing_close(self.fd(), id) {
-            tracing::warn!("fuse: cannot close backing file {id}: {error}");
+            log!(warn, "fuse: cannot close backing file {id}: {error}");
         }
     }
 }

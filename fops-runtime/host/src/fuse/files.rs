@@ -112,7 +112,7 @@ impl NodeFile {
 
     pub(super) fn read(&self, args: &fuse_read_in, reply: &mut Reply) -> Result {
         // The kernel asks for no more.
-        let room = reply.room(args.size.min(MAX_WRITE) as usize);
+        let room = reply.room(args.size.min(MAX_WRITE) as usize)?;
         let read = match self.file.node().memory() {
             // A page fault of a mapping. No driver runs, and no lock of one is taken.
             Some(memory) if args.read_flags & FUSE_READ_LOCKOWNER == 0 => page_in(memory, args.offset, room)?,

@@ -1,6 +1,7 @@
 //! How clients map a node's buffer memory.
 use super::channel::Kernel;
 use crate::lock::Lock;
+use crate::log::log;
 use crate::nodes::buffer::{BufferMemory, Published};
 use crate::nodes::node::Node;
 use fops_runtime::Errno;
@@ -58,7 +59,7 @@ impl Mappings {
             Mmap::Passthrough => match open_backing(memory, &*channel.upgrade()?) {
                 Ok(id) => Some(id),
                 Err(errno) => {
-                    tracing::warn!("{}: cannot be mapped: the kernel refuses its memory: {errno}", node.name());
+                    log!(warn, "{}: cannot be mapped: the kernel refuses its memory: {errno}", node.name());
                     return None;
                 }
             },
@@ -113,7 +114,7 @@ impl Published for Mapped {
         while at < end {
             let part = &mut data[..AT_ONCE.min(end - at) as usize];
             if let Err(errno) = memory.read_at(at, part) {
-                tracing::error!("fuse: cannot read buffer memory at {at}: {errno}");
+                log!(error, "fuse: cannot read buffer memory at {at}: {errno}");
                 return;
             }
             channel.notify_store(self.nodeid, at, part);

@@ -2,9 +2,11 @@
 use super::abi::*;
 use super::channel::{Channel, Kernel, Received};
 use super::mapping::Mmap;
+use super::pages::Pages;
 use super::reply::Reply;
 use super::request::{Operation, parse};
 use super::tree::Owner;
+use crate::log::log;
 use fops_runtime::Errno;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
@@ -189,7 +191,7 @@ impl MountPoint {
                 .map_err(|error| error.to_string())
         };
         if let Err(reason) = result {
-            tracing::warn!("fuse: cannot unmount {}: {reason}", self.path.display());
+            log!(warn, "fuse: cannot unmount {}: {reason}", self.path.display());
         }
     }
 }
@@ -205,11 +207,10 @@ pub(super) struct Granted {
 /// Answers the kernel's first request, and asks it for what mapping in the way `wanted` needs.
 pub(super) fn greet(channel: &Channel, wanted: Option<Mmap>) -> Result<Granted, MountError> {
     let protocol = |what: &str| MountError::System("agree on a protocol", std::io::Error::other(what.to_owned()));
-    let waiter = channel.waiter().map_err(system("wait for the kernel"))?;
-    let mut buf = vec![0; BUFFER];
+    let mut buf = Pages::new(BUFFER).map_err(|errno| MountError::System("find memory for requests", errno.into()))?;
     let mut reply = Reply::new();
     loop {
-        let len = match channel.receive(&waiter, &mut buf) {
+        let len = match channel.receive(&mut buf) {
             Received::Request(len) => len,
             Received::Stopped | Received::Closed => return Err(protocol("it was unmounted at once")),
         };

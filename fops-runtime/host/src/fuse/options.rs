@@ -9,10 +9,17 @@ use super::mapping::Mmap;
 ///
 /// let options = Options::new().allow_other(true).mmap(Mmap::PageCache);
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     pub(super) allow_other: bool,
     pub(super) mmap: Option<Mmap>,
+    pub(super) operations_per_user: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { allow_other: false, mmap: None, operations_per_user: 1024 }
+    }
 }
 
 impl Options {
@@ -34,6 +41,17 @@ impl Options {
     #[must_use]
     pub fn mmap(mut self, mmap: Mmap) -> Self {
         self.mmap = Some(mmap);
+        self
+    }
+
+    /// How many operations of one user may be in flight at a time, most of which sleep: 1024 by default.
+    ///
+    /// Each takes a thread of the server. A further one gets `EAGAIN`. If the server may have fewer threads
+    /// (`TasksMax=` of systemd), an operation gets `ENOMEM` when there are no more; a lower number here leaves some for other
+    /// users.
+    #[must_use]
+    pub fn operations_per_user(mut self, most: usize) -> Self {
+        self.operations_per_user = most;
         self
     }
 }

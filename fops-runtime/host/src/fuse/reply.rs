@@ -1,33 +1,40 @@
 //! Replies: the header, and what follows it, in a buffer that its worker keeps.
 use super::abi::fuse_out_header;
-use fops_runtime::Errno;
+use super::pages::Pages;
+use fops_runtime::{Errno, Result};
 use zerocopy::{Immutable, IntoBytes};
 
 const HEADER: usize = size_of::<fuse_out_header>();
+
+/// What a reply takes from the heap at most, in bytes. More is mapped, and given back with the next request.
+const SMALL: usize = 16 << 10;
 
 /// A reply that is being made.
 ///
 /// The kernel copies it to user memory when it is sent: after the operation, outside its section.
 pub(super) struct Reply {
-    /// The reply is `bytes[..len]`; what is beyond is left from earlier ones.
+    /// The reply is the first `len` bytes; what is beyond is left from earlier ones.
     bytes: Vec<u8>,
+    /// The same for one that is large: a read that sleeps has touched none of it.
+    large: Option<Pages>,
     len: usize,
 }
 
 impl Reply {
     pub(super) fn new() -> Self {
-        Self { bytes: vec![0; 4096], len: HEADER }
+        Self { bytes: vec![0; 256], large: None, len: HEADER }
     }
 
     /// Forgets what was put.
-    pub(super) const fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
+        self.large = None;
         self.len = HEADER;
     }
 
     /// How much memory it has taken, in bytes.
     #[cfg(any(test, fuzzing))]
     pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.large.as_ref().map_or(self.bytes.capacity(), |large| large.len())
     }
 
     /// How much was put, in bytes.
@@ -40,14 +47,27 @@ impl Reply {
         self.extend(value.as_bytes());
     }
 
-    /// Appends bytes.
+    /// Appends bytes, to a reply that has no [`room`](Self::room) for many.
     pub(super) fn extend(&mut self, bytes: &[u8]) {
-        self.room(bytes.len()).copy_from_slice(bytes);
+        debug_assert!(self.large.is_none());
+        self.small_room(bytes.len()).copy_from_slice(bytes);
         self.took(bytes.len());
     }
 
-    /// Room for `len` more bytes, with whatever is in it; what is used of it is [`took`](Self::took).
-    pub(super) fn room(&mut self, len: usize) -> &mut [u8] {
+    /// Room for all of the reply, `len` bytes, with whatever is in it; what is used of it is [`took`](Self::took).
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(super) fn room(&mut self, len: usize) -> Result<&mut [u8]> {
+        self.clear();
+        if len <= SMALL {
+            return Ok(self.small_room(len));
+        }
+        let large = self.large.insert(Pages::new(HEADER + len)?);
+        Ok(&mut large[HEADER..])
+    }
+
+    fn small_room(&mut self, len: usize) -> &mut [u8] {
         let end = self.len + len;
         if self.bytes.len() < end {
             self.bytes.resize(end, 0);
@@ -57,20 +77,28 @@ impl Reply {
 
     /// The first `len` bytes of the room are part of the reply.
     pub(super) fn took(&mut self, len: usize) {
-        debug_assert!(self.len + len <= self.bytes.len());
         self.len += len;
     }
 
     /// The bytes to send: what was put, or the error alone.
-    pub(super) fn finish(&mut self, unique: u64, result: Result<(), Errno>) -> &[u8] {
+    pub(super) fn finish(&mut self, unique: u64, result: Result<()>) -> &[u8] {
         if result.is_err() {
             self.clear();
         }
         let error = result.err().map_or(0, |errno| -known(errno));
         let header = fuse_out_header { len: self.len as u32, error, unique };
-        self.bytes[..HEADER].copy_from_slice(header.as_bytes());
-        &self.bytes[..self.len]
+        let bytes = self.large.as_deref_mut().unwrap_or(&mut self.bytes);
+        bytes[..HEADER].copy_from_slice(header.as_bytes());
+        &bytes[..self.len]
     }
+}
+
+/// A reply that is an error and nothing else.
+pub(super) fn error(unique: u64, errno: Errno) -> [u8; HEADER] {
+    let header = fuse_out_header { len: HEADER as u32, error: -known(errno), unique };
+    let mut bytes = [0; HEADER];
+    bytes.copy_from_slice(header.as_bytes());
+    bytes
 }
 
 /// The number as user space may see it. The kernel refuses a reply with another, and its caller would wait for ever.
@@ -91,10 +119,12 @@ mod tests {
     #[test]
     fn an_error_carries_nothing_else() {
         let mut reply = Reply::new();
-        reply.room(10_000)[..3].copy_from_slice(b"abc");
-        reply.took(3);
-        assert_eq!(reply.len(), 3);
-        assert_eq!(&reply.finish(1, Ok(()))[HEADER..], b"abc");
+        for room in [10_000, 100_000] {
+            reply.room(room).unwrap()[..3].copy_from_slice(b"abc");
+            reply.took(3);
+            assert_eq!(reply.len(), 3);
+            assert_eq!(&reply.finish(1, Ok(()))[HEADER..], b"abc");
+        }
         let bytes = reply.finish(9, Err(Errno::ENODEV));
         let (header, rest) = fuse_out_header::read_from_prefix(bytes).unwrap_or_else(|_| panic!("no header"));
         assert_eq!((header.len, header.error, header.unique, rest.len()), (16, -19, 9, 0));

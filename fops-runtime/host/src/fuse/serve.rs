@@ -4,15 +4,16 @@ use super::caller::{Caller, numbers_agree};
 use super::channel::Kernel;
 use super::entry::Entry;
 use super::files::{Files, NodeFile, Opened};
+use super::in_flight::{InFlight, Interrupted};
+use super::keeper::Keeper;
 use super::mapping::Mappings;
 use super::reply::Reply;
 use super::request::{Malformed, Operation, Parsed, parse};
 use super::tree::Tree;
-use crate::lock::Lock;
-use fops_runtime::{Client, Errno, OpenFlags, Request, Result};
-use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, MutexGuard, Weak};
+use crate::bus::removal::Removal;
+use crate::log::log;
+use fops_runtime::{Client, Errno, OpenFlags, Request, Result, catch_panic};
+use std::sync::{Arc, Weak};
 
 /// What is served.
 pub(super) struct Service {
@@ -21,8 +22,28 @@ pub(super) struct Service {
     pub(super) mappings: Mappings,
     /// Whether the callers that requests name can be found.
     callers: Result<(), &'static str>,
-    /// The requests that have been read and not been answered, by number.
-    in_flight: Lock<HashMap<u64, Arc<Request>>>,
+    pub(super) in_flight: Arc<InFlight>,
+    pub(super) keeper: Keeper,
+}
+
+/// What a request needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing: it does not sleep.
+    Nothing,
+    /// A thread, or it is refused.
+    Thread {
+        /// Whether it counts for its user's share.
+        counted: bool,
+    },
+    /// A thread, and it cannot be refused.
+    Always,
+}
+
+impl Need {
+    pub(super) fn is_counted(self) -> bool {
+        self == Self::Thread { counted: true }
+    }
 }
 
 /// What a request gets.
@@ -32,42 +53,128 @@ enum Answer {
     Reply,
     /// Nothing: the kernel waits for none.
     Silence,
+    /// It is given by somebody else.
+    Later,
 }
 
 impl Service {
     pub(super) fn new(tree: Tree, mappings: Mappings) -> Self {
-        Self { tree, files: Files::default(), mappings, callers: numbers_agree(), in_flight: Lock::default() }
+        Self {
+            tree,
+            files: Files::default(),
+            mappings,
+            callers: numbers_agree(),
+            in_flight: Arc::default(),
+            keeper: Keeper::default(),
+        }
     }
 
-    /// Answers one request, on this thread.
-    pub(super) fn handle(&self, channel: &Weak<dyn Kernel>, bytes: &[u8], reply: &mut Reply) {
+    /// Looks at a request: what it needs, and from whom it is. From here on interrupts find it. One that makes no sense is
+    /// refused here.
+    pub(super) fn look(
+        &self,
+        channel: &Weak<dyn Kernel>,
+        bytes: &[u8],
+        reply: &mut Reply,
+    ) -> Option<(Need, fuse_in_header)> {
+        let parsed = match parse(bytes) {
+            Ok(parsed) => parsed,
+            Err(malformed) => {
+                refuse(malformed, channel, reply);
+                return None;
+            }
+        };
+        let header = parsed.header;
+        let need = self.need(&parsed);
+        if need != Need::Nothing {
+            // An interrupt that is read by another worker from here on is kept; one before is sent again.
+            self.in_flight.begin(header.unique, request_of(&header));
+        }
+        Some((need, header))
+    }
+
+    fn need(&self, parsed: &Parsed<'_>) -> Need {
+        let node = |fh, need| match self.files.get(fh).as_deref() {
+            Ok(Opened::Node(_)) => need,
+            _ => Need::Nothing,
+        };
+        let counted = Need::Thread { counted: true };
+        match parsed.operation {
+            Operation::Open(_) if self.tree.is_node(parsed.header.nodeid) => counted,
+            // A page of a mapping, in both: no driver runs, and the driver may wait for the page.
+            Operation::Read(args) if args.read_flags & FUSE_READ_LOCKOWNER == 0 => Need::Nothing,
+            Operation::Write { args, .. } if args.write_flags & FUSE_WRITE_CACHE != 0 => Need::Nothing,
+            Operation::Read(args) => node(args.fh, counted),
+            Operation::Write { args, .. } => match self.files.get(args.fh).as_deref() {
+                Ok(Opened::Node(_)) => counted,
+                Ok(Opened::Attribute(attribute)) if attribute.probes() => Need::Always,
+                _ => Need::Nothing,
+            },
+            Operation::Ioctl { args, .. } => node(args.fh, counted),
+            Operation::Lseek(args) => node(args.fh, counted),
+            Operation::Fsync { fh, .. } => node(fh, counted),
+            Operation::Poll(args) => node(args.fh, Need::Thread { counted: false }),
+            Operation::Flush { fh } => node(fh, Need::Thread { counted: false }),
+            Operation::Release { fh } => node(fh, Need::Always),
+            _ => Need::Nothing,
+        }
+    }
+
+    /// Serves one request, on this thread. Returns whether that is all: not if something else answers it later.
+    pub(super) fn handle(&self, channel: &Weak<dyn Kernel>, bytes: &[u8], reply: &mut Reply) -> bool {
         reply.clear();
         let parsed = match parse(bytes) {
             Ok(parsed) => parsed,
-            Err(malformed) => return refuse(malformed, channel, reply),
+            Err(malformed) => {
+                refuse(malformed, channel, reply);
+                return true;
+            }
         };
         let header = parsed.header;
-        let client = Client::new(header.pid, header.uid, header.gid);
-        let request = Request::new((header.pid != 0).then_some(client));
-        // An interrupt that is read by another worker from here on is kept; one before is sent again.
-        self.in_flight().insert(header.unique, request.clone());
+        let request = self.in_flight.served(header.unique).unwrap_or_else(|| {
+            let request = request_of(&header);
+            self.in_flight.begin(header.unique, request.clone());
+            request
+        });
         let serve = || request.run(|| self.serve(channel, &parsed, reply));
-        let answer = catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
-            tracing::error!("fuse: request {} of {client} panicked; it gets EIO", header.opcode);
+        let answer = catch_panic(serve).unwrap_or_else(|| {
+            log!(error, "fuse: request {} of {} panicked; it gets EIO", header.opcode, header.pid);
             Err(Errno::EIO)
         });
+        if answer == Ok(Answer::Later) {
+            return false;
+        }
         if answer != Ok(Answer::Silence) {
             send(channel, reply.finish(header.unique, answer.map(|_| ())));
         }
         // After the reply, so that a late interrupt is not sent again and again.
-        self.in_flight().remove(&header.unique);
+        self.in_flight.end(header.unique);
+        reply.clear();
+        true
+    }
+
+    /// Answers a request that can have no thread.
+    pub(super) fn refuse(&self, channel: &Weak<dyn Kernel>, bytes: &[u8], errno: Errno, reply: &mut Reply) {
+        let Ok(Parsed { header, operation }) = parse(bytes) else { return };
+        reply.clear();
+        match operation {
+            // An error would look as if the device were gone, and ENOSYS would end polling for good. Nothing is there now;
+            // the caller asks again soon.
+            Operation::Poll(args) => {
+                reply.put(&fuse_poll_out::default());
+                send(channel, reply.finish(header.unique, Ok(())));
+                if args.flags & FUSE_POLL_SCHEDULE_NOTIFY != 0 {
+                    self.keeper.refused_poll(args.kh);
+                }
+            }
+            _ => send(channel, reply.finish(header.unique, Err(errno))),
+        }
+        self.in_flight.end(header.unique);
     }
 
     /// A signal comes for every request.
-    pub(super) fn interrupt_all(&self) {
-        for request in self.in_flight().values() {
-            request.interrupt();
-        }
+    pub(super) fn interrupt_all(&self, channel: &Weak<dyn Kernel>) {
+        self.in_flight.interrupt_all(channel);
     }
 
     fn serve(&self, channel: &Weak<dyn Kernel>, parsed: &Parsed<'_>, reply: &mut Reply) -> Result<Answer> {
@@ -115,10 +222,13 @@ impl Service {
             Operation::Write { args, data } => {
                 let written = match &*self.files.get(args.fh)? {
                     Opened::Node(file) => file.write(&args, data)?,
-                    Opened::Attribute(attribute) => {
-                        attribute.write(self.tree.bus(), data)?;
-                        data.len()
-                    }
+                    Opened::Attribute(attribute) => match attribute.write(self.tree.bus(), data)? {
+                        None => data.len(),
+                        Some(removal) => {
+                            self.answer_when_done(&removal, channel, &parsed.header, data.len());
+                            return Ok(Answer::Later);
+                        }
+                    },
                     Opened::Text(_) | Opened::Directory(_) => return Err(Errno::EINVAL),
                 };
                 reply.put(&fuse_write_out { size: written as u32, padding: 0 });
@@ -148,16 +258,17 @@ impl Service {
                 let st = fuse_kstatfs { bsize: 4096, frsize: 4096, namelen: 255, ..Default::default() };
                 reply.put(&fuse_statfs_out { st });
             }
-            Operation::Interrupt { unique } => return self.interrupt(unique),
+            Operation::Interrupt { unique } => return self.interrupt(unique, parsed.header.pid),
+            Operation::Nudge => return Ok(Answer::Silence),
             // The kernel checks modes itself, and asks for nothing after this.
             Operation::Access | Operation::Destroy => {}
             Operation::Modify => return Err(Errno::EPERM),
             Operation::Init { .. } => {
-                tracing::warn!("fuse: the kernel says hello a second time");
+                log!(warn, "fuse: the kernel says hello a second time");
                 return Err(Errno::EPROTO);
             }
             Operation::Unknown => {
-                tracing::debug!("fuse: the kernel asks for operation {}; it gets ENOSYS", parsed.header.opcode);
+                log!(debug, "fuse: the kernel asks for operation {}; it gets ENOSYS", parsed.header.opcode);
                 return Err(Errno::ENOSYS);
             }
         }
@@ -186,23 +297,44 @@ impl Service {
         Ok(OpenOut { fh: self.files.insert(opened), ..out })
     }
 
+    /// The writer of an attribute waits for a removal, and no thread does: the end of the removal answers it.
+    fn answer_when_done(&self, removal: &Removal, channel: &Weak<dyn Kernel>, header: &fuse_in_header, written: usize) {
+        let unique = header.unique;
+        if self.in_flight.park(unique) {
+            self.keeper.interrupted(unique, self.caller(header.pid));
+        }
+        let (channel, in_flight) = (channel.clone(), self.in_flight.clone());
+        removal.when_done(move |result| {
+            if in_flight.end(unique) {
+                let mut reply = Reply::new();
+                reply.put(&fuse_write_out { size: written as u32, padding: 0 });
+                send(&channel, reply.finish(unique, result));
+            }
+        });
+    }
+
     /// `FUSE_INTERRUPT`: a signal has come for the caller of request `unique`.
-    fn interrupt(&self, unique: u64) -> Result<Answer> {
-        match self.in_flight().get(&unique) {
-            Some(request) => {
-                request.interrupt();
+    fn interrupt(&self, unique: u64, thread: u32) -> Result<Answer> {
+        match self.in_flight.interrupt(unique) {
+            Interrupted::Served => Ok(Answer::Silence),
+            Interrupted::Parked => {
+                self.keeper.interrupted(unique, self.caller(thread));
                 Ok(Answer::Silence)
             }
             // Its worker has read it and not come so far, or has answered: the kernel sends this again if it
             // still waits.
-            None => Err(Errno::EAGAIN),
+            Interrupted::Unknown => Err(Errno::EAGAIN),
         }
     }
 
-    fn in_flight(&self) -> MutexGuard<'_, HashMap<u64, Arc<Request>>> {
-        // Nothing panics under it.
-        self.in_flight.lock()
+    /// The calling thread, if it can be found by its number.
+    fn caller(&self, thread: u32) -> Option<u32> {
+        (self.callers.is_ok() && thread != 0).then_some(thread)
     }
+}
+
+fn request_of(header: &fuse_in_header) -> Arc<Request> {
+    Request::new((header.pid != 0).then_some(Client::new(header.pid, header.uid, header.gid)))
 }
 
 /// Replies, unless the channel was closed meanwhile: then the caller has its error.
@@ -214,7 +346,7 @@ fn send(channel: &Weak<dyn Kernel>, bytes: &[u8]) {
 
 fn refuse(malformed: Malformed, channel: &Weak<dyn Kernel>, reply: &mut Reply) {
     let Malformed { unique, opcode, reason } = malformed;
-    tracing::warn!("fuse: refused a request: {reason} (operation {opcode:?}, number {unique:?})");
+    log!(warn, "fuse: refused a request: {reason} (operation {opcode:?}, number {unique:?})");
     if let Some(unique) = unique {
         send(channel, reply.finish(unique, Err(Errno::EINVAL)));
     }

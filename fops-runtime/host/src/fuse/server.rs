@@ -1,5 +1,5 @@
 //! A mounted directory that is served.
-use super::channel::Channel;
+use super::channel::{Channel, Kernel};
 use super::mapping::{Mappings, Mmap, try_passthrough};
 use super::mount::{self, Granted, MountError, MountPoint};
 use super::options::Options;
@@ -8,10 +8,11 @@ use super::tree::{Owner, Tree};
 use super::workers::Workers;
 use crate::bus::bus_type::Bus;
 use crate::lock::Lock;
+use crate::log::log;
 use fops_runtime::{Client, Errno};
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// How long operations that were interrupted may take until unmounting goes on without them.
@@ -55,7 +56,7 @@ impl Server {
         let served = Self::serve(fuse, bus, owner, options);
         match served {
             Ok((service, workers, channel, (mmap, mmap_reason))) => {
-                tracing::info!("{}: mounted; {mmap}: {mmap_reason}", mount.path.display());
+                log!(info, "{}: mounted; {mmap}: {mmap_reason}", mount.path.display());
                 Ok(Self { mount, mmap, mmap_reason, service, workers, channel: Lock::new(Some(channel)) })
             }
             Err(error) => {
@@ -78,10 +79,11 @@ impl Server {
         let channel = Arc::new(channel);
         let tree = Tree::new(bus.clone(), owner);
         let service = Arc::new(Service::new(tree, Mappings::new(mmap)));
-        let workers = Arc::new(Workers::default());
-        workers
-            .start(&service, &Arc::downgrade(&channel))
-            .map_err(|error| MountError::System("start a thread", error))?;
+        let workers = Arc::new(Workers::new(options.operations_per_user));
+        if let Err(errno) = workers.start(&service, &Arc::downgrade(&channel)) {
+            end(&channel, &service, &workers);
+            return Err(MountError::System("start a thread", errno.into()));
+        }
         Ok((service, workers, channel, (mmap, reason)))
     }
 
@@ -121,10 +123,9 @@ impl Server {
     pub fn unmount(&self) {
         let Some(channel) = self.channel.lock().take() else { return };
         let join = || {
-            channel.stop();
-            let left = self.workers.join(PATIENCE, || self.service.interrupt_all());
+            let left = end(&channel, &self.service, &self.workers);
             if left > 0 {
-                tracing::warn!("{}: {left} operations in flight heed no interrupt", self.mount.path.display());
+                log!(warn, "{}: {left} operations in flight heed no interrupt", self.mount.path.display());
             }
         };
         if self.workers.is_closed() {
@@ -153,6 +154,17 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("path", &self.mount.path).field("mmap", &self.mmap).finish_non_exhaustive()
     }
+}
+
+/// Ends the workers. Returns how many do not heed it.
+fn end(channel: &Arc<Channel>, service: &Service, workers: &Workers) -> usize {
+    let kernel: Weak<dyn Kernel> = Arc::<Channel>::downgrade(channel);
+    channel.stop();
+    service.keeper.stop();
+    workers.join(PATIENCE, |readers| {
+        (0..readers).for_each(|_| channel.nudge());
+        service.interrupt_all(&kernel);
+    })
 }
 
 /// The best way to map that there is, or `wanted` and no other; and why.

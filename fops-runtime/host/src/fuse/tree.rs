@@ -5,6 +5,7 @@ use super::looked_up::LookedUp;
 use super::sysfs;
 use crate::bus::bus_type::Bus;
 use crate::lock::Lock;
+use crate::log::log;
 use crate::nodes::node::Node;
 use fops_runtime::{Errno, Request, Result};
 use std::collections::HashMap;
@@ -87,6 +88,11 @@ impl Tree {
         found.map(|child| child.entry).ok_or(Errno::ENOENT)
     }
 
+    /// Whether the inode is a node's.
+    pub(super) fn is_node(&self, nodeid: u64) -> bool {
+        self.lock().by_id.get(&nodeid).is_some_and(|inode| matches!(inode.object, Object::Node { .. }))
+    }
+
     /// What the inode stands for, and its path.
     pub(super) fn get(&self, nodeid: u64) -> Result<(String, Entry)> {
         let object = self.lock().by_id.get(&nodeid).map(|inode| inode.object.clone()).ok_or(Errno::ENOENT)?;
@@ -148,7 +154,7 @@ impl Tree {
     pub(super) fn forget(&self, nodeid: u64, lookups: u64) {
         let mut inodes = self.lock();
         let Some(inode) = inodes.by_id.get_mut(&nodeid) else {
-            tracing::warn!("fuse: the kernel forgets inode {nodeid}, which it was not given");
+            log!(warn, "fuse: the kernel forgets inode {nodeid}, which it was not given");
             return;
         };
         inode.lookups = inode.lookups.saturating_sub(lookups);

@@ -81,7 +81,12 @@ impl Rig {
 
     /// Has the request answered, on this thread.
     fn handle(&self, bytes: &[u8], reply: &mut Reply) -> Vec<Vec<u8>> {
-        self.service.handle(&self.kernel, bytes, reply);
+        if self.service.look(&self.kernel, bytes, reply).is_some() && !self.service.handle(&self.kernel, bytes, reply) {
+            // The answer to a removal is given when that is done.
+            while self.recorder.replies.lock().is_empty() {
+                std::thread::yield_now();
+            }
+        }
         self.recorder.take()
     }
 
@@ -122,8 +127,9 @@ fn request(opcode: u32, unique: u64, nodeid: u64, body: &[u8]) -> Vec<u8> {
 /// Where that is not so.
 fn verify<'a>(request: &[u8], replies: &'a [Vec<u8>]) -> Option<(i32, &'a [u8])> {
     let header = fuse_in_header::read_from_prefix(request).map(|(header, _)| header).ok();
-    let header =
-        header.filter(|header| header.unique != 0 && !matches!(header.opcode, FUSE_FORGET | FUSE_BATCH_FORGET));
+    let header = header.filter(|header| {
+        header.unique != 0 && !matches!(header.opcode, FUSE_FORGET | FUSE_BATCH_FORGET | FUSE_NOTIFY_REPLY)
+    });
     let Some(header) = header else {
         assert!(replies.is_empty(), "an answer that nobody waits for");
         return None;

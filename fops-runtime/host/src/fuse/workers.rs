@@ -1,154 +1,295 @@
 //! The threads that read requests and run them.
 //!
-//! Each worker reads a request and runs it itself: a hand-over between threads would cost more than most
-//! operations. Whoever takes the last reader's place away starts another, so that there is always one for the
-//! next request, an interrupt among others, however many sleep. There are as many as requests in flight, and a
-//! few that are idle.
+//! A worker reads a request and runs it itself: a hand-over between threads would cost more than most operations.
+//!
+//! # Why there is always a reader
+//! An operation may sleep for hours, and the request that ends its sleep has to be read meanwhile. So a worker runs an
+//! operation that may sleep only if another reader is left. If it is the last, it starts another first. If there can be none
+//! (a limit on threads, no memory), the operation is refused, and the worker reads on. A later operation tries again.
+//! Whatever cannot be refused (a release, `bind`) goes to a reserved thread then. Whatever does not sleep is run by
+//! any reader: names, attributes, interrupts, and the beginning of a removal, whose answer is sent when it is done.
+//!
+//! One user's share of the operations is limited, so that no user takes all the threads.
 use super::abi::BUFFER;
 use super::channel::{Channel, Kernel, Received};
+use super::pages::Pages;
 use super::reply::Reply;
-use super::serve::Service;
+use super::serve::{Need, Service};
 use crate::lock::{Lock, wait};
+use crate::log::log;
+use fops_runtime::Errno;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, MutexGuard, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 /// How many stay when there is nothing to do.
 const IDLE: usize = 6;
+/// How many there are from the start: one to run an operation, and one to read meanwhile.
+const FIRST: usize = 2;
+/// How much stack a driver's operation has, in bytes. Only what is touched is taken.
+const STACK: usize = 1 << 20;
+/// Up to this size, in bytes, a request is copied out of the buffer that it was read into, for another reader to have that.
+const SMALL: usize = 8 << 10;
+/// How much of a buffer stays when it is not used, in bytes.
+const KEPT: usize = 64 << 10;
 
 /// The workers of one mounted directory.
-#[derive(Default)]
 pub(super) struct Workers {
     state: Lock<State>,
-    changed: Condvar,
+    /// A thread has ended.
+    ended: Condvar,
+    /// There is something to do for the reserved thread, or it is to end.
+    deferred: Condvar,
+    /// How many operations of one user may be in flight.
+    share: usize,
 }
 
 #[derive(Default)]
 struct State {
-    live: usize,
-    /// Those that wait for a request, or are about to.
+    live: HashSet<ThreadId>,
+    /// Those of them that read no requests.
+    helpers: usize,
+    /// Readers that wait for a request, or are about to.
     idle: usize,
     /// The kernel has closed the channel.
     closed: bool,
-    threads: Vec<JoinHandle<()>>,
+    stopped: bool,
+    /// Buffers for requests that no reader has now.
+    spare: Vec<Pages>,
+    /// How many operations of each user are in flight.
+    users: HashMap<u32, usize>,
+    /// Requests for the reserved thread.
+    deferred: VecDeque<Vec<u8>>,
+    /// When it was last said that an operation was refused, and how many were since.
+    said: Option<Instant>,
+    refused: u64,
+}
+
+/// What becomes of a request.
+enum Place {
+    /// This reader runs it, since it does not sleep.
+    Reader,
+    /// This thread runs it. Another is the reader.
+    Here,
+    Deferred,
+    Refused(Errno),
 }
 
 impl Workers {
-    /// Starts one worker; it starts others as needed.
-    ///
-    /// While a worker runs a request it does not keep the channel open: one that hangs keeps nobody from closing it.
-    pub(super) fn start(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) -> std::io::Result<()> {
-        {
-            let mut state = self.lock();
-            state.live += 1;
-            state.idle += 1;
-        }
-        let (workers, service, channel) = (self.clone(), service.clone(), channel.clone());
-        let thread = thread::Builder::new().name("fuse".into()).spawn(move || {
-            let _live = Live(&workers);
-            workers.run(&service, &channel);
-        });
-        let mut state = self.lock();
-        match thread {
-            Ok(thread) => {
-                state.threads.retain(|thread| !thread.is_finished());
-                state.threads.push(thread);
-                Ok(())
-            }
-            Err(error) => {
-                state.live -= 1;
-                state.idle -= 1;
-                Err(error)
-            }
-        }
+    pub(super) fn new(share: usize) -> Self {
+        Self { state: Lock::default(), ended: Condvar::new(), deferred: Condvar::new(), share }
     }
 
-    fn run(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) {
-        let waiter = match channel.upgrade().map(|channel| channel.waiter()) {
-            Some(Ok(waiter)) => waiter,
-            stopped => {
-                if let Some(Err(error)) = stopped {
-                    tracing::error!("fuse: a worker cannot wait for requests: {error}");
-                }
-                self.lock().idle -= 1;
-                return;
-            }
-        };
+    /// Starts the workers and helpers that there always are; further workers are started as needed.
+    ///
+    /// While a worker runs a request it does not keep the channel open: one that hangs keeps nobody from closing it.
+    ///
+    /// # Errors
+    /// `EAGAIN` or `ENOMEM`.
+    pub(super) fn start(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) -> Result<(), Errno> {
         let kernel: Weak<dyn Kernel> = channel.clone();
-        let mut buf = vec![0; BUFFER];
-        let mut reply = Reply::new();
-        while let Some(open) = channel.upgrade() {
-            match open.receive(&waiter, &mut buf) {
-                Received::Request(len) => {
-                    drop(open);
-                    if self.was_last_idle()
-                        && let Err(error) = self.start(service, channel)
-                    {
-                        tracing::error!("fuse: no thread for the next request, it waits for this one: {error}");
-                    }
-                    service.handle(&kernel, &buf[..len], &mut reply);
-                    if !self.may_idle() {
-                        return;
-                    }
-                }
+        self.start_helper("fuse keeper", {
+            let (service, kernel) = (service.clone(), kernel.clone());
+            move |_| service.keeper.run(&kernel, &service.in_flight)
+        })?;
+        self.start_helper("fuse reserve", {
+            let service = service.clone();
+            move |workers| workers.run_deferred(&service, &kernel)
+        })?;
+        (0..FIRST).try_for_each(|_| self.start_reader(service, channel))
+    }
+
+    fn start_helper(self: &Arc<Self>, name: &str, work: impl FnOnce(&Self) + Send + 'static) -> Result<(), Errno> {
+        self.lock().helpers += 1;
+        let started = self.spawn(name, move |workers| {
+            work(workers);
+            workers.lock().helpers -= 1;
+        });
+        if started.is_err() {
+            self.lock().helpers -= 1;
+        }
+        started
+    }
+
+    fn start_reader(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) -> Result<(), Errno> {
+        let spare = self.lock().spare.pop();
+        let buf = spare.map_or_else(|| Pages::new(BUFFER), Ok)?;
+        self.lock().idle += 1;
+        let (service, channel) = (service.clone(), channel.clone());
+        let started = self.spawn("fuse", move |workers| workers.read(&service, &channel, buf));
+        if started.is_err() {
+            self.lock().idle -= 1;
+        }
+        started
+    }
+
+    fn spawn(self: &Arc<Self>, name: &str, work: impl FnOnce(&Arc<Self>) + Send + 'static) -> Result<(), Errno> {
+        // A thread that starts and then finds no memory would end the process.
+        if !Pages::are_there(STACK) {
+            return Err(Errno::ENOMEM);
+        }
+        let workers = self.clone();
+        let mut state = self.lock();
+        let thread = thread::Builder::new().name(name.into()).stack_size(STACK).spawn(move || {
+            let _live = Live(&workers);
+            work(&workers);
+        });
+        state.live.insert(thread.map_err(Errno::from)?.thread().id());
+        Ok(())
+    }
+
+    fn read(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>, buf: Pages) {
+        let kernel: Weak<dyn Kernel> = channel.clone();
+        let (mut small, mut reply) = (Vec::new(), Reply::new());
+        let mut buf = Some(buf);
+        while let (Some(open), Some(reads)) = (channel.upgrade(), buf.as_mut()) {
+            let len = match open.receive(reads) {
+                Received::Request(len) => len,
                 Received::Stopped => break,
                 Received::Closed => {
-                    self.lock().closed = true;
+                    self.close();
                     open.stop();
+                    service.keeper.stop();
                     break;
+                }
+            };
+            drop(open);
+            let Some((need, header)) = service.look(&kernel, &reads[..len], &mut reply) else { continue };
+            let user = header.uid;
+            match self.place(need, user, service, channel) {
+                Place::Reader => {
+                    service.handle(&kernel, &reads[..len], &mut reply);
+                }
+                Place::Refused(errno) => service.refuse(&kernel, &reads[..len], errno, &mut reply),
+                Place::Deferred => self.defer(&reads[..len]),
+                Place::Here => {
+                    let bytes = if len <= SMALL {
+                        small.clear();
+                        small.extend_from_slice(&reads[..len]);
+                        self.lock().spare.extend(buf.take());
+                        &small[..]
+                    } else {
+                        &reads[..len]
+                    };
+                    service.handle(&kernel, bytes, &mut reply);
+                    if !self.become_reader(need, user, &mut buf) {
+                        return;
+                    }
                 }
             }
         }
         self.lock().idle -= 1;
     }
 
-    /// A worker has a request: whether nobody waits for the next.
-    fn was_last_idle(&self) -> bool {
-        let mut state = self.lock();
-        state.idle -= 1;
-        state.idle == 0
-    }
-
-    /// A worker has nothing to do: whether it is to wait, or to end.
-    fn may_idle(&self) -> bool {
-        let mut state = self.lock();
-        let stay = state.idle < IDLE;
-        state.idle += usize::from(stay);
-        stay
-    }
-
-    /// Blocks until there are none.
-    pub(super) fn wait(&self) {
-        let mut state = self.lock();
-        while state.live > 0 {
-            state = wait(&self.changed, state, None);
+    /// Who runs a request. For [`Place::Here`] this is no reader any more.
+    fn place(self: &Arc<Self>, need: Need, user: u32, service: &Arc<Service>, channel: &Weak<Channel>) -> Place {
+        if need == Need::Nothing {
+            return Place::Reader;
         }
-    }
-
-    /// Waits until there are none but the calling thread, and joins them. Calls `nudge` first and from time to
-    /// time. Returns how many are left after `limit`.
-    pub(super) fn join(&self, limit: Duration, nudge: impl Fn()) -> usize {
-        let deadline = Instant::now() + limit;
-        let mut state = self.lock();
-        let me = thread::current().id();
-        let own = usize::from(state.threads.iter().any(|thread| thread.thread().id() == me));
-        while state.live > own && Instant::now() < deadline {
-            drop(state);
-            nudge();
-            state = self.lock();
-            let period = Duration::from_millis(20);
-            if state.live > own {
-                state = wait(&self.changed, state, Some(period));
+        loop {
+            {
+                let mut state = self.lock();
+                if need.is_counted() && state.users.get(&user).is_some_and(|count| *count >= self.share) {
+                    state.refuse(|| {
+                        format!("user {user} has {} operations in flight, the most it may have", self.share)
+                    });
+                    return Place::Refused(Errno::EAGAIN);
+                }
+                if state.idle > 1 {
+                    state.idle -= 1;
+                    if need.is_counted() {
+                        *state.users.entry(user).or_default() += 1;
+                    }
+                    return Place::Here;
+                }
+            }
+            if let Err(errno) = self.start_reader(service, channel) {
+                if need == Need::Always {
+                    return Place::Deferred;
+                }
+                self.lock().refuse(|| format!("there can be no thread for it: {errno}"));
+                return Place::Refused(Errno::ENOMEM);
             }
         }
-        let left = state.live - own;
-        let threads = if left == 0 { std::mem::take(&mut state.threads) } else { Vec::new() };
-        drop(state);
-        for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
-            // A panic of a worker was logged where it happened.
-            let _ = thread.join();
+    }
+
+    /// A worker has run a request: whether it reads again, with a buffer, or ends.
+    fn become_reader(&self, need: Need, user: u32, buf: &mut Option<Pages>) -> bool {
+        let mut state = self.lock();
+        if need.is_counted()
+            && let Some(count) = state.users.get_mut(&user)
+        {
+            *count -= 1;
+            if *count == 0 {
+                state.users.remove(&user);
+            }
         }
-        left
+        if state.idle >= IDLE {
+            // As many as there are readers to come.
+            state.spare.truncate(1);
+            return false;
+        }
+        match buf {
+            Some(buf) => buf.shrink(KEPT),
+            None => *buf = state.spare.pop().or_else(|| Pages::new(BUFFER).ok()),
+        }
+        state.idle += usize::from(buf.is_some());
+        buf.is_some()
+    }
+
+    fn defer(&self, bytes: &[u8]) {
+        self.lock().deferred.push_back(bytes.to_vec());
+        self.deferred.notify_all();
+    }
+
+    /// Runs what the readers have no thread for.
+    fn run_deferred(&self, service: &Service, kernel: &Weak<dyn Kernel>) {
+        let mut reply = Reply::new();
+        let mut state = self.lock();
+        while !state.stopped && !state.closed {
+            match state.deferred.pop_front() {
+                Some(bytes) => {
+                    drop(state);
+                    service.handle(kernel, &bytes, &mut reply);
+                    state = self.lock();
+                }
+                None => state = wait(&self.deferred, state, None),
+            }
+        }
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.deferred.notify_all();
+    }
+
+    /// Blocks until the kernel has closed the channel and no worker is left.
+    pub(super) fn wait(&self) {
+        let mut state = self.lock();
+        while state.live.len() > state.helpers {
+            state = wait(&self.ended, state, None);
+        }
+    }
+
+    /// Waits until there are none but the calling thread. Calls `nudge` first and from time to time, with the number of
+    /// readers. Returns how many are left after `limit`.
+    pub(super) fn join(&self, limit: Duration, nudge: impl Fn(usize)) -> usize {
+        let deadline = Instant::now() + limit;
+        let mut state = self.lock();
+        state.stopped = true;
+        self.deferred.notify_all();
+        let own = usize::from(state.live.contains(&thread::current().id()));
+        while state.live.len() > own && Instant::now() < deadline {
+            let readers = state.idle;
+            drop(state);
+            nudge(readers);
+            state = self.lock();
+            if state.live.len() > own {
+                state = wait(&self.ended, state, Some(Duration::from_millis(20)));
+            }
+        }
+        state.live.len() - own
     }
 
     /// Whether the kernel has closed the channel: it is unmounted.
@@ -162,12 +303,26 @@ impl Workers {
     }
 }
 
-/// A worker that lives; on unwinding too.
+impl State {
+    /// Says that an operation is refused, once a second at most.
+    fn refuse(&mut self, why: impl FnOnce() -> String) {
+        self.refused += 1;
+        if self.said.is_none_or(|said| said.elapsed() > Duration::from_secs(1)) {
+            let (refused, why) = (self.refused, why());
+            log!(warn, "fuse: refused {refused} operations: {why}");
+            self.said = Some(Instant::now());
+            self.refused = 0;
+        }
+    }
+}
+
+/// A thread that lives; on unwinding too.
 struct Live<'a>(&'a Workers);
 
 impl Drop for Live<'_> {
     fn drop(&mut self) {
-        self.0.lock().live -= 1;
-        self.0.changed.notify_all();
+        // The thread that started this one holds the lock until it has noted it.
+        self.0.lock().live.remove(&thread::current().id());
+        self.0.ended.notify_all();
     }
 }

@@ -3,6 +3,7 @@
 //! This is where a host's threads enter the driver: panics end here, answers are checked, and the time from
 //! the flag to each answer is measured.
 use crate::lock::Lock;
+use crate::log::log;
 use crate::nodes::buffer::BufferMemory;
 use crate::nodes::erased::{AnyDevice, OfType};
 use crate::nodes::kind::{NodeKind, Subsystem};
@@ -141,7 +142,7 @@ impl Node {
         self.running.fetch_add(1, Relaxed);
         // The section is given back by unwinding.
         let result = catch_panic(operation).unwrap_or_else(|| {
-            tracing::error!(node = self.name, call, "the operation panicked; the caller gets EIO");
+            log!(error, "{}: {call:?} panicked; the caller gets EIO", self.name);
             Err(Errno::EIO)
         });
         let ended = Instant::now();
@@ -157,7 +158,7 @@ impl Node {
     }
 
     fn note(&self, answer: Answer) {
-        tracing::info!("{}: {answer}", self.name);
+        log!(info, "{}: {answer}", self.name);
         self.answers.lock().push(answer);
     }
 }

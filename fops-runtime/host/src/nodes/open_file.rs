@@ -1,5 +1,6 @@
 //! One open file of a node.
 use crate::lock::Lock;
+use crate::log::log;
 use crate::nodes::erased::AnyFile;
 use crate::nodes::node::Node;
 use fops_runtime::{
@@ -83,10 +84,7 @@ impl OpenFile {
             let mut written = 0;
             let n = self.file().read(UserSliceWriter::new(buf, &mut written, position))?;
             if n > written {
-                tracing::error!(
-                    node = self.node.name(),
-                    "read says {n} bytes and wrote {written}; the caller gets EIO"
-                );
+                log!(error, "{}: read says {n} bytes and wrote {written}; the caller gets EIO", self.node.name());
                 return Err(Errno::EIO);
             }
             Ok(n)
@@ -115,7 +113,7 @@ impl OpenFile {
         self.node.run("write", || {
             let n = self.file().write(UserSliceReader::new(data, position))?;
             if n > data.len() {
-                tracing::error!(node = self.node.name(), "write took {n} of {} bytes; the caller gets EIO", data.len());
+                log!(error, "{}: write took {n} of {} bytes; the caller gets EIO", self.node.name(), data.len());
                 return Err(Errno::EIO);
             }
             Ok(n)
@@ -146,7 +144,7 @@ impl OpenFile {
     fn checked(&self, result: Result<i32>) -> Result<i32> {
         match result {
             Ok(value @ ..0) => {
-                tracing::error!(node = self.node.name(), "ioctl succeeded with {value}; the caller gets EIO");
+                log!(error, "{}: ioctl succeeded with {value}; the caller gets EIO", self.node.name());
                 Err(Errno::EIO)
             }
             result => result,

@@ -4,17 +4,18 @@ extern crate std;
 #[cfg_attr(target_os = "linux", path = "membarrier.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "no_membarrier.rs")]
 mod fence;
+mod log;
 #[cfg_attr(target_os = "linux", path = "futex.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "buckets.rs")]
 mod sleep;
 mod threads;
 
 pub(crate) use fence::heavy_fence;
+pub(crate) use log::{flush_log, log_error, log_later};
 pub(crate) use sleep::{wait, wake_all};
 pub(crate) use std::time::Instant;
 pub(crate) use threads::{at_fork_in_child, at_thread_exit, fmt_thread, own_block, set_slots, spot, thread_id};
 
-use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 use core::time::Duration;
 use std::boxed::Box;
@@ -107,13 +108,4 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {
             None
         }
     }
-}
-
-/// Tells the people who run this of something that went wrong.
-pub(crate) fn log_error(message: fmt::Arguments<'_>) {
-    #[cfg(feature = "tracing")]
-    tracing::error!("{message}");
-    // `eprintln!` would panic where nobody reads.
-    #[cfg(not(feature = "tracing"))]
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("fops: {message}\n"));
 }
