@@ -90,16 +90,9 @@ impl Channel {
         Received::Stopped
     }
 
-    /// Has every reader end once it has answered the request that it has. Readers that sleep need a [`nudge`](Self::nudge).
+    /// Has every reader end once it has answered the request that it has, or the next one if it sleeps.
     pub(super) fn stop(&self) {
         self.stopped.store(true, SeqCst);
-    }
-
-    /// Wakes one reader: the kernel is asked for nothing of the root, and sends that nothing as a request.
-    pub(super) fn nudge(&self) {
-        const ROOT: u64 = 1;
-        let args = fuse_notify_retrieve_out { notify_unique: 1, nodeid: ROOT, ..Default::default() };
-        self.notify(FUSE_NOTIFY_RETRIEVE, &[args.as_bytes()]);
     }
 }
 

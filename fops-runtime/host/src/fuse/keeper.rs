@@ -1,8 +1,10 @@
-//! What has to be looked at from time to time: callers that may have been killed, and polls that found no thread.
+//! What has to be looked at from time to time: callers that may have been killed, and polls that found no thread. At the
+//! end, readers that sleep.
 use super::channel::Kernel;
 use super::in_flight::InFlight;
 use crate::lock::{Lock, wait};
 use fops_runtime::Errno;
+use rustix::fd::OwnedFd;
 use std::io::ErrorKind;
 use std::sync::{Condvar, Weak};
 use std::time::{Duration, Instant};
@@ -25,6 +27,8 @@ struct State {
     /// The kernel's handles of files on which a poll was refused.
     polls: Vec<u64>,
     stopped: bool,
+    /// The root of what is served, while it ends.
+    root: Option<OwnedFd>,
 }
 
 /// The caller of a parked request, for which a signal has come.
@@ -55,13 +59,16 @@ impl Keeper {
         self.changed.notify_all();
     }
 
-    pub(super) fn stop(&self) {
-        self.state.lock().stopped = true;
+    /// Has it end. With the root of what is served, it asks the readers that sleep for something first, and so wakes them.
+    pub(super) fn stop(&self, root: Option<OwnedFd>) {
+        let mut state = self.state.lock();
+        state.stopped = true;
+        state.root = root;
         self.changed.notify_all();
     }
 
-    /// Until it is stopped.
-    pub(super) fn run(&self, kernel: &Weak<dyn Kernel>, in_flight: &InFlight) {
+    /// Until it is stopped, and no reader is left that it can wake.
+    pub(super) fn run(&self, kernel: &Weak<dyn Kernel>, in_flight: &InFlight, readers: impl Fn() -> usize) {
         let mut state = self.state.lock();
         while !state.stopped {
             state.callers.retain(|caller| {
@@ -76,6 +83,16 @@ impl Keeper {
             // A period later: there may be a thread by now.
             if let Some(kernel) = kernel.upgrade() {
                 polls.into_iter().for_each(|kh| kernel.notify_poll(kh));
+            }
+        }
+        let root = state.root.take();
+        drop(state);
+        while let Some(root) = &root
+            && readers() > 0
+        {
+            // If no reader was asleep, nobody answers; then the end of the channel does.
+            if rustix::fs::fstatfs(root).is_err() {
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
     }

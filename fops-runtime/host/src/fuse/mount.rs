@@ -9,16 +9,17 @@ use super::tree::Owner;
 use crate::log::log;
 use fops_runtime::Errno;
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, StatxFlags};
 use rustix::io::Errno as Sys;
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fmt;
 use std::fs;
 use std::io::{ErrorKind, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -35,6 +36,8 @@ pub enum MountError {
     NotADirectory(PathBuf),
     /// Its former server died without unmounting it.
     Stale(PathBuf),
+    /// Something is served there already.
+    InUse(PathBuf),
     /// This process may not mount, and there is no `fusermount3` to do it.
     NoFusermount,
     /// `fusermount3` refused, for this reason.
@@ -61,6 +64,11 @@ impl fmt::Display for MountError {
                     path.display()
                 )
             }
+            Self::InUse(path) => write!(
+                f,
+                "{0} is in use by another server: end that first, or mount on another directory",
+                path.display()
+            ),
             Self::NoFusermount => f.write_str(
                 "no permission to mount, and no fusermount3 to ask: run as root, or install the package fuse3",
             ),
@@ -93,6 +101,8 @@ pub(super) struct MountPoint {
     pub(super) path: PathBuf,
     /// Whether `fusermount3` did it, and has to undo it.
     pub(super) by_helper: bool,
+    /// The device number of what is mounted: no other file system has it meanwhile.
+    device: Option<u64>,
 }
 
 /// Mounts, as `owner` for whom it is. Returns the channel and what unmounts.
@@ -106,6 +116,8 @@ pub(super) fn mount(path: &Path, owner: Owner) -> Result<(OwnedFd, MountPoint), 
     }
     // It is unmounted by this name, wherever the process has moved by then.
     let path = fs::canonicalize(path).map_err(system("find the mount point"))?;
+    // Until it is mounted. Afterwards anybody sees that it is.
+    let _claim = claim(&path)?;
     let mut options = String::from("default_permissions");
     if owner.allow_other {
         options.push_str(",allow_other");
@@ -117,7 +129,10 @@ pub(super) fn mount(path: &Path, owner: Owner) -> Result<(OwnedFd, MountPoint), 
             let data = CString::new(data).expect("there are no zeros in it");
             let flags = MountFlags::NOSUID | MountFlags::NODEV;
             match rustix::mount::mount("fops", &path, "fuse.fops", flags, data.as_c_str()) {
-                Ok(()) => return Ok((fuse, MountPoint { path, by_helper: false })),
+                Ok(()) => {
+                    let device = device_at(&path);
+                    return Ok((fuse, MountPoint { path, by_helper: false, device }));
+                }
                 Err(Sys::PERM | Sys::ACCESS) => {}
                 Err(Sys::NODEV) => return Err(MountError::NoDevice),
                 Err(error) => return Err(system("mount")(error)),
@@ -129,7 +144,8 @@ pub(super) fn mount(path: &Path, owner: Owner) -> Result<(OwnedFd, MountPoint), 
         Err(error) => return Err(system("open /dev/fuse")(error)),
     }
     let fuse = mount_by_helper(&path, &options)?;
-    Ok((fuse, MountPoint { path, by_helper: true }))
+    let device = device_at(&path);
+    Ok((fuse, MountPoint { path, by_helper: true, device }))
 }
 
 /// Has `fusermount3` mount. It sends the channel through a socket.
@@ -173,26 +189,131 @@ fn said(output: &Output) -> String {
     line.strip_prefix("fusermount3: ").unwrap_or(line).trim().into()
 }
 
+/// Claims a directory for mounting, unless something is served there.
+fn claim(path: &Path) -> Result<Option<OwnedFd>, MountError> {
+    const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // Before it is opened: a server that hangs would not answer.
+    let is_fuse = rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type as i64 == FUSE_SUPER_MAGIC);
+    if is_fuse && is_mount_point(path) {
+        return Err(MountError::InUse(path.into()));
+    }
+    // A directory that this process cannot read cannot be claimed; two servers that start at once are not noticed there.
+    let Ok(directory) = rustix::fs::open(path, flags, Mode::empty()) else { return Ok(None) };
+    match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        Err(Sys::WOULDBLOCK) => return Err(MountError::InUse(path.into())),
+        // There may be no such locks here.
+        Err(_) | Ok(()) => {}
+    }
+    // Another server may have mounted after the first look.
+    let (opened, named) = (rustix::fs::fstat(&directory), rustix::fs::stat(path));
+    match (opened, named) {
+        (Ok(opened), Ok(named)) if (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino) => {
+            Ok(Some(directory))
+        }
+        _ => Err(MountError::InUse(path.into())),
+    }
+}
+
+fn is_mount_point(path: &Path) -> bool {
+    mounts().iter().any(|mount| mount.path == path)
+}
+
+/// A line of `/proc/self/mountinfo`.
+struct Mounted {
+    device: u64,
+    path: PathBuf,
+}
+
+/// What is mounted, as proc(5) has it. Nothing where there is no `/proc`.
+fn mounts() -> Vec<Mounted> {
+    parse_mounts(&fs::read("/proc/self/mountinfo").unwrap_or_default())
+}
+
+fn parse_mounts(text: &[u8]) -> Vec<Mounted> {
+    let parse = |line: &[u8]| {
+        let mut words = line.split(|&byte| byte == b' ').skip(2);
+        let (major, minor) = std::str::from_utf8(words.next()?).ok()?.split_once(':')?;
+        let device = rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?);
+        Some(Mounted { device, path: PathBuf::from(OsString::from_vec(unescape(words.nth(1)?))) })
+    };
+    text.split(|&byte| byte == b'\n').filter_map(parse).collect()
+}
+
+/// `\040` is a space.
+fn unescape(word: &[u8]) -> Vec<u8> {
+    let (mut bytes, mut at) = (Vec::new(), 0);
+    while at < word.len() {
+        let code = word.get(at + 1..at + 4).and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 8).ok()).filter(|_| word[at] == b'\\') {
+            Some(byte) => {
+                bytes.push(byte);
+                at += 4;
+            }
+            None => {
+                bytes.push(word[at]);
+                at += 1;
+            }
+        }
+    }
+    bytes
+}
+
+/// The device number of the file system at `path`, which need not answer for that.
+fn device_at(path: &Path) -> Option<u64> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+    let stat = rustix::fs::statx(rustix::fs::CWD, path, flags, StatxFlags::empty()).ok()?;
+    Some(rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor))
+}
+
 impl MountPoint {
     /// Takes it out of the directory tree, with files open too. Where this process may, the kernel also ends all
-    /// requests, so that nobody waits for one that nobody answers.
-    pub(super) fn detach(&self) {
-        let result = if self.by_helper {
-            let output =
-                Command::new("fusermount3").args(["-u", "-z", "--"]).arg(&self.path).stdin(Stdio::null()).output();
-            match output {
-                Ok(output) if output.status.success() => Ok(()),
-                Ok(output) => Err(said(&output)),
-                Err(error) => Err(error.to_string()),
+    /// requests, so that nobody waits for one that nobody answers. Returns its root.
+    ///
+    /// A directory of that name may be another by now: what is unmounted is what was mounted.
+    pub(super) fn detach(&self) -> Option<OwnedFd> {
+        let found = self.find();
+        let result = match &found {
+            None => Err("it is not there any more".to_owned()),
+            Some((path, _)) if self.by_helper => {
+                let output =
+                    Command::new("fusermount3").args(["-u", "-z", "--"]).arg(path).stdin(Stdio::null()).output();
+                match output {
+                    Ok(output) if output.status.success() => Ok(()),
+                    Ok(output) => Err(said(&output)),
+                    Err(error) => Err(error.to_string()),
+                }
             }
-        } else {
-            rustix::mount::unmount(&self.path, UnmountFlags::DETACH | UnmountFlags::FORCE)
-                .or_else(|_| rustix::mount::unmount(&self.path, UnmountFlags::DETACH))
-                .map_err(|error| error.to_string())
+            Some((path, root)) => {
+                // By the open root, where there is a `/proc`: no name can be exchanged on the way.
+                let link = format!("/proc/self/fd/{}", root.as_raw_fd());
+                let by_root = |flags| rustix::mount::unmount(&link, flags);
+                by_root(UnmountFlags::DETACH | UnmountFlags::FORCE)
+                    .or_else(|_| by_root(UnmountFlags::DETACH))
+                    .or_else(|_| rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW))
+                    .map_err(|error| error.to_string())
+            }
         };
         if let Err(reason) = result {
             log!(warn, "fuse: cannot unmount {}: {reason}", self.path.display());
         }
+        found.map(|(_, root)| root)
+    }
+
+    /// Where it is now, and its root.
+    fn find(&self) -> Option<(PathBuf, OwnedFd)> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let ours = |path: PathBuf| {
+            let root = rustix::fs::open(&path, flags, Mode::empty()).ok()?;
+            let stat =
+                rustix::fs::statx(&root, c"", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, StatxFlags::empty());
+            let device = stat.ok().map(|stat| rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor));
+            (device == self.device).then_some((path, root))
+        };
+        let moved = || {
+            mounts().into_iter().filter(|mount| Some(mount.device) == self.device).find_map(|mount| ours(mount.path))
+        };
+        ours(self.path.clone()).or_else(moved)
     }
 }
 
@@ -260,5 +381,19 @@ pub(super) fn greet(channel: &Channel, wanted: Option<Mmap>) -> Result<Granted, 
         });
         channel.reply(reply.finish(unique, Ok(())));
         return Ok(granted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_are_read_as_they_are_written() {
+        let text = b"22 1 0:21 / / rw - ext4 /dev/a rw\n23 22 254:3 /x /a\\040b\\134c rw shared:1 - fuse.fops fops rw\nx\n1 2 3\n";
+        let mounts: Vec<_> = parse_mounts(text).into_iter().map(|mount| (mount.device, mount.path)).collect();
+        let device = rustix::fs::makedev;
+        assert_eq!(mounts, [(device(0, 21), "/".into()), (device(254, 3), "/a b\\c".into())]);
+        assert_eq!(unescape(b"\\04"), b"\\04");
     }
 }

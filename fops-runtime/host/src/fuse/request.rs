@@ -53,8 +53,6 @@ pub(super) enum Operation<'a> {
         unique: u64,
     },
     Destroy,
-    /// What [`Channel::nudge`](super::channel::Channel::nudge) asked for.
-    Nudge,
     Ioctl {
         args: fuse_ioctl_in,
         data: &'a [u8],
@@ -110,7 +108,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Malformed> {
 
 /// Whom to answer.
 fn answered(header: &fuse_in_header) -> Option<u64> {
-    let silent = matches!(header.opcode, FUSE_FORGET | FUSE_BATCH_FORGET | FUSE_NOTIFY_REPLY);
+    let silent = matches!(header.opcode, FUSE_FORGET | FUSE_BATCH_FORGET);
     (header.unique != 0 && !silent).then_some(header.unique)
 }
 
@@ -150,7 +148,6 @@ fn operation(opcode: u32, rest: &[u8]) -> Result<Operation<'_>, &'static str> {
         FUSE_ACCESS => Operation::Access,
         FUSE_INTERRUPT => Operation::Interrupt { unique: args::<fuse_interrupt_in>(rest)?.0.unique },
         FUSE_DESTROY => Operation::Destroy,
-        FUSE_NOTIFY_REPLY => Operation::Nudge,
         FUSE_IOCTL => {
             let (args, data) = args::<fuse_ioctl_in>(rest)?;
             Operation::Ioctl { args, data: data.get(..args.in_size as usize).ok_or(TOO_SHORT)? }

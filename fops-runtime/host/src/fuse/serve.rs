@@ -259,7 +259,6 @@ impl Service {
                 reply.put(&fuse_statfs_out { st });
             }
             Operation::Interrupt { unique } => return self.interrupt(unique, parsed.header.pid),
-            Operation::Nudge => return Ok(Answer::Silence),
             // The kernel checks modes itself, and asks for nothing after this.
             Operation::Access | Operation::Destroy => {}
             Operation::Modify => return Err(Errno::EPERM),

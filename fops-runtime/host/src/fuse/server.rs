@@ -81,7 +81,9 @@ impl Server {
         let service = Arc::new(Service::new(tree, Mappings::new(mmap)));
         let workers = Arc::new(Workers::new(options.operations_per_user));
         if let Err(errno) = workers.start(&service, &Arc::downgrade(&channel)) {
-            end(&channel, &service, &workers);
+            channel.stop();
+            service.keeper.stop(None);
+            workers.join(Duration::ZERO);
             return Err(MountError::System("start a thread", errno.into()));
         }
         Ok((service, workers, channel, (mmap, reason)))
@@ -116,28 +118,24 @@ impl Server {
         self.service.files.wait_for_close(limit)
     }
 
-    /// Unmounts it, with files open too: whatever is asked of those from then on gets an error from the kernel.
+    /// Unmounts it, with files open too: whatever is asked of those from then on gets an error.
+    ///
+    /// It unmounts what it mounted, wherever that has been moved, and nothing else.
     ///
     /// Operations in flight are interrupted; one that heeds no interrupt for 2 seconds is logged, and left to
     /// end on its own thread. Unplug devices first to have them answer `ENODEV`. Does nothing the second time.
     pub fn unmount(&self) {
         let Some(channel) = self.channel.lock().take() else { return };
-        let join = || {
-            let left = end(&channel, &self.service, &self.workers);
-            if left > 0 {
-                log!(warn, "{}: {left} operations in flight heed no interrupt", self.mount.path.display());
-            }
-        };
-        if self.workers.is_closed() {
-            join();
-        } else if self.mount.by_helper {
-            // While the workers answer: the helper asks for the attributes of what it unmounts.
-            self.mount.detach();
-            join();
-        } else {
-            join();
-            self.mount.detach();
+        let kernel: Weak<dyn Kernel> = Arc::<Channel>::downgrade(&channel);
+        let left = self.workers.settle(PATIENCE, || self.service.interrupt_all(&kernel));
+        if left > 0 {
+            log!(warn, "{}: {left} operations in flight heed no interrupt", self.mount.path.display());
         }
+        // While readers answer: a helper asks for the attributes of what it unmounts.
+        let root = if self.workers.is_closed() { None } else { self.mount.detach() };
+        channel.stop();
+        self.service.keeper.stop(root);
+        self.workers.join(PATIENCE / 2);
         // With the last reference the kernel ends what clients still wait for. Only then files are released.
         drop(channel);
         drop(self.service.files.take_all());
@@ -154,17 +152,6 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("path", &self.mount.path).field("mmap", &self.mmap).finish_non_exhaustive()
     }
-}
-
-/// Ends the workers. Returns how many do not heed it.
-fn end(channel: &Arc<Channel>, service: &Service, workers: &Workers) -> usize {
-    let kernel: Weak<dyn Kernel> = Arc::<Channel>::downgrade(channel);
-    channel.stop();
-    service.keeper.stop();
-    workers.join(PATIENCE, |readers| {
-        (0..readers).for_each(|_| channel.nudge());
-        service.interrupt_all(&kernel);
-    })
 }
 
 /// The best way to map that there is, or `wanted` and no other; and why.

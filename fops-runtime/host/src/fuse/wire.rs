@@ -127,9 +127,8 @@ fn request(opcode: u32, unique: u64, nodeid: u64, body: &[u8]) -> Vec<u8> {
 /// Where that is not so.
 fn verify<'a>(request: &[u8], replies: &'a [Vec<u8>]) -> Option<(i32, &'a [u8])> {
     let header = fuse_in_header::read_from_prefix(request).map(|(header, _)| header).ok();
-    let header = header.filter(|header| {
-        header.unique != 0 && !matches!(header.opcode, FUSE_FORGET | FUSE_BATCH_FORGET | FUSE_NOTIFY_REPLY)
-    });
+    let header =
+        header.filter(|header| header.unique != 0 && !matches!(header.opcode, FUSE_FORGET | FUSE_BATCH_FORGET));
     let Some(header) = header else {
         assert!(replies.is_empty(), "an answer that nobody waits for");
         return None;

@@ -54,6 +54,8 @@ struct State {
     idle: usize,
     /// The kernel has closed the channel.
     closed: bool,
+    /// No operation is begun any more.
+    refusing: bool,
     stopped: bool,
     /// Buffers for requests that no reader has now.
     spare: Vec<Pages>,
@@ -91,7 +93,7 @@ impl Workers {
         let kernel: Weak<dyn Kernel> = channel.clone();
         self.start_helper("fuse keeper", {
             let (service, kernel) = (service.clone(), kernel.clone());
-            move |_| service.keeper.run(&kernel, &service.in_flight)
+            move |workers| service.keeper.run(&kernel, &service.in_flight, || workers.lock().idle)
         })?;
         self.start_helper("fuse reserve", {
             let service = service.clone();
@@ -150,7 +152,7 @@ impl Workers {
                 Received::Closed => {
                     self.close();
                     open.stop();
-                    service.keeper.stop();
+                    service.keeper.stop(None);
                     break;
                 }
             };
@@ -190,6 +192,10 @@ impl Workers {
         loop {
             {
                 let mut state = self.lock();
+                if state.refusing {
+                    // As the kernel says once it is unmounted.
+                    return Place::Refused(Errno::from_raw(libc::ECONNABORTED));
+                }
                 if need.is_counted() && state.users.get(&user).is_some_and(|count| *count >= self.share) {
                     state.refuse(|| {
                         format!("user {user} has {} operations in flight, the most it may have", self.share)
@@ -272,24 +278,36 @@ impl Workers {
         }
     }
 
-    /// Waits until there are none but the calling thread. Calls `nudge` first and from time to time, with the number of
-    /// readers. Returns how many are left after `limit`.
-    pub(super) fn join(&self, limit: Duration, nudge: impl Fn(usize)) -> usize {
+    /// Refuses every operation from here on, and waits until none is in flight except the calling thread's. Calls `nudge`
+    /// first and from time to time. Returns how many are left after `limit`.
+    pub(super) fn settle(&self, limit: Duration, nudge: impl Fn()) -> usize {
+        self.lock().refusing = true;
+        let me = thread::current().id();
+        let busy =
+            |state: &State| state.live.len() - state.helpers - state.idle - usize::from(state.live.contains(&me));
+        self.wait_until(limit, busy, nudge)
+    }
+
+    /// Waits until no thread is left except the calling one, for at most `limit`.
+    pub(super) fn join(&self, limit: Duration) {
+        self.lock().stopped = true;
+        self.deferred.notify_all();
+        let me = thread::current().id();
+        self.wait_until(limit, |state| state.live.len() - usize::from(state.live.contains(&me)), || {});
+    }
+
+    fn wait_until(&self, limit: Duration, left: impl Fn(&State) -> usize, nudge: impl Fn()) -> usize {
         let deadline = Instant::now() + limit;
         let mut state = self.lock();
-        state.stopped = true;
-        self.deferred.notify_all();
-        let own = usize::from(state.live.contains(&thread::current().id()));
-        while state.live.len() > own && Instant::now() < deadline {
-            let readers = state.idle;
+        while left(&state) > 0 && Instant::now() < deadline {
             drop(state);
-            nudge(readers);
+            nudge();
             state = self.lock();
-            if state.live.len() > own {
-                state = wait(&self.ended, state, Some(Duration::from_millis(20)));
+            if left(&state) > 0 {
+                state = wait(&self.ended, state, Some(Duration::from_millis(5)));
             }
         }
-        state.live.len() - own
+        left(&state)
     }
 
     /// Whether the kernel has closed the channel: it is unmounted.
