@@ -14,6 +14,7 @@ use super::tree::{Owner, Tree};
 use crate::bus::bus_type::Bus;
 use crate::lock::Lock;
 use crate::nodes::devices::Devices;
+use crate::nodes::kind::NodeKind;
 use device::{Counts, Drivers};
 use fops_runtime::{Errno, Result};
 use rustix::fd::BorrowedFd;
@@ -69,6 +70,8 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let (bus, counts) = (Bus::new("b", Devices::new()), Arc::new(Counts::default()));
+        bus.devices().add_kind(NodeKind::class("plain", "c", 81, 0));
+        bus.devices().add_kind(NodeKind::bus("mapped", "m", 82, 0));
         let made = bus.register_driver(Drivers(counts.clone())).and_then(|()| bus.add_device("d0"));
         made.and_then(|()| bus.bind("d", "d0")).expect("a new bus takes a driver and a device");
         let owner = Owner { uid: 0, gid: 0, allow_other: false };

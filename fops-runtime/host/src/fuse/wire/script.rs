@@ -38,7 +38,7 @@ const OPCODES: [u32; 24] = [
     FUSE_INIT,
 ];
 
-const NAMES: [&[u8]; 18] = [
+const NAMES: [&[u8]; 21] = [
     b"dev\0",
     b"sys\0",
     b"plain0\0",
@@ -55,6 +55,9 @@ const NAMES: [&[u8]; 18] = [
     b"driver\0",
     b"char\0",
     b"0:0\0",
+    b"81:0\0",
+    b"class\0",
+    b"c\0",
     b"..\0",
     b"\xff\xfe\0",
 ];
