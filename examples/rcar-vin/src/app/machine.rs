@@ -55,19 +55,15 @@ impl Machine {
         self.released.load(SeqCst)
     }
 
-    /// Takes the driver from every device, and waits until it is done.
+    /// Takes the driver from every device, and waits until it is done. All removals begin before any is waited for: an
+    /// operation of one device may hold up its own for long.
     ///
     /// # Errors
     /// `EINTR`.
     pub fn unbind_all(&self) -> Result {
-        for (device, driver) in self.bus.device_names() {
-            if let Some(driver) = driver
-                && let Ok(removal) = self.bus.unbind(&driver, &device)
-            {
-                removal.wait()?;
-            }
-        }
-        Ok(())
+        let bound = self.bus.device_names().into_iter().filter_map(|(device, driver)| Some((device, driver?)));
+        let removals: Vec<_> = bound.filter_map(|(device, driver)| self.bus.unbind(&driver, &device).ok()).collect();
+        removals.iter().try_for_each(|removal| removal.wait().map(drop))
     }
 
     /// What the hardware has seen that it must not see: one line each, none if all is well.

@@ -371,6 +371,23 @@ mod tests {
     }
 
     #[test]
+    fn all_are_closed_at_the_end_while_one_vin_drains() {
+        let (group, machine) = three_vins();
+        let (stuck, other) = (group.vin(0).unwrap(), group.vin(1).unwrap());
+        let (receiver, _) = group.plugged.lock().receiver.clone().unwrap();
+        let end = stick(&stuck);
+        thread::scope(|scope| {
+            let unbound = scope.spawn(|| machine.unbind_all());
+            eventually("the others go", || machine.devices.get("video1").is_none());
+            eventually("the receiver is closed", || receiver.lifetime().is_unplugged());
+            assert!(other.lifetime.is_unplugged() && !unbound.is_finished());
+            drop(end);
+            unbound.join().unwrap().unwrap();
+        });
+        assert!(machine.devices.all().is_empty());
+    }
+
+    #[test]
     fn they_go_in_any_order_at_once() {
         for round in 0..100 {
             let (group, machine) = three_vins();
