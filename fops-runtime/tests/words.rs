@@ -4,9 +4,7 @@ mod common;
 
 use common::Device;
 use fops_runtime::op::op;
-use fops_runtime::{
-    Cause, Client, DeviceLifetime, Request, Unplug, UnplugAsync, UnplugError, Unplugged, WaitError, WaitQueue,
-};
+use fops_runtime::{Cause, Client, DeviceLifetime, Request, Unplug, UnplugError, Unplugged, WaitError, WaitQueue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +82,7 @@ fn debug_names_the_device_and_what_it_is_doing() {
 #[test]
 #[cfg(feature = "async")]
 fn debug_of_futures() {
+    use fops_runtime::UnplugAsync as _;
     let lifetime = Arc::new(DeviceLifetime::new(5));
     let id = lifetime.id();
     let section = lifetime.section(op!("debug"), async |access| *access);

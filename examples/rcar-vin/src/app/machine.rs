@@ -4,7 +4,7 @@ use crate::driver::core::{DRIVER, RcarVinDriver};
 use crate::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER, RcarCsi2Driver};
 use crate::driver::group::RvinGroup;
 use crate::driver::platform::Platform;
-use fops_host::{Bus, Devices, NodeKind};
+use fops_host::{Bus, Devices, NodeKind, Removal};
 use fops_runtime::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -61,9 +61,13 @@ impl Machine {
     /// # Errors
     /// `EINTR`.
     pub fn unbind_all(&self) -> Result {
+        self.begin_unbind().iter().try_for_each(|removal| removal.wait().map(drop))
+    }
+
+    /// Begins to take the driver from every device, from all at once: one may wait for another.
+    pub fn begin_unbind(&self) -> Vec<Arc<Removal>> {
         let bound = self.bus.device_names().into_iter().filter_map(|(device, driver)| Some((device, driver?)));
-        let removals: Vec<_> = bound.filter_map(|(device, driver)| self.bus.unbind(&driver, &device).ok()).collect();
-        removals.iter().try_for_each(|removal| removal.wait().map(drop))
+        bound.filter_map(|(device, driver)| self.bus.unbind(&driver, &device).ok()).collect()
     }
 
     /// What the hardware has seen that it must not see: one line each, none if all is well.

@@ -1,10 +1,11 @@
 //! The rcar-vin driver as a program: shows what unplug does, or serves the device to other programs.
 mod commands;
+mod log;
 
 use clap::{Args, Parser, Subcommand};
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A V4L2 capture driver that can be unplugged under its users.
 ///
@@ -70,9 +71,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     // Who serves is told what happens to the device, as by the kernel's log.
     let log = if matches!(cli.command, Some(Command::Serve { .. } | Command::Exec { .. })) { "info" } else { "warn" };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| log.into());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    log.without_time().with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
+    log::init(log);
     let result = match cli.command {
         None => commands::demo::run(),
         Some(Command::Serve { mount, allow_other, sensor }) => commands::serve::run(mount, allow_other, &sensor),
@@ -80,8 +79,11 @@ fn main() -> ExitCode {
         Some(Command::Ops) => commands::ops::run(),
         Some(Command::Client { role, path }) => commands::client::run(role, &path),
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("rcar-vin: {error}");
+    let code = result.unwrap_or_else(|error| {
+        log::complain(format_args!("{error}"));
         ExitCode::from(commands::FAILED)
-    })
+    });
+    // A reader that sleeps does not keep the program from ending.
+    fops_runtime::flush_log(Duration::from_secs(1));
+    code
 }

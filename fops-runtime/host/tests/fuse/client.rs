@@ -43,8 +43,11 @@ fn protect(at: *mut u8, len: usize, access: i32) {
 #[test]
 fn client() {
     let Ok(mode) = std::env::var("FOPS_CLIENT") else { return };
-    if mode == "serve" {
-        return serve();
+    super::pressure::limit_self();
+    match mode.as_str() {
+        "serve" => return serve(),
+        "measure" => return super::pressure::serve_and_measure(),
+        _ => {}
     }
     let node = std::env::var("FOPS_NODE").unwrap();
     let file = File::options().read(true).write(true).open(node).unwrap();
@@ -104,6 +107,7 @@ fn client() {
             std::io::stdin().read_line(&mut String::new()).unwrap();
             say(format!("{:?}", ioctl(&file, SUM, &mut [PLACE as u64, PAGE as u64])));
         }
+        "hog" => hog(&file),
         mode => panic!("no mode {mode}"),
     }
 }
@@ -127,6 +131,38 @@ fn serve() {
     println!("client says {}", if mounted.server.mmap() == Mmap::None { "no" } else { mounted.root.to_str().unwrap() });
     std::io::stdout().flush().unwrap();
     std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+/// Many threads that sleep in a read. Says, as often as it is told to, how many were answered, and with which errors.
+fn hog(file: &File) {
+    let number = |name| std::env::var(name).map_or(8, |number| number.parse().unwrap());
+    let (sleepers, size): (usize, usize) = (number("FOPS_SLEEPERS"), number("FOPS_SIZE"));
+    let answers = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    for _ in 0..sleepers {
+        let (fd, answers) = (file.as_raw_fd(), answers.clone());
+        let read = move || {
+            let mut buf = vec![0_u8; size];
+            // SAFETY: `buf` is valid for a write of this length. At position 0, where a file has one: no lock is held for it.
+            let mut n = unsafe { libc::pread(fd, buf.as_mut_ptr().cast(), size, 0) };
+            if n < 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESPIPE) {
+                // SAFETY: As above.
+                n = unsafe { libc::read(fd, buf.as_mut_ptr().cast(), size) };
+            }
+            let error = if n < 0 { std::io::Error::last_os_error().raw_os_error() } else { None };
+            answers.lock().unwrap().push(error);
+        };
+        std::thread::Builder::new().stack_size(64 << 10).spawn(read).unwrap();
+    }
+    println!("client says ready");
+    while std::io::stdin().read_line(&mut String::new()).unwrap() > 0 {
+        let answers = answers.lock().unwrap();
+        let errors: std::collections::BTreeSet<_> = answers
+            .iter()
+            .map(|error| error.map_or("none".into(), |error| format!("{:?}", fops_runtime::Errno::from_raw(error))))
+            .collect();
+        println!("client says {} {}", answers.len(), errors.into_iter().collect::<Vec<_>>().join(" "));
+        std::io::stdout().flush().unwrap();
+    }
 }
 
 fn bad_addresses(file: &File) {

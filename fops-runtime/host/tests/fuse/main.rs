@@ -7,6 +7,7 @@ mod client;
 mod deadline;
 mod mounted;
 mod pointers;
+mod pressure;
 #[path = "../../../tests/common/skip.rs"]
 mod skip;
 mod unmount;

@@ -10,13 +10,13 @@ const READY: &str = "ready";
 pub(crate) fn run(role: Role, path: &Path) -> Outcome {
     let file = RealFile::open(path).map_err(|errno| format!("{}: {errno}", path.display()))?;
     let fate = role.act(file, || {
-        println!("{READY}");
+        crate::log::say(format_args!("{READY}"));
         if role == Role::Hold {
             // The parent closes the pipe when the device is gone.
             let _ = stdin().read_to_end(&mut Vec::new());
         }
     })?;
-    println!("{}", fate.to_line());
+    crate::log::say(format_args!("{}", fate.to_line()));
     Ok(ExitCode::SUCCESS)
 }
 

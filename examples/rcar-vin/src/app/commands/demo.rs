@@ -32,8 +32,8 @@ pub(crate) fn run() -> Outcome {
         vin.set_stalled(true);
     }
     let host = Host::choose(&machine)?;
-    println!("{}", host.describe());
-    println!();
+    crate::log::say(format_args!("{}", host.describe()));
+    crate::log::say(format_args!(""));
     let mut show = Show { timeline: Timeline::start(), broken: 0 };
     let clients = show.start_clients(&machine, &host)?;
     std::thread::sleep(SHOW);
@@ -46,9 +46,9 @@ pub(crate) fn run() -> Outcome {
     }
     machine.unbind_all()?;
     drop(host);
-    println!();
+    crate::log::say(format_args!(""));
     ops::print();
-    println!();
+    crate::log::say(format_args!(""));
     Ok(show.conclude())
 }
 
@@ -161,11 +161,13 @@ impl Show {
     fn conclude(&self) -> ExitCode {
         match self.broken {
             0 => {
-                println!("every client was told that its device is gone, and nothing was touched after it went");
+                crate::log::say(format_args!(
+                    "every client was told that its device is gone, and nothing was touched after it went"
+                ));
                 ExitCode::SUCCESS
             }
             n => {
-                println!("{n} promises were broken; RUST_LOG=debug shows more");
+                crate::log::say(format_args!("{n} promises were broken; RUST_LOG=debug shows more"));
                 ExitCode::from(FAILED)
             }
         }

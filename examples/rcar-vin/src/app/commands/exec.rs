@@ -2,8 +2,7 @@
 use super::namespace::Namespace;
 use super::{FAILED, Outcome, serve};
 use crate::Sensor;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGINT, SIGQUIT};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,28 +12,31 @@ pub(crate) fn run(command: &[OsString], sensor: &Sensor) -> Outcome {
     let [program, args @ ..] = command else { return Err("no command to run".into()) };
     // Before any thread exists: a user namespace is entered by a process of one thread.
     let namespace = Namespace::enter()?;
+    // From here on there is something to take down.
+    let mut signals = super::ending::signals()?;
     let machine = super::machine(sensor)?;
     let place = serve::Place::new(None)?;
     let server = serve::mount_at(&machine, place.path(), false)?;
     namespace.show_nodes(place.path())?;
 
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let child = Command::new(program).args(args).env("RCAR_VIN_ROOT", place.path()).spawn();
     let mut child = match child {
         Ok(child) => child,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let program = program.display();
-            eprintln!("rcar-vin: {program}: no such command (v4l2-ctl and v4l2-compliance: apt-get install v4l-utils)");
+            crate::log::complain(format_args!(
+                "{program}: no such command (v4l2-ctl and v4l2-compliance: apt-get install v4l-utils)"
+            ));
             return Ok(ExitCode::from(127));
         }
         Err(error) => return Err(format!("{}: {error}", program.display()).into()),
     };
-    // Ctrl-C reaches the command by itself; a SIGTERM is passed on.
+    // They are the command's to heed, and this ends when that does.
     let pid = rustix::process::Pid::from_child(&child);
     std::thread::spawn(move || {
-        for signal in signals.forever() {
-            if signal == SIGTERM {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        for signal in signals.forever().filter(|signal| !came_from_terminal(*signal)) {
+            if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
+                let _ = rustix::process::kill_process(pid, signal);
             }
         }
     });
@@ -42,8 +44,14 @@ pub(crate) fn run(command: &[OsString], sensor: &Sensor) -> Outcome {
     machine.unbind_all()?;
     drop(server);
     let faults = machine.faults();
-    faults.iter().for_each(|fault| eprintln!("rcar-vin: {fault}"));
+    faults.iter().for_each(|fault| crate::log::complain(format_args!("{fault}")));
     Ok(if faults.is_empty() { exit_code(status) } else { ExitCode::from(FAILED) })
+}
+
+/// Whether the command has got the signal by itself, as Ctrl-C.
+fn came_from_terminal(signal: i32) -> bool {
+    let foreground = std::fs::File::open("/dev/tty").ok().and_then(|tty| rustix::termios::tcgetpgrp(tty).ok());
+    matches!(signal, SIGINT | SIGQUIT) && foreground == Some(rustix::process::getpgrp())
 }
 
 /// The command's own exit code; 128 and the signal for one that was killed, as shells have it.

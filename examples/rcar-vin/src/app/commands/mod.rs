@@ -1,6 +1,7 @@
 //! What the program can do.
 pub(crate) mod client;
 pub(crate) mod demo;
+mod ending;
 pub(crate) mod exec;
 mod namespace;
 pub(crate) mod ops;

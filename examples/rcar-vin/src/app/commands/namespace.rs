@@ -40,7 +40,7 @@ impl Namespace {
             cover("/sys", root, |stage| merge(&root.join("sys"), Path::new("/sys"), stage))
                 .map_err(|error| format!("cannot mount a /sys with the nodes in it: {error}"))?;
         } else {
-            eprintln!("rcar-vin: there is no /sys/dev/char: v4l-utils may not recognise the nodes");
+            crate::log::complain(format_args!("there is no /sys/dev/char: v4l-utils may not recognise the nodes"));
         }
         Ok(())
     }

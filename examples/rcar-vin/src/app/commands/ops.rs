@@ -13,7 +13,7 @@ pub(crate) fn run() -> Outcome {
 
 pub(super) fn print() {
     let tables = tables().map(|table| table.to_string());
-    println!("{}", tables.join("\n\n"));
+    crate::log::say(format_args!("{}", tables.join("\n\n")));
 }
 
 /// Of the video nodes, the receiver's node, the receiver as others call it, and the media node.

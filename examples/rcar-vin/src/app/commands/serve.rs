@@ -6,7 +6,6 @@ use fops_runtime::Client;
 use rcar_vin::driver::core::{DEVICE, DRIVER};
 use rcar_vin::driver::csi2::{CSI2_DEVICE, CSI2_DRIVER};
 use rcar_vin::machine::Machine;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -18,26 +17,35 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(mount: Option<PathBuf>, allow_other: bool, sensor: &Sensor) -> Outcome {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = super::ending::signals()?;
     let machine = super::machine(sensor)?;
     let place = Place::new(mount)?;
     let server = mount_at(&machine, place.path(), allow_other)?;
     let root = place.path().display();
     let nodes: Vec<_> = machine.devices.all().iter().map(|node| node.name().to_owned()).collect();
     let drivers = format!("{root}/sys/bus/platform/drivers");
-    println!("serving {} at {root}/dev (mmap: {})", nodes.join(", "), server.mmap());
-    println!("  unplug video0      echo {DEVICE} > {drivers}/{DRIVER}/unbind");
-    println!("  plug it in again   echo {DEVICE} > {drivers}/{DRIVER}/bind");
-    println!("  unplug all nodes   echo {CSI2_DEVICE} > {drivers}/{CSI2_DRIVER}/unbind");
-    println!("  stop               Ctrl-C");
-    println!("for v4l-utils, which look for a device node: rcar-vin exec -- v4l2-ctl --stream-mmap --stream-count=30");
+    crate::log::say(format_args!("serving {} at {root}/dev (mmap: {})", nodes.join(", "), server.mmap()));
+    crate::log::say(format_args!("  unplug video0      echo {DEVICE} > {drivers}/{DRIVER}/unbind"));
+    crate::log::say(format_args!("  plug it in again   echo {DEVICE} > {drivers}/{DRIVER}/bind"));
+    crate::log::say(format_args!("  unplug all nodes   echo {CSI2_DEVICE} > {drivers}/{CSI2_DRIVER}/unbind"));
+    crate::log::say(format_args!("  stop               Ctrl-C"));
+    crate::log::say(format_args!(
+        "for v4l-utils, which look for a device node: rcar-vin exec -- v4l2-ctl --stream-mmap --stream-count=30"
+    ));
     signals.forever().next();
-    println!("unplugging");
-    machine.unbind_all()?;
+    crate::log::say_later(format_args!("unplugging"));
+    for removal in machine.begin_unbind() {
+        while matches!(removal.wait_for(Duration::from_millis(50)), Ok(None)) {
+            // One more signal: whoever sent it does not want to wait for operations that hang.
+            if signals.pending().next().is_some() {
+                return Ok(ExitCode::from(super::FAILED));
+            }
+        }
+    }
     part(&server, &mut signals);
     drop(server);
     let faults = machine.faults();
-    faults.iter().for_each(|fault| println!("{fault}"));
+    faults.iter().for_each(|fault| crate::log::say_later(format_args!("{fault}")));
     Ok(ExitCode::from(u8::from(!faults.is_empty())))
 }
 
@@ -49,7 +57,9 @@ fn part(server: &Server, signals: &mut Signals) {
     }
     let names: BTreeSet<_> = holders.iter().map(Client::to_string).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    println!("waiting {PATIENCE:?} for files to be closed, opened by {names} (Ctrl-C: at once)");
+    crate::log::say_later(format_args!(
+        "waiting {PATIENCE:?} for files to be closed, opened by {names} (Ctrl-C: at once)"
+    ));
     let began = Instant::now();
     while !holders.is_empty() && began.elapsed() < PATIENCE && signals.pending().next().is_none() {
         holders = server.wait_for_close(Duration::from_millis(50));

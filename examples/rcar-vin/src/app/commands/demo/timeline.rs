@@ -9,6 +9,6 @@ impl Timeline {
     }
 
     pub(super) fn say(&self, node: &str, what: &str) {
-        println!("{:>8.3} s  {node:<7} {what}", self.0.elapsed().as_secs_f64());
+        crate::log::say(format_args!("{:>8.3} s  {node:<7} {what}", self.0.elapsed().as_secs_f64()));
     }
 }
