@@ -129,7 +129,9 @@ fn one_that_got_a_signal_is_finished_by_the_next_streamon() {
     assert_eq!(start.join(), Ok(()));
     // All buffers are back, as after any STREAMOFF.
     (0..5).for_each(|index| stream.queue(index).unwrap());
-    assert_eq!(stream.dequeue().unwrap().sequence, 0);
+    // The stream is on since before that: its first three frames went to the scratch buffer.
+    let first = stream.dequeue().unwrap().sequence;
+    assert!((3..100).contains(&first), "{first}");
     drop(stream);
     check(&machine);
 }

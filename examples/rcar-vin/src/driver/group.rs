@@ -43,16 +43,16 @@ struct Member {
     leaves: bool,
 }
 
-/// The receiver, as those who come and go have to know it.
+/// What a VIN that comes or goes has to know of the receiver.
 #[derive(Default)]
 enum Receiver {
     #[default]
     Absent,
     /// With its nodes.
     Bound(Subdev<Csi2>, Arc<Nodes>),
-    /// It goes, and the nodes of all are being closed. That waits for hooks, and for no operation.
+    /// Its unplug is closing all nodes. That waits for the drivers' hooks, and for no operation.
     Closing,
-    /// All nodes are closed. They drain.
+    /// All nodes are closed, and drain.
     Draining,
 }
 
@@ -102,7 +102,7 @@ impl RvinGroup {
     /// As [`Unplug::unplug`](fops_runtime::Unplug::unplug); `AlreadyUnplugged` where there is no such VIN.
     pub(crate) fn leave(&self, channel: usize, cause: Cause) -> Result<VinPort, UnplugError> {
         let mut members = self.members.lock();
-        // The role of the receiver's unplug is for all nodes, or for none.
+        // The receiver's unplug takes the roles of all nodes together, or waits. A role taken now would hold it up.
         self.changed.wait_while(&mut members, |members| matches!(members.receiver, Receiver::Closing));
         let vin = self.vin(channel);
         members.vins.get_mut(&channel).ok_or(UnplugError::AlreadyUnplugged)?.leaves = true;
@@ -176,11 +176,11 @@ impl RvinGroup {
             let leaves = |channel: &usize| members.vins.get(channel).is_some_and(|member| member.leaves);
             let mut vins: Vec<_> =
                 plugged.vins.iter().map(|(channel, vin)| (*channel, vin.clone(), leaves(channel))).collect();
-            // Those that leave may take longest.
+            // The VINs that leave come last: they may drain for long already.
             vins.sort_by_key(|(.., leaves)| *leaves);
             (std::mem::replace(&mut members.receiver, Receiver::Closing), receiver, media, vins)
         };
-        // A VIN that leaves is closed by its own removal, which may drain it by now: its role is not to be had.
+        // A VIN that leaves is closed by its own removal. That may have the role already, for as long as it drains.
         let close: Vec<_> = vins.iter().filter(|(.., leaves)| !leaves).map(|(_, vin, _)| &**vin).collect();
         let closed = (Present((close, &*media)), &receiver).begin_unplug(cause).map(drop);
         // Refused: all is as it was.
@@ -266,7 +266,7 @@ impl RvinGroup {
 }
 
 impl Plugged {
-    /// Returns the node that is no more.
+    /// Changes which VINs have nodes. The graph has another version then.
     fn change<T>(&mut self, change: impl FnOnce(&mut BTreeMap<usize, Arc<RcarVin>>) -> T) -> T {
         self.changes += 1;
         change(&mut self.vins)

@@ -12,8 +12,8 @@
 //! One open file owns the queue, from the request of buffers until it frees them or is released. To all
 //! others it is busy.
 //!
-//! The hardware starts with the stream, however few buffers are queued: `min_queued_buffers` is 0, since the driver has a
-//! scratch buffer for frames that nobody has queued a buffer for.
+//! The hardware starts with the stream, however few buffers are queued: `min_queued_buffers` is 0. The driver writes
+//! frames that have no buffer to a scratch buffer.
 
 mod buffers;
 mod device;
