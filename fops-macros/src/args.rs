@@ -201,9 +201,7 @@ pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: 
             }
         };
         let name = darling::util::path_to_string(path);
-        if let NestedMeta::NameValueInvalidExpr(item) = given
-            && item.value.is_empty()
-        {
+        if matches!(given, NestedMeta::NameValueInvalidExpr(item) if item.value.is_empty()) {
             outcome = diagnostics
                 .error(path, format_args!("`{name}` is given no value"))
                 .help(format_args!("`{name} = ..`"))
@@ -243,7 +241,9 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
             slips.push(slip);
             if !begins_option(input) {
                 // What precedes it may be a part of it, as `lifetime` is in `lifetime: field`.
-                list.pop_if(|last| matches!(last, NestedMeta::Meta(Meta::Path(_)) | NestedMeta::Lit(_)));
+                if matches!(list.last(), Some(NestedMeta::Meta(Meta::Path(_)) | NestedMeta::Lit(_))) {
+                    list.pop();
+                }
                 skip_to_comma(input)?;
                 input.parse::<Option<Token![,]>>()?;
             }

@@ -66,7 +66,8 @@ fn table(block: &Block, rows: &Source, output: &mut Source) {
     let runtime = Runtime::of(&block.options).at(here);
     let Claim { generics, self_ty, bounds } = &Claim::of(block);
     carried_over(&block.attributes, output);
-    let key = At(&block.key(), here);
+    let key = block.key();
+    let key = At(&key, here);
     put!(
         output,
         here,
@@ -101,7 +102,8 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
     let (type_name, name) = (At(type_name, span), At(&name, span));
     match (policy, &method.options.reason) {
         (Policy::Unguarded, Some(reason)) => {
-            let reason = At(&reason.0.value(), span);
+            let reason = reason.0.value();
+            let reason = At(&reason, span);
             put!(&mut descriptor, span, "(#type_name, #name, #reason)", type_name, name, reason);
         }
         (Policy::Unguarded, None) => {

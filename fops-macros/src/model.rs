@@ -140,9 +140,8 @@ impl Block {
         }
         for method in &self.methods {
             for access in &method.access {
-                if let Ok(ty) = syn::parse2(access.ty.to_token_stream())
-                    && let Some(resources) = lent(&ty)
-                {
+                let ty = syn::parse2(access.ty.to_token_stream()).ok();
+                if let Some(resources) = ty.as_ref().and_then(lent) {
                     return Some(resources.clone());
                 }
             }

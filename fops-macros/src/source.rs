@@ -212,10 +212,8 @@ impl Cursor {
     /// The attributes that stand here.
     pub(crate) fn attributes(&mut self) -> Vec<Attribute> {
         let mut attributes = Vec::new();
-        while is_punct(self.peek(0), '#')
-            && let Some(TokenTree::Group(brackets)) = self.peek(1)
-            && brackets.delimiter() == Delimiter::Bracket
-        {
+        let is_bracketed = |tree: Option<&TokenTree>| matches!(tree, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket);
+        while is_punct(self.peek(0), '#') && is_bracketed(self.peek(1)) {
             let attribute = Attribute::new(self.take(2));
             attributes.push(attribute);
         }

@@ -139,9 +139,8 @@ fn leads_to_lifetime(name: &str, code: Option<&Code>, diagnostics: &mut Diagnost
 
 /// What `unplug` hands back has a type.
 fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
-    if let (Some(unplug), true) = (&block.options.unplug, block.options_read.is_ok())
-        && block.resources().is_none()
-    {
+    let is_due = block.options_read.is_ok() && block.resources().is_none();
+    if let (Some(unplug), true) = (&block.options.unplug, is_due) {
         return diagnostics
             .error_at(
                 unplug.span,

@@ -124,7 +124,7 @@ impl Template<'_> {
     }
 
     fn str(&self, start: usize, end: usize) -> &str {
-        str::from_utf8(&self.text[start..end]).expect("templates are ASCII")
+        core::str::from_utf8(&self.text[start..end]).expect("templates are ASCII")
     }
 }
 
