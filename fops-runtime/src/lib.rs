@@ -36,11 +36,13 @@
 //! # Features
 //! * `std` (default): threads with names, clocks, [`WaitQueue`]s. Without it the crate is `no_std` and needs
 //!   no allocator: lifetimes, accesses, the unplug sequence and the operations' answers remain.
+//! * `kernel` instead of `std`: for the Linux kernel, where Kbuild sets it. Cargo does not know it, since no cargo build
+//!   has the `kernel` crate. See `examples/linux`.
 //! * `lock_api`: `Access::wait_event_locked`, for parking_lot's mutexes and any other `lock_api` ones.
 //! * `async`: unplug, sections and waiting for unplug as futures, for any executor.
 //! * `tracing`: a span for each section (level `trace`), an event for each step of an unplug (`info` and `debug`), and
 //!   logging through the `tracing` crate instead of the standard error stream.
-#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(any(feature = "std", feature = "kernel")), no_std)] // Kbuild says it by itself.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "std")]
@@ -58,6 +60,8 @@ mod gate;
 #[cfg(feature = "std")]
 mod host;
 mod lifetime;
+#[cfg(feature = "kernel")]
+mod linux;
 pub mod op;
 mod platform;
 #[cfg(feature = "std")]
@@ -84,8 +88,14 @@ pub use lifetime::{
 pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 #[cfg(feature = "std")]
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
+#[cfg(feature = "kernel")]
+pub use linux::{MiscNode, WaitError, WaitQueue};
 pub use op::{Guarded, Op, OpTable, Policy};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
 #[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
+
+/// What the kernel's `pr_err!` looks for in each crate.
+#[cfg(feature = "kernel")]
+const __LOG_PREFIX: &[u8] = platform::LOG_PREFIX;

@@ -143,11 +143,11 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     ///
     /// # Errors
     /// The role, when sections are left.
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "std", feature = "kernel"))]
     pub fn wait_for(mut self, limit: Duration) -> Result<D::Resources, Self> {
-        let (parts, began) = (self.device.parts(), std::time::Instant::now());
+        let (parts, began) = (self.device.parts(), platform::now());
         loop {
-            let left = limit.saturating_sub(began.elapsed());
+            let left = limit.saturating_sub(began.map_or(limit, platform::elapsed));
             if steps::drain(&parts, Some(self.pause.map_or(left, |pause| pause.min(left)))) {
                 return Ok(parts.hand_back(&self.role));
             }

@@ -1,11 +1,13 @@
 //! What the core needs from its environment: atomics, a lock, sleeping on a word, a clock, the current thread.
 //!
-//! `bare`, `loom` or `std` is compiled in. All have the same functions, except that `bare` has none for a thread's own
-//! slots. A model stands for a program with std, so `--cfg loom` needs the feature.
-#[cfg(not(feature = "std"))]
+//! `bare`, `kernel`, `loom` or `std` is compiled in. All have the same functions, except that `bare` and `kernel` have none
+//! for a thread's own slots. A model stands for a program with std, so `--cfg loom` needs the feature.
+#[cfg(not(any(feature = "std", feature = "kernel")))]
 mod bare;
 #[cfg(any(loom, not(feature = "std")))]
 mod inline;
+#[cfg(feature = "kernel")]
+mod kernel;
 #[cfg(loom)]
 #[cfg_attr(fops_shared, allow(dead_code, reason = "shared slots need nothing of a thread's own"))]
 mod loom;
@@ -16,15 +18,19 @@ mod primitive;
 mod std;
 pub(crate) mod without;
 
-#[cfg(not(feature = "std"))]
+#[cfg(not(any(feature = "std", feature = "kernel")))]
 pub(crate) use bare::*;
+#[cfg(feature = "kernel")]
+pub(crate) use kernel::*;
 #[cfg(loom)]
 pub(crate) use loom::*;
 #[cfg(all(feature = "std", not(loom)))]
 pub(crate) use std::*;
 
 pub(crate) use needed::*;
-pub(crate) use primitive::{atomic, repeat, shared_static};
+#[cfg(not(feature = "kernel"))]
+pub(crate) use primitive::repeat;
+pub(crate) use primitive::{atomic, shared_static};
 
 /// The place where a section passes a light fence.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub(crate) fn needed(what: &str, order: atomic::Ordering) -> atomic::Ordering {
 }
 
 /// A sequentially consistent fence, except in the test that takes it away: see [`needed`].
+#[cfg_attr(feature = "kernel", expect(dead_code, reason = "RCU is the fence there"))]
 #[inline(always)]
 pub(crate) fn needed_fence(what: &str) {
     if !is_weak(what) {

@@ -10,10 +10,13 @@ macro_rules! shared_static {
 }
 
 /// An array of equal values.
+#[cfg(not(feature = "kernel"))]
 macro_rules! repeat {
     ($value:expr; $count:expr) => {
         [const { $value }; $count]
     };
 }
 
-pub(crate) use {repeat, shared_static};
+#[cfg(not(feature = "kernel"))]
+pub(crate) use repeat;
+pub(crate) use shared_static;

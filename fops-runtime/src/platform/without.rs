@@ -3,6 +3,7 @@
 //! With `--cfg fops_controls` the environment variable `FOPS_WITHOUT` names the step: `flag`, `cancel`, `drain`,
 //! `release-access`. Such a build breaks the promises of the crate, soundness included, and is for `tests/controls`
 //! alone. It is not a feature, because any crate that depends on this one could turn a feature on.
+//! The kernel has no environment: `--cfg fops_without="drain"` names the step there.
 
 /// A step of unplug.
 #[derive(Clone, Copy)]
@@ -21,8 +22,13 @@ pub(crate) enum Step {
 /// Whether to leave the step out: never, except in a control build.
 #[cfg(not(all(fops_controls, feature = "std")))]
 #[inline(always)]
-pub(crate) const fn without(_: Step) -> bool {
-    false
+pub(crate) const fn without(step: Step) -> bool {
+    match step {
+        Step::Flag => cfg!(fops_without = "flag"),
+        Step::Cancel => cfg!(fops_without = "cancel"),
+        Step::Drain => cfg!(fops_without = "drain"),
+        Step::ReleaseAccess => false,
+    }
 }
 
 /// Whether to leave the step out, as `FOPS_WITHOUT` says.

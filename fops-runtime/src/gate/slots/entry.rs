@@ -2,6 +2,7 @@
 use crate::op::Op;
 use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::platform::needed;
+#[cfg(not(feature = "kernel"))]
 use core::ptr;
 
 /// The slot holds no section.
@@ -11,6 +12,7 @@ pub(super) const FREE: u64 = 0;
 ///
 /// # Invariants
 /// `op` is null or comes from an `&'static Op`.
+#[repr(C)] // The kernel's shim has it too.
 pub(in crate::gate) struct Entry {
     op: AtomicPtr<Op>,
     /// The device's number and the kind of the section ([`tag`]), or [`FREE`].
@@ -29,7 +31,7 @@ pub(in crate::gate) const fn number(tag: u64) -> u64 {
 }
 
 impl Entry {
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, feature = "kernel")))]
     pub(super) const fn new() -> Self {
         Self { device: AtomicU64::new(FREE), op: AtomicPtr::new(ptr::null_mut()) }
     }
@@ -40,6 +42,7 @@ impl Entry {
     }
 
     /// Puts a section into the slot. It has to be free, and the caller's to use.
+    #[cfg(not(feature = "kernel"))]
     #[inline(always)]
     pub(super) fn open(&self, tag: u64, op: &'static Op) {
         self.op.store(ptr::from_ref(op).cast_mut(), Ordering::Relaxed);
@@ -48,6 +51,7 @@ impl Entry {
     }
 
     /// Ends the section. If unplug sees this store, all that the section did came before.
+    #[cfg(not(feature = "kernel"))]
     #[inline(always)]
     pub(super) fn clear(&self) {
         self.device.store(FREE, needed("release of a slot", Ordering::Release));

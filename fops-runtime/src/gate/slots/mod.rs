@@ -5,18 +5,23 @@
 //! * `local`: each thread has its own slots, and the fences are asymmetric. It needs std.
 //! * `shared`: all threads share the slots, and both fences are real. It is for the core alone, and for models with
 //!   `--cfg fops_shared`.
+//! * `percpu`: each CPU has its own slots, and the fences are asymmetric. It is for the kernel.
 mod entry;
 #[cfg(all(feature = "std", not(fops_shared)))]
 mod local;
-// Tests run both.
-#[cfg(any(not(feature = "std"), fops_shared, all(test, not(loom))))]
+#[cfg(feature = "kernel")]
+mod percpu;
+// Tests run both that are for user space.
+#[cfg(any(not(any(feature = "std", feature = "kernel")), fops_shared, all(test, not(loom))))]
 mod shared;
 #[cfg(all(test, feature = "std", not(any(loom, fops_shared))))]
 mod tests;
 
 #[cfg(all(feature = "std", not(fops_shared)))]
 use local as backend;
-#[cfg(any(not(feature = "std"), fops_shared))]
+#[cfg(feature = "kernel")]
+use percpu as backend;
+#[cfg(any(not(any(feature = "std", feature = "kernel")), fops_shared))]
 use shared as backend;
 
 use crate::op::Op;
@@ -36,7 +41,8 @@ pub(super) use entry::{number, tag};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FenceKind {
-    /// Sections pass a compiler's fence. Unplug makes all threads pass a real one, with Linux's `membarrier(2)`.
+    /// Sections pass a compiler's fence. Unplug makes all threads pass a real one, with Linux's `membarrier(2)`, or with
+    /// `synchronize_rcu_expedited()` in the kernel.
     Asymmetric,
     /// Sections and unplug both pass a sequentially consistent fence.
     Symmetric,
