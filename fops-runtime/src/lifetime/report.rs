@@ -58,6 +58,7 @@ impl fmt::Display for Straggler {
             Work::StopHook => f.write_str("the stop hook")?,
             Work::WakeHook => f.write_str("the wake hook")?,
             Work::Cancellation => f.write_str("a cancellation")?,
+            Work::Poller => f.write_str("a poller")?,
             Work::Role(device) => write!(f, "the remover's role of device {device}")?,
         }
         if let (Work::Role(_), 0) = (self.work, self.thread) {

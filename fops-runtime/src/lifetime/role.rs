@@ -43,6 +43,9 @@ impl Role {
         }
         for member in parts.members() {
             member.core().flag(self, member.cause(cause));
+            let mut cold = member.core().cold().lock();
+            // The first of several, until it is done: the others are found by what they wait for.
+            cold.asker = cold.asker.or(Some(Remover { role: self.0, holder }));
         }
         Ok(())
     }
@@ -72,6 +75,20 @@ impl Role {
             member.core().cold().lock().remover = Some(Remover { role: self.0, holder });
         }
         Ok(None)
+    }
+
+    /// Takes the roles that are free. Whether there is one.
+    pub(super) fn take_the_free(&self, parts: &impl Parts, holder: Holder) -> bool {
+        let _others_wait = ROLES.lock();
+        let mut any = false;
+        for member in parts.members() {
+            let mut cold = member.core().cold().lock();
+            if cold.remover.is_none() && cold.phase != Phase::Gone && member.has_hooks() && !cold.stopped {
+                cold.remover = Some(Remover { role: self.0, holder });
+                any = true;
+            }
+        }
+        any
     }
 
     /// Passes the heavy fence where a device needs it, under roles that this unplug has.
@@ -130,6 +147,14 @@ impl Role {
         }
     }
 
+    /// This unplug has its roles, or has given up.
+    pub(super) fn has_asked(&self, parts: &impl Parts) {
+        for member in parts.members() {
+            let mut cold = member.core().cold().lock();
+            cold.asker = cold.asker.filter(|asker| asker.role != self.0);
+        }
+    }
+
     /// Gives the roles up: the next unplug goes on, or learns that the device is gone.
     pub(super) fn give_up(&self, parts: &impl Parts) {
         for member in parts.members() {
@@ -166,10 +191,12 @@ impl Core {
         // A thread would wait for itself where it has the role, or where it is the one that polls the task which has the
         // role; a task waits for another task of its thread. Where threads cannot be told apart (0), a second unplug is
         // another thread's.
-        let would_wait_for_itself = |Remover { holder, .. }| {
+        // The same goes for an unplug that has set the flag and waits for another role.
+        let would_wait = |remover: &Remover| {
+            let holder = remover.holder;
             holder.thread == asks.thread && holder.thread != 0 && !(holder.is_task && asks.is_task)
         };
-        if cold.remover.is_some_and(would_wait_for_itself) {
+        if cold.remover.iter().chain(&cold.asker).any(would_wait) {
             return Err(UnplugError::Deadlock);
         }
         if core::mem::replace(&mut cold.named_by, role.0) == role.0 {

@@ -34,6 +34,8 @@ pub(super) struct Cold {
     pub(super) phase: Phase,
     /// Who has the remover's role.
     pub(super) remover: Option<Remover>,
+    /// An unplug that has set the flag and has no role yet.
+    pub(super) asker: Option<Remover>,
     /// An unplug that has set the flag and waits for a role that another unplug has.
     pub(super) waiting: Option<Waiting>,
     /// When the flag was set.
@@ -109,6 +111,7 @@ impl Cold {
         Self {
             phase: Phase::Plugged,
             remover: None,
+            asker: None,
             waiting: None,
             since: None,
             cause: None,

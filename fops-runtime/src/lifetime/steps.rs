@@ -2,7 +2,7 @@
 use super::cause::{Cause, UnplugError};
 use super::parts::{Member, Parts};
 use super::role::Busy;
-use super::state::{Core, Phase, Role};
+use super::state::{Core, Holder, Phase, Role};
 use super::trace::{self, Step};
 use super::work::Work;
 use crate::gate;
@@ -30,7 +30,25 @@ pub(super) fn tell(role: &Role, parts: &impl Parts, taken: &Taken<'_>) -> Result
         Err(UnplugError::FenceRefused)
     };
     // Without the fence a section may be missed here, but that section sees the flag when it next looks.
+    // All sleepers first: a callback of one device may wait for a sleeper of another.
+    parts.members().filter(is_told).for_each(|member| member.core().wake_sleepers());
     parts.members().filter(is_told).for_each(|member| member.core().cancel());
+    fenced
+}
+
+/// Stops the devices whose role is free, while this unplug waits for another role: an operation that keeps that one
+/// waiting may wait for their hardware.
+pub(super) fn stop_the_free(role: &Role, parts: &impl Parts, holder: Holder) -> Result<(), UnplugError> {
+    if !role.take_the_free(parts, holder) {
+        return Ok(());
+    }
+    let fenced = role.fence(parts);
+    if fenced.is_ok() {
+        stop(role, parts);
+        wake(role, parts, true);
+    }
+    // No role is held while this unplug waits.
+    role.give_up(parts);
     fenced
 }
 
@@ -89,8 +107,8 @@ pub(super) fn drain(parts: &impl Parts, limit: Option<Duration>) -> bool {
 }
 
 impl Core {
-    /// Wakes who sleeps in the device's sections, in poll, or with a cancellation.
-    fn cancel(&self) {
+    /// Wakes the threads that sleep in the device's sections through the runtime.
+    fn wake_sleepers(&self) {
         if without(without::Step::Cancel) {
             return;
         }
@@ -98,9 +116,16 @@ impl Core {
         self.raise_unplug_fd();
         #[cfg(feature = "std")]
         crate::wait::wake_sections(&self.gate);
+    }
+
+    /// Runs the cancellations, and wakes the callers that sleep in poll.
+    fn cancel(&self) {
+        if without(without::Step::Cancel) {
+            return;
+        }
         self.cancel_all();
         #[cfg(feature = "std")]
-        self.pollers().wake_all();
+        self.run_hook(Work::Poller, || self.pollers().wake_all());
         trace::step(self.gate.number(), Step::Cancelled);
     }
 
@@ -108,7 +133,11 @@ impl Core {
     fn run_hook<T>(&self, work: Work, hook: impl FnOnce() -> T) -> Option<T> {
         self.cold().lock().hook = Some((work, platform::thread_id()));
         let result = platform::catch(hook);
-        self.cold().lock().hook = None;
+        let here = platform::thread_id();
+        let mut cold = self.cold().lock();
+        // Another unplug of the device may run code of the driver's too.
+        cold.hook = cold.hook.filter(|&(_, thread)| thread != here);
+        drop(cold);
         if result.is_none() {
             platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
         }

@@ -96,6 +96,8 @@ pub struct Draining<'a, D: Unplug + ?Sized> {
     role: Role,
     /// How long to pause before the wake hooks are called again; `None` where none asks for that.
     pause: Option<Duration>,
+    /// When they were called last.
+    woken: Option<platform::Instant>,
     /// The role is bound to the thread: that is how unplug from inside a hook is told.
     _not_send: PhantomData<*mut ()>,
 }
@@ -109,21 +111,38 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     /// All but the waiting for sections.
     pub(super) fn begin(device: &'a D, cause: Cause) -> Result<Self, UnplugError> {
         let (parts, here) = (device.parts(), Holder { thread: platform::thread_id(), is_task: false });
-        let mut this = Self { device, role: Role::new(), pause: None, _not_send: PhantomData };
+        let mut this = Self { device, role: Role::new(), pause: None, woken: None, _not_send: PhantomData };
         this.role.flag(&parts, cause, here)?;
-        let mut taken = this.role.take(&parts, here);
-        steps::tell(&this.role, &parts, &taken)?;
-        while let Some(busy) = taken? {
-            this.role.note(&parts, Some(&busy));
-            busy.wait();
-            this.role.note(&parts, None);
-            taken = this.role.take(&parts, here);
-        }
-        this.role.fence(&parts)?;
+        let result = this.take_roles(&parts, here);
+        this.role.has_asked(&parts);
+        result?;
         steps::stop(&this.role, &parts);
         let again = steps::wake(&this.role, &parts, true);
         this.pause = again.then(|| longer(Duration::ZERO));
+        this.woken = platform::now();
         Ok(this)
+    }
+
+    /// Has all devices told, and waits for the roles.
+    fn take_roles(&self, parts: &impl Parts, here: Holder) -> Result<(), UnplugError> {
+        let mut taken = self.role.take(parts, here);
+        steps::tell(&self.role, parts, &taken)?;
+        if !matches!(taken, Ok(None)) {
+            steps::stop_the_free(&self.role, parts, here)?;
+        }
+        let mut is_late = false;
+        while let Some(busy) = taken? {
+            self.role.note(parts, Some(&busy));
+            busy.wait();
+            self.role.note(parts, None);
+            taken = self.role.take(parts, here);
+            is_late = true;
+        }
+        if is_late {
+            // The unplug that set a flag may not have come to its sleepers yet.
+            steps::tell(&self.role, parts, &Ok(None))?;
+        }
+        self.role.fence(parts)
     }
 
     /// Waits until the last section has ended, however long that takes, and returns the resources.
@@ -151,10 +170,14 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
             if steps::drain(&parts, Some(self.pause.map_or(left, |pause| pause.min(left)))) {
                 return Ok(parts.hand_back(&self.role));
             }
+            // A caller that polls with short limits has the wake hooks called all the same.
+            let is_due = self.woken.map(platform::elapsed) >= self.pause;
+            if is_due || !left.is_zero() {
+                self.wake(&parts);
+            }
             if left.is_zero() {
                 return Err(self);
             }
-            self.wake(&parts);
         }
     }
 
@@ -167,6 +190,7 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     fn wake(&mut self, parts: &impl Parts) {
         if let Some(pause) = self.pause {
             self.pause = steps::wake(&self.role, parts, false).then(|| longer(pause));
+            self.woken = platform::now();
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum Work {
     WakeHook,
     /// A callback of [`Access::with_cancellation`](crate::Access::with_cancellation).
     Cancellation,
+    /// A poller that is being woken: it must not sleep.
+    Poller,
     /// The remover's role of the device with this number, which another unplug has.
     Role(u64),
 }

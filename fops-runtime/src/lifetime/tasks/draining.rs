@@ -106,7 +106,11 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
         let parts = self.device.parts();
         self.role.flag(&parts, cause, this_task())?;
         let taken = self.role.take(&parts, this_task());
-        steps::tell(&self.role, &parts, &taken)?;
+        let has_roles = matches!(taken, Ok(None));
+        self.with_thread(&parts, || steps::tell(&self.role, &parts, &taken))?;
+        if !has_roles {
+            steps::stop_the_free(&self.role, &parts, Holder { thread: platform::thread_id(), is_task: false })?;
+        }
         taken.map(drop)
     }
 
@@ -129,11 +133,13 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
     /// The hooks run on this thread.
     fn stop(&mut self) -> Result<(), UnplugError> {
         let parts = self.device.parts();
-        self.role.fence(&parts)?;
+        self.role.has_asked(&parts);
         let again = self.with_thread(&parts, || {
+            // The unplug that set a flag may not have come to its sleepers yet.
+            steps::tell(&self.role, &parts, &Ok(None))?;
             steps::stop(&self.role, &parts);
-            steps::wake(&self.role, &parts, true)
-        });
+            Ok(steps::wake(&self.role, &parts, true))
+        })?;
         self.pause = again.then(|| longer(Duration::ZERO));
         Ok(())
     }
@@ -190,6 +196,8 @@ impl<D: Unplug + ?Sized> Future for DrainingAsync<'_, D> {
         this.role.hold_as(&parts, this_task());
         if steps::drain(&parts, Some(Duration::ZERO)) {
             this.handed_back = true;
+            // Pollers are woken under the role of this thread.
+            this.role.hold_as(&parts, Holder { thread: platform::thread_id(), is_task: false });
             let resources = parts.hand_back(&this.role);
             this.role.give_up(&this.device.parts());
             return Poll::Ready(resources);
@@ -215,6 +223,7 @@ impl<D: Unplug + ?Sized> Drop for DrainingAsync<'_, D> {
         let give_up = || {
             let parts = self.device.parts();
             self.role.note(&parts, None);
+            self.role.has_asked(&parts);
             self.role.give_up(&parts);
         };
         // A driver's `parts` that panics loses its own role alone.
