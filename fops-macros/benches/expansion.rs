@@ -48,8 +48,11 @@ const ALL: [(Under, &str); 3] =
 fn program(under: Under) -> String {
     let mut source = String::from("#![allow(dead_code)]\nfn main() {}\n");
     for copy in 0..COPIES {
-        let attribute =
-            if under == Under::Guarded { "#[fops_runtime::guarded_fops(lifetime = lifetime)]\n" } else { "" };
+        let attribute = if under == Under::Guarded {
+            "#[fops_runtime::guarded_fops(lifetime = lifetime, default = guarded)]\n"
+        } else {
+            ""
+        };
         let on_method = if under == Under::Instrument { "    #[tracing::instrument(skip_all)]\n" } else { "" };
         let access = if under == Under::Guarded { "#[access] hw: &fops_runtime::Access<'_, u8>, " } else { "" };
         write!(source, "struct D{copy} {{ lifetime: fops_runtime::DeviceLifetime<u8> }}\n{attribute}impl D{copy} {{\n")

@@ -7,7 +7,7 @@ use darling::{
     FromMeta,
     ast::{MetaNameValueInvalidExpr, NestedMeta},
 };
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
     Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type,
@@ -20,7 +20,7 @@ use syn::{
 use crate::{
     diagnostics::{Diagnostics, Outcome, written},
     ops::Policy,
-    source::Source,
+    source::{Source, is_punct},
 };
 
 /// `#[guarded_fops(..)]`.
@@ -45,7 +45,20 @@ pub(crate) struct BlockOptions {
     /// The policy of methods that are not known by name.
     pub(crate) default: Option<DefaultPolicy>,
     /// Where the runtime is found, if not at `::fops_runtime`.
-    pub(crate) runtime: Option<Path>,
+    pub(crate) runtime: Runtime,
+}
+
+/// The path of a crate, if one is given. (darling would take a string for it.)
+#[derive(Default)]
+pub(crate) struct Runtime(pub(crate) Option<Path>);
+
+impl FromMeta for Runtime {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match value(item) {
+            Some(Expr::Path(path)) if path.qself.is_none() => Ok(Self(Some(path.path.clone()))),
+            _ => Err(expected(item, &|name| not_source(item, name, "<path>"))),
+        }
+    }
 }
 
 /// A type, if one is given. (darling's `Option` would refuse `Vec<u8>`, which is no expression.)
@@ -60,14 +73,13 @@ impl Resources {
 }
 
 impl FromMeta for Resources {
-    fn from_none() -> Option<Self> {
-        Some(Self(None))
-    }
-
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         let Meta::NameValue(given) = item else {
             return Err(expected(item, &|name| format!("expected `{name} = <type>`")));
         };
+        if string(item).is_some() {
+            return Err(expected(item, &|name| not_source(item, name, "<type>")));
+        }
         Self::parse(given.value.to_token_stream())
     }
 
@@ -92,10 +104,6 @@ pub(crate) struct UnplugHooks {
 pub(crate) struct Subdevs(pub(crate) Vec<(Ident, Type)>);
 
 impl FromMeta for Subdevs {
-    fn from_none() -> Option<Self> {
-        Some(Self::default())
-    }
-
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         let Meta::List(list) = item else {
             return Err(expected(item, &|name| format!("expected `{name}(<field> = <type>, ..)`")));
@@ -250,7 +258,7 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
         }
         Ok(())
     };
-    let end = all.parse2(tokens);
+    let end = all.parse2(opened(tokens));
     slips.extend(end.err());
     let mut outcome = Ok(());
     for slip in slips {
@@ -260,6 +268,25 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
             .reported();
     }
     (list, outcome)
+}
+
+/// The list with the content of each macro fragment in its place that is an option or several: `$option:meta`.
+fn opened(tokens: TokenStream) -> TokenStream {
+    let mut output = Source::default();
+    let mut begins = true;
+    for tree in tokens {
+        match tree {
+            TokenTree::Group(group) if begins && group.delimiter() == Delimiter::None => {
+                output.0.extend(opened(group.stream()));
+                begins = false;
+            }
+            tree => {
+                begins = is_punct(Some(&tree), ',');
+                output.0.push(tree);
+            }
+        }
+    }
+    output.into_stream()
 }
 
 fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
@@ -279,10 +306,6 @@ fn begins_option(input: ParseStream) -> bool {
 pub(crate) struct Word(pub(crate) Option<Span>);
 
 impl FromMeta for Word {
-    fn from_none() -> Option<Self> {
-        Some(Self(None))
-    }
-
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::Path(_) => Ok(Self(Some(item.span()))),
@@ -341,7 +364,7 @@ impl FromMeta for Hook {
         ident(item)
             .filter(|name| !is_keyword(name))
             .map(Self)
-            .ok_or_else(|| expected(item, &|name| format!("expected `{name} = <method>`")))
+            .ok_or_else(|| expected(item, &|name| not_source(item, name, "<method>")))
     }
 }
 
@@ -351,10 +374,8 @@ pub(crate) struct Key(pub(crate) String);
 impl FromMeta for Key {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         ident(item)
-            .map(|ident| ident.to_string())
-            .or_else(|| string(item).map(|text| text.value()).filter(|text| !text.is_empty()))
-            .map(Self)
-            .ok_or_else(|| expected(item, &|name| format!("expected `{name} = <identifier>`")))
+            .map(|ident| Self(ident.unraw().to_string()))
+            .ok_or_else(|| expected(item, &|name| not_source(item, name, "<identifier>")))
     }
 }
 
@@ -386,7 +407,10 @@ impl FromMeta for DefaultPolicy {
                  help: `#[fop(unguarded, reason = \"..\")]` on the method"
                     .into()
             })),
-            _ => Err(expected(item, &|name| format!("expected `{name} = guarded` or `{name} = always`"))),
+            _ => Err(expected(item, &|name| match string(item).map(|text| text.value()).as_deref() {
+                Some("guarded" | "always") => not_source(item, name, ""),
+                _ => format!("expected `{name} = guarded` or `{name} = always`"),
+            })),
         }
     }
 }
@@ -402,6 +426,16 @@ fn ident(item: &Meta) -> Option<Ident> {
 /// Whether a path can be this word, and nothing else have it for its name.
 pub(crate) fn is_keyword(name: &Ident) -> bool {
     ["self", "Self", "super", "crate"].contains(&name.to_string().as_str())
+}
+
+/// Says what an option wants, and how to write it if it is given a string.
+fn not_source(item: &Meta, name: &str, wanted: &str) -> String {
+    match string(item) {
+        Some(text) if !text.value().is_empty() => {
+            format!("`{name}` is source, not a string\nhelp: `{name} = {}`", text.value())
+        }
+        _ => format!("expected `{name} = {wanted}`"),
+    }
 }
 
 /// The string that an option is given.

@@ -9,12 +9,13 @@ mod template;
 mod unplug;
 
 use proc_macro2::{Group, Ident, Span, TokenTree};
-use syn::{Expr, GenericParam, Path};
+use quote::ToTokens;
+use syn::{Expr, ExprLit, GenericParam, Lit, Path, TypeParam, TypeParamBound};
 
 use self::template::{put, tokens};
 use crate::{
     args::{BlockOptions, Code, is_keyword},
-    model::{Block, Method, NoBlock, makes_value},
+    model::{Block, Method, NoBlock, bare, makes_value},
     ops::Policy,
     source::{self, Attribute, Part, Source, is_punct},
 };
@@ -60,7 +61,7 @@ fn expand_block(block: &Block) -> Source {
     output
 }
 
-/// The ops of the block as data: `impl Guarded`.
+/// The ops of the block as data, and which trait of the runtime's they are of.
 fn table(block: &Block, rows: &Source, output: &mut Source) {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
@@ -72,7 +73,7 @@ fn table(block: &Block, rows: &Source, output: &mut Source) {
         output,
         here,
         "#[automatically_derived]
-        impl #generics #runtime::Guarded<{ #runtime::__private::key(#key) }> for #self_ty #bounds {
+        impl #generics #runtime::__private::Block<{ #runtime::__private::key(#key) }> for #self_ty #bounds {
             const OPS: &'static [#runtime::Op] = &[#rows];
         }",
         generics,
@@ -82,6 +83,43 @@ fn table(block: &Block, rows: &Source, output: &mut Source) {
         bounds,
         rows,
     );
+    guards(block, output);
+}
+
+/// Whatever implements the block's trait: whether that is the runtime's, only rustc can tell, and it tells by this impl.
+fn guards(block: &Block, output: &mut Source) {
+    let Some(trait_) = &block.trait_ else { return };
+    let here = Span::mixed_site();
+    let key = block.key();
+    let guards = match key.as_str() {
+        "FileOperations" => Ident::new("GuardsFileOperations", here),
+        "SubdevOperations" => Ident::new("GuardsSubdevOperations", here),
+        _ => return,
+    };
+    let Claim { self_ty, bounds, .. } = &Claim::of(block);
+    let any = Ident::new("__Guarded", here);
+    let mut generics = block.generics.clone();
+    let mut param = TypeParam::from(any.clone());
+    param.bounds.push(TypeParamBound::Verbatim(trait_.to_token_stream()));
+    generics.params.push(GenericParam::Type(param));
+    let generics = Source::of(&generics.split_for_impl().0);
+    carried_over(&block.attributes, output);
+    put!(
+        output,
+        here,
+        "#[automatically_derived]
+        #[diagnostic::do_not_recommend]
+        impl #generics #runtime::__private::#guards<#any> for #self_ty #bounds {
+            const OPS: &'static [#runtime::Op] = <Self as #runtime::__private::Block<{ #runtime::__private::key(#key) }>>::OPS;
+        }",
+        key = At(&key, here),
+        generics,
+        runtime = Runtime::of(&block.options).at(here),
+        guards,
+        any,
+        self_ty,
+        bounds,
+    );
 }
 
 /// `Op::guarded("Type", "name")`: every token is spanned at the method's name, because the
@@ -90,14 +128,14 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
     let span = method.ident.span();
     let runtime = Runtime::of(&block.options).at(span);
     let name = method.name();
-    let policy = method.policy(&block.options).unwrap_or(Policy::Guarded);
+    let policy = method.policy(block).unwrap_or(Policy::Guarded);
     let op = match policy {
         Policy::Guarded => "guarded",
         Policy::Always => "always",
         Policy::Unguarded => "unguarded",
     };
     // A path of the author's stands elsewhere, and between brackets moves the call not there.
-    let text = if block.options.runtime.is_some() { "<#runtime::Op>::#op" } else { "#runtime::Op::#op" };
+    let text = if block.options.runtime.0.is_some() { "<#runtime::Op>::#op" } else { "#runtime::Op::#op" };
     let mut descriptor = tokens!(span, text, runtime, op = Ident::new(op, span));
     let (type_name, name) = (At(type_name, span), At(&name, span));
     match (policy, &method.options.reason) {
@@ -174,12 +212,13 @@ fn subdev_node(block: &Block, output: &mut Source) {
 /// The expression for the lifetime of the device that `device` leads to.
 fn lifetime(options: &BlockOptions, device: &dyn Part) -> Option<Source> {
     let code = options.lifetime.as_ref()?;
-    let expression = ungrouped(&code.expression);
-    if let Expr::Lit(_) = expression {
-        return None;
-    }
     let mut output = Source::default();
-    match expression {
+    match bare(&code.expression) {
+        // The field of a tuple struct.
+        Expr::Lit(ExprLit { lit: Lit::Int(field), .. }) => {
+            put!(&mut output, Span::mixed_site(), "#device.#field", device, field = Source::of(field));
+        }
+        Expr::Lit(_) => return None,
         Expr::Path(path) => match path.path.get_ident() {
             Some(field) if !is_keyword(field) => put!(&mut output, Span::mixed_site(), "#device.#field", device, field),
             Some(word) if word == "self" => device.put(&mut output),
@@ -203,7 +242,7 @@ fn lasting(options: &BlockOptions, value: &dyn Part) -> Source {
 
 /// The expression in a form that `.field` or `.method()` may follow.
 fn operand(code: &Code) -> Source {
-    match ungrouped(&code.expression) {
+    match bare(&code.expression) {
         Expr::Path(_)
         | Expr::Call(_)
         | Expr::MethodCall(_)
@@ -234,19 +273,14 @@ fn replace_self(source: Source, device: &dyn Part) -> Source {
     output
 }
 
-/// The expression within the groups of macro fragments.
-fn ungrouped(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Group(group) => ungrouped(&group.expr),
-        expression => expression,
-    }
-}
-
 /// Writes the attributes of the author's impl that hold for the generated ones too.
 fn carried_over(attributes: &[Attribute], output: &mut Source) {
     for attribute in attributes {
         if attribute.is_builtin("cfg") || attribute.is_builtin("allow") {
             attribute.put(output);
+        } else if attribute.is_builtin("expect") {
+            // What the author expects of the block need not be there in this impl, too.
+            put!(output, Span::mixed_site(), "#[allow #rest]", rest = attribute.rest);
         }
     }
 }
@@ -256,7 +290,7 @@ struct Runtime<'a>(Option<&'a Path>, Span);
 
 impl<'a> Runtime<'a> {
     fn of(options: &'a BlockOptions) -> Self {
-        Self(options.runtime.as_ref(), Span::mixed_site())
+        Self(options.runtime.0.as_ref(), Span::mixed_site())
     }
 
     /// The path with its tokens at `span`.

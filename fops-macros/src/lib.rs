@@ -180,8 +180,8 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// # What it writes
 /// ```ignore
 /// fn read(&self, _file: &File, buf: UserSliceWriter<'_>) -> Result<usize> {
-///     let op = const { &::fops_runtime::Op::guarded("RcarVin", "read") };
-///     let ::core::result::Result::Ok(hw) = self.lifetime.enter(op) else {
+///     let __op = const { &::fops_runtime::Op::guarded("RcarVin", "read") };
+///     let ::core::result::Result::Ok(hw) = ::fops_runtime::DeviceLifetime::enter(&self.lifetime, __op) else {
 ///         return ::fops_runtime::__private::after_unplug::<Result<usize>>();
 ///     };
 ///     let hw: &Access<'_, VinHw> = &hw;

@@ -138,8 +138,12 @@ impl Block {
         if let Some(given) = &self.options.resources.0 {
             return Some(given.clone());
         }
-        for method in &self.methods {
-            for access in &method.access {
+        // An access that is there on a condition may not be there.
+        let accesses = || self.methods.iter().flat_map(|method| &method.access);
+        let is_conditional =
+            |access: &&Parameter| access.attributes.iter().any(|attribute| attribute.is_builtin("cfg"));
+        for some in [false, true] {
+            for access in accesses().filter(|access| is_conditional(access) == some) {
                 let ty = syn::parse2(access.ty.to_token_stream()).ok();
                 if let Some(resources) = ty.as_ref().and_then(lent) {
                     return Some(resources.clone());
@@ -150,6 +154,20 @@ impl Block {
     }
 }
 
+impl BlockOptions {
+    /// Whether `lifetime` leads there without a device: a path to a static, such as `crate::DEVICE`, or what a call
+    /// without `self` returns.
+    pub(crate) fn lifetime_is_global(&self) -> bool {
+        let Some(lifetime) = &self.lifetime else { return false };
+        match bare(&lifetime.expression) {
+            // A name by itself is a field, and so is a number.
+            Expr::Path(path) => path.path.get_ident().is_none(),
+            Expr::Lit(_) => false,
+            _ => !lifetime.mentions_self,
+        }
+    }
+}
+
 impl Method {
     /// The name, without `r#`.
     pub(crate) fn name(&self) -> String {
@@ -157,19 +175,21 @@ impl Method {
         name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
     }
 
-    /// The policy: its own, else by its name, else the block's.
-    pub(crate) fn policy(&self, block: &BlockOptions) -> Result<Policy, NoPolicy> {
+    /// The policy: its own, else by its name in the block's trait, else the block's.
+    pub(crate) fn policy(&self, block: &Block) -> Result<Policy, NoPolicy> {
         if let [(policy, _), ..] = self.options.policies()[..] {
             return Ok(policy);
         }
         let name = self.name();
-        if let Some(policy) = ops::policy_of(&name) {
+        if block.trait_.is_some()
+            && let Some(policy) = ops::policy_of(&block.key(), &name)
+        {
             return Ok(policy);
         }
         if ops::sounds_like_release(&name) {
             return Err(NoPolicy::Release);
         }
-        block.default.map(|default| default.0).ok_or(NoPolicy::Unknown)
+        block.options.default.map(|default| default.0).ok_or(NoPolicy::Unknown)
     }
 
     /// The answer once the device is gone, where the author gives one.
@@ -230,7 +250,7 @@ pub(crate) fn is_option(ty: &Source) -> bool {
     ty.path_name().is_some_and(|name| name == "Option")
 }
 
-/// `R`, where the type of an access reads `&Access<'_, R>`, perhaps in an `Option`.
+/// `R`, where the type of an access reads `&Access<'_, R>` or `&OwnedAccess<R>`, perhaps in an `Option`.
 ///
 /// The name counts only here, where a wrong guess is a type error and `resources` overrules it.
 fn lent(ty: &Type) -> Option<&Type> {
@@ -248,7 +268,11 @@ fn lent(ty: &Type) -> Option<&Type> {
         }
     }
     let argument = last?;
-    if segment.ident == "Option" { lent(argument) } else { (segment.ident == "Access").then_some(argument) }
+    if segment.ident == "Option" {
+        lent(argument)
+    } else {
+        ["Access", "OwnedAccess"].iter().any(|name| segment.ident == name).then_some(argument)
+    }
 }
 
 fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {
@@ -267,13 +291,27 @@ pub(crate) fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
+/// The expression within the groups of macro fragments.
+pub(crate) fn bare(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Group(group) => bare(&group.expr),
+        expression => expression,
+    }
+}
+
 /// Whether an expression makes a value, which is bound before it is used, rather than naming a place. What a
 /// macro makes may be either and is left where it stands.
 pub(crate) fn makes_value(expression: &Expr) -> bool {
     match expression {
         Expr::Group(group) => makes_value(&group.expr),
         Expr::Paren(paren) => makes_value(&paren.expr),
-        Expr::Path(_) | Expr::Field(_) | Expr::Index(_) | Expr::Reference(_) | Expr::Unary(_) | Expr::Macro(_) => false,
+        Expr::Path(_)
+        | Expr::Field(_)
+        | Expr::Index(_)
+        | Expr::Reference(_)
+        | Expr::Unary(_)
+        | Expr::Macro(_)
+        | Expr::Lit(_) => false,
         _ => true,
     }
 }

@@ -93,9 +93,19 @@ impl Source {
         mentions(&self.0, name)
     }
 
+    /// Whether this holds for its trees, or for those of a group in it.
+    pub(crate) fn any_level(&self, holds: &dyn Fn(&[TokenTree]) -> bool) -> bool {
+        let trees = flat(&self.0);
+        holds(&trees)
+            || trees.iter().any(|tree| match tree {
+                TokenTree::Group(group) => Source(self::trees(group.stream())).any_level(holds),
+                _ => false,
+            })
+    }
+
     /// Whether the word stands in it, outside of groups.
     pub(crate) fn has_word(&self, word: &str) -> bool {
-        for tree in &self.0 {
+        for tree in flat(&self.0) {
             if matches!(tree, TokenTree::Ident(ident) if ident == word) {
                 return true;
             }
@@ -105,13 +115,22 @@ impl Source {
 
     /// Whether it begins with this word.
     pub(crate) fn begins_with(&self, word: &str) -> bool {
-        matches!(self.0.first(), Some(TokenTree::Ident(ident)) if ident == word)
+        matches!(flat(&self.0).first(), Some(TokenTree::Ident(ident)) if ident == word)
     }
 
     /// The name that ends the path which this type is, as `Option` in `core::option::Option<T>`.
-    pub(crate) fn path_name(&self) -> Option<&Ident> {
+    pub(crate) fn path_name(&self) -> Option<Ident> {
         let mut name = None;
-        for tree in &self.0 {
+        let mut rest = &flat(&self.0)[..];
+        // Parentheses may stand around a type.
+        let inside;
+        if let [TokenTree::Group(group)] = rest
+            && group.delimiter() == Delimiter::Parenthesis
+        {
+            inside = flat(&trees(group.stream()));
+            rest = &inside;
+        }
+        for tree in rest {
             match tree {
                 TokenTree::Ident(ident) => name = Some(ident),
                 TokenTree::Punct(punct) if punct.as_char() == ':' => {}
@@ -119,12 +138,27 @@ impl Source {
                 _ => return None,
             }
         }
-        name
+        name.cloned()
     }
 }
 
 pub(crate) fn trees(tokens: TokenStream) -> Vec<TokenTree> {
     tokens.into_iter().collect()
+}
+
+/// The trees with the content of each macro fragment in its place. Only to look at: without its group, a fragment may mean
+/// something else.
+pub(crate) fn flat(trees: &[TokenTree]) -> Vec<TokenTree> {
+    let mut output = Vec::with_capacity(trees.len());
+    for tree in trees {
+        match tree {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                output.append(&mut flat(&self::trees(group.stream())));
+            }
+            tree => output.push(tree.clone()),
+        }
+    }
+    output
 }
 
 fn mentions(trees: &[TokenTree], name: &str) -> bool {
@@ -241,7 +275,7 @@ impl ToTokens for Attribute {
 impl Attribute {
     fn new(written: Source) -> Self {
         let inside = match written.0.last() {
-            Some(TokenTree::Group(brackets)) => Source(trees(brackets.stream())).ungrouped(),
+            Some(TokenTree::Group(brackets)) => Source(flat(&trees(brackets.stream()))),
             _ => Source::default(),
         };
         let mut inside = inside.0.into_iter();

@@ -8,8 +8,8 @@ use syn::{Expr, ExprLit, Lit};
 
 use crate::{
     args::Code,
-    diagnostics::{Diagnostics, Outcome, Reported},
-    model::{Block, InputKind, Method, NoPolicy, makes_value, plain_name},
+    diagnostics::{Diagnostics, Outcome, Reported, written},
+    model::{Block, InputKind, Method, NoPolicy, Work, bare, makes_value, plain_name},
     ops::Policy,
 };
 
@@ -119,7 +119,9 @@ fn lifetime_is_given(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
 }
 
 fn leads_to_lifetime(name: &str, code: Option<&Code>, diagnostics: &mut Diagnostics) -> Outcome {
-    match code.map(|code| &code.expression) {
+    match code.map(|code| bare(&code.expression)) {
+        // The field of a tuple struct.
+        Some(Expr::Lit(ExprLit { lit: Lit::Int(field), .. })) if name == "lifetime" && field.suffix().is_empty() => {}
         Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
             return diagnostics
                 .error(text, format_args!("`{name}` is source, not a string"))
@@ -141,6 +143,14 @@ fn leads_to_lifetime(name: &str, code: Option<&Code>, diagnostics: &mut Diagnost
 fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
     let is_due = block.options_read.is_ok() && block.resources().is_none();
     if let (Some(unplug), true) = (&block.options.unplug, is_due) {
+        // Another name for the type of the access, perhaps.
+        if let Some(access) = block.methods.iter().find_map(|method| method.access.first()) {
+            let ty = written(&access.ty);
+            return diagnostics
+                .error(&access.ty, format_args!("`{ty}` does not say what type `unplug` hands back"))
+                .help(format_args!("`&Access<'_, <type>>`, or `#[guarded_fops(resources = <type>, ..)]`"))
+                .reported();
+        }
         return diagnostics
             .error_at(
                 unplug.span,
@@ -224,14 +234,21 @@ fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
 /// Every method has a policy.
 fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Result<Policy, Reported> {
     let ident = &method.ident;
-    match (method.policy(&block.options), block.options_read) {
+    match (method.policy(block), block.options_read) {
         (Ok(policy), _) => Ok(policy),
         // What could not be read may have been the default.
         (Err(NoPolicy::Unknown), Err(reported)) => Err(reported),
-        (Err(NoPolicy::Unknown), Ok(())) => diagnostics
-            .error(&ident, format_args!("`{ident}` is not known by name and needs a policy"))
-            .help(format_args!("`#[fop(guarded)]`, or `default = guarded` for all such methods of the block"))
-            .reported(),
+        (Err(NoPolicy::Unknown), Ok(())) => {
+            let error = diagnostics.error(&ident, format_args!("`{ident}` is not known by name and needs a policy"));
+            let is_polled = method.options.polled.0.is_some();
+            match Work::is_of_future(method) && !is_polled {
+                true => error.help(format_args!("`#[fop(guarded, polled)]`: its section opens when it is polled")),
+                false if is_polled => error.help(format_args!("`#[fop(guarded, polled)]`")),
+                false => error
+                    .help(format_args!("`#[fop(guarded)]`, or `default = guarded` for all such methods of the block")),
+            }
+            .reported()
+        }
         (Err(NoPolicy::Release), _) => diagnostics
             .error(&ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
             .help(format_args!("`#[fop(always)]`, or `#[fop(guarded)]` if it may be skipped"))
@@ -324,7 +341,8 @@ fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
 fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let (method, ident) = (op.method, &op.method.ident);
     let via = method.via(&op.block.options);
-    if method.receiver().is_some() || via.is_some() || op.policy == Policy::Unguarded {
+    let is_global = op.block.options.lifetime_is_global();
+    if method.receiver().is_some() || via.is_some() || op.policy == Policy::Unguarded || is_global {
         return Ok(());
     }
     let parameter = method.inputs.iter().find_map(|input| match &input.kind {

@@ -118,9 +118,10 @@ pub const fn key(trait_name: &str) -> u64 {
     hash
 }
 
-/// Every operation of an impl block is guarded or says why not. Implemented by `#[guarded_fops]` alone.
+/// The operations of a guarded block, as data. `#[guarded_fops]` alone implements it.
 ///
-/// `TRAIT` is [`OpTable::key`] of the trait's name, or of the attribute's `name` option.
+/// `BLOCK` is [`OpTable::key`] of the trait's name, of the type's name in a block without a trait, or of the attribute's
+/// `name` option. Always name the block: a type may have several, so `Dev::OPS` does not compile.
 ///
 /// ```
 /// # #[cfg(feature = "std")] {
@@ -132,31 +133,66 @@ pub const fn key(trait_name: &str) -> u64 {
 /// assert!(ops.iter().all(|op| !matches!(op.policy(), Policy::Unguarded { .. })));
 /// # }
 /// ```
+pub trait Guarded<const BLOCK: u64>: Block<BLOCK> {
+    /// The block's operations, in the order they are written.
+    const OPS: &'static [Op];
+}
+
+impl<T: Block<BLOCK> + ?Sized, const BLOCK: u64> Guarded<BLOCK> for T {
+    const OPS: &'static [Op] = <T as Block<BLOCK>>::OPS;
+}
+
+/// What the attribute writes for each block. It seals [`Guarded`].
+#[doc(hidden)]
+pub trait Block<const BLOCK: u64> {
+    /// The block's operations.
+    const OPS: &'static [Op];
+}
+
+/// Every type has this block, so that no path such as `Dev::OPS` finds a block without its name. Such a path would stop
+/// to compile as soon as the type gets a second block.
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Block<0> for T {
+    const OPS: &'static [Op] = &[];
+}
+
+/// The attribute stands on the `FileOperations` of `Self`, if `T` is a type that implements no other trait.
+///
+/// The attribute cannot tell which trait the block's path leads to. It writes this impl for every `T` that implements the
+/// block's trait. The bound of `FileOperations` asks for one `T` that implements nothing else, so a block of another trait
+/// of that name does not satisfy it.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the operations of `{Self}` are not guarded against unplug",
     label = "this impl block has no `#[guarded_fops]`",
-    note = "write `#[guarded_fops(lifetime = <field>)]` above the impl block, where the field is its `DeviceLifetime`"
+    note = "write `#[guarded_fops(lifetime = <field>)]` above the impl block, where the field is its `DeviceLifetime`",
+    note = "if the block has the attribute and calls the trait by another name, add `name = FileOperations`"
 )]
-pub trait Guarded<const TRAIT: u64> {
-    /// The block's operations, in the order they are written.
+pub trait GuardsFileOperations<T> {
+    /// The block's operations.
     const OPS: &'static [Op];
+}
 
-    /// The same as a table, to print or to assert on.
-    fn table() -> OpTable
-    where
-        Self: Sized,
-    {
-        OpTable::new(Self::OPS)
-    }
+/// As [`GuardsFileOperations`], for `SubdevOperations`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the operations of `{Self}` are not guarded against unplug",
+    label = "this impl block has no `#[guarded_fops]`",
+    note = "write `#[guarded_fops(lifetime = <field>)]` above the impl block, where the field is its `DeviceLifetime`",
+    note = "if the block has the attribute and calls the trait by another name, add `name = SubdevOperations`"
+)]
+pub trait GuardsSubdevOperations<T> {
+    /// The block's operations.
+    const OPS: &'static [Op];
 }
 
 /// Operations as a table: displays with a line for each.
 ///
-/// A test that names the unguarded ones sees to it that none is added without its author's knowledge:
+/// Assert on this list so that nobody adds an unguarded operation unnoticed:
 ///
 /// ```
 /// # #[cfg(feature = "std")] {
-/// # use fops_runtime::{DeviceLifetime, File, FileOperations, Guarded, Op, Result, SeekFrom, guarded_fops};
+/// # use fops_runtime::{DeviceLifetime, File, FileOperations, Op, Result, SeekFrom, guarded_fops};
 /// # struct Null { lifetime: DeviceLifetime<()> }
 /// #[guarded_fops(lifetime = lifetime)]
 /// impl FileOperations for Null {
@@ -175,10 +211,27 @@ pub trait Guarded<const TRAIT: u64> {
 pub struct OpTable(&'static [Op]);
 
 impl OpTable {
-    /// The number that stands for a trait's name in [`Guarded`], or for the attribute's `name` option.
-    #[doc(hidden)]
+    /// The number that stands for a block's name in [`Guarded`].
     pub const fn key(name: &str) -> u64 {
         key(name)
+    }
+
+    /// The table of a block of `T`, by the [key](Self::key) of its name.
+    ///
+    /// ```
+    /// # use fops_runtime::{DeviceLifetime, OpTable, Result, guarded_fops};
+    /// struct Pump { lifetime: DeviceLifetime<u8> }
+    ///
+    /// #[guarded_fops(lifetime = lifetime, default = guarded)]
+    /// impl Pump {
+    ///     fn start(&self) -> Result { Ok(()) }
+    /// }
+    ///
+    /// let table = OpTable::of::<Pump, { OpTable::key("Pump") }>();
+    /// assert_eq!(table.ops()[0].name(), "start");
+    /// ```
+    pub const fn of<T: Guarded<BLOCK> + ?Sized, const BLOCK: u64>() -> Self {
+        Self(<T as Guarded<BLOCK>>::OPS)
     }
 
     /// The table of these operations.

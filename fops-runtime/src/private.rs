@@ -2,12 +2,15 @@
 //!
 //! It is public because the expansion is part of the driver's crate. It may change with any release.
 use crate::fops::AfterUnplug;
-use crate::lifetime::DeviceLifetime;
+use crate::lifetime::{Cause, DeviceLifetime};
+use crate::platform;
+use core::fmt;
 use core::ops::Deref;
 
-pub use crate::op::key;
+pub use crate::fops::AnyFileOperations;
+pub use crate::op::{Block, GuardsFileOperations, GuardsSubdevOperations, key};
 #[cfg(feature = "std")]
-pub use crate::subdev::HasReleaseOp;
+pub use crate::subdev::{AnySubdevOperations, HasReleaseOp};
 
 /// The answer of an operation that returns `T`, once the device is gone.
 #[inline]
@@ -66,6 +69,188 @@ macro_rules! __inherent {
     };
 }
 pub use __inherent as inherent;
+
+/// Calls a stop hook. It is an argument and not called by the expansion, so a method of another signature is one error that
+/// says the right one, and rustc does not suggest to edit the attribute.
+pub fn stop<'a, D: ?Sized, R, F: StopHook<'a, D, R, O, M>, O: HookOutcome, M>(
+    device: &'a D,
+    resources: &'a R,
+    cause: Cause,
+    hook: F,
+) {
+    hook.call(device, resources, cause).log("stop", core::any::type_name::<D>());
+}
+
+/// Calls a wake hook, likewise.
+pub fn wake<'a, D: ?Sized, R, F: WakeHook<'a, D, R, O, M>, O: HookOutcome, M>(
+    device: &'a D,
+    resources: &'a R,
+    hook: F,
+) {
+    hook.call(device, resources).log("wake", core::any::type_name::<D>());
+}
+
+/// A method that unplug can call to stop the hardware. `M` says in which form it takes the resources.
+#[diagnostic::on_unimplemented(
+    message = "this method does not have the signature of a stop hook",
+    label = "unplug cannot call this method",
+    note = "write `fn stop(&self, resources: &R, cause: Cause)`, by any name, where `R` is the type of the resources",
+    note = "if `R` is `Copy`, the hook may take it by value"
+)]
+pub trait StopHook<'a, D: ?Sized, R, O, M> {
+    /// Calls it.
+    fn call(self, device: &'a D, resources: &'a R, cause: Cause) -> O;
+}
+
+/// A method that unplug can call to wake sleepers.
+#[diagnostic::on_unimplemented(
+    message = "this method does not have the signature of a wake hook",
+    label = "unplug cannot call this method",
+    note = "write `fn wake(&self, resources: &R)`, by any name, where `R` is the type of the resources",
+    note = "if `R` is `Copy`, the hook may take it by value"
+)]
+pub trait WakeHook<'a, D: ?Sized, R, O, M> {
+    /// Calls it.
+    fn call(self, device: &'a D, resources: &'a R) -> O;
+}
+
+/// The forms in which hooks take resources `$type`: as `$lent`, which is made by `$lend`.
+macro_rules! hooks_take {
+    ($form:ident: [$($generics:tt)*] $type:ty => $lent:ty, $lend:expr) => {
+        #[doc = "A form in which hooks take the resources."]
+        #[derive(Debug)]
+        pub struct $form;
+
+        #[diagnostic::do_not_recommend]
+        impl<'a, D: ?Sized + 'a, O, F: FnOnce(&'a D, $lent, Cause) -> O, $($generics)*> StopHook<'a, D, $type, O, $form> for F {
+            fn call(self, device: &'a D, resources: &'a $type, cause: Cause) -> O {
+                let lend: fn(&'a $type) -> $lent = $lend;
+                self(device, lend(resources), cause)
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<'a, D: ?Sized + 'a, O, F: FnOnce(&'a D, $lent) -> O, $($generics)*> WakeHook<'a, D, $type, O, $form> for F {
+            fn call(self, device: &'a D, resources: &'a $type) -> O {
+                let lend: fn(&'a $type) -> $lent = $lend;
+                self(device, lend(resources))
+            }
+        }
+    };
+}
+hooks_take!(Borrowed: [R: 'a] R => &'a R, |resources| resources);
+hooks_take!(Copied: [R: Copy + 'a] R => R, |resources| *resources);
+hooks_take!(OfArray: [T: 'a, const N: usize] [T; N] => &'a [T], |resources| resources);
+#[cfg(feature = "std")]
+hooks_take!(OfBox: [T: ?Sized + 'a] std::boxed::Box<T> => &'a T, |resources| resources);
+#[cfg(feature = "std")]
+hooks_take!(OfArc: [T: ?Sized + 'a] std::sync::Arc<T> => &'a T, |resources| resources);
+#[cfg(feature = "std")]
+hooks_take!(OfVec: [T: 'a] std::vec::Vec<T> => &'a [T], |resources| resources);
+
+/// What a hook returns: nothing, or a `Result`. Unplug logs the error and goes on.
+#[diagnostic::on_unimplemented(
+    message = "a hook of unplug returns nothing, and this one returns `{Self}`",
+    label = "unplug has no use for what this method returns",
+    note = "a hook may return a `Result` whose error is `Debug`: unplug logs the error and goes on"
+)]
+pub trait HookOutcome {
+    /// Logs the error, if it is one.
+    fn log(self, hook: &str, device: &str);
+}
+
+impl HookOutcome for () {
+    #[inline]
+    fn log(self, _hook: &str, _device: &str) {}
+}
+
+impl<T, E: fmt::Debug> HookOutcome for Result<T, E> {
+    fn log(self, hook: &str, device: &str) {
+        if let Err(error) = self {
+            platform::log_error(format_args!("the {hook} hook of `{device}` failed: {error:?}"));
+        }
+    }
+}
+
+/// Opens the section of a future.
+///
+/// # Errors
+/// Unplug has begun.
+#[cfg(feature = "std")]
+#[inline]
+pub fn enter_owned<P: SharedLifetime + ?Sized>(
+    lifetime: &P,
+    op: &'static crate::op::Op,
+) -> Result<crate::lifetime::OwnedAccess<P::Resources>, crate::lifetime::Unplugged> {
+    lifetime.shared().enter_owned(op)
+}
+
+/// A [`DeviceLifetime`] in an `Arc`, behind any number of pointers.
+#[cfg(feature = "std")]
+#[diagnostic::on_unimplemented(
+    message = "the section of a future needs a lifetime in an `Arc`, and this is `{Self}`",
+    label = "expected an `Arc<DeviceLifetime<..>>`",
+    note = "write `lifetime: Arc<DeviceLifetime<..>>` in the device: the section may outlive the call"
+)]
+pub trait SharedLifetime {
+    /// The resources.
+    type Resources;
+
+    /// The lifetime in its `Arc`.
+    fn shared(&self) -> &std::sync::Arc<DeviceLifetime<Self::Resources>>;
+}
+
+#[cfg(feature = "std")]
+#[diagnostic::do_not_recommend]
+impl<P: Deref> SharedLifetime for P
+where
+    P::Target: SharedTarget<P>,
+{
+    type Resources = <P::Target as SharedTarget<P>>::Resources;
+
+    #[inline]
+    fn shared(&self) -> &std::sync::Arc<DeviceLifetime<Self::Resources>> {
+        P::Target::shared(self)
+    }
+}
+
+/// What a pointer `P` of a [`SharedLifetime`] points at: the lifetime, if `P` is its `Arc`, or one more such pointer.
+#[cfg(feature = "std")]
+pub trait SharedTarget<P> {
+    /// The resources.
+    type Resources;
+
+    /// The lifetime in its `Arc`.
+    fn shared<'a>(pointer: &'a P) -> &'a std::sync::Arc<DeviceLifetime<Self::Resources>>
+    where
+        Self: 'a;
+}
+
+#[cfg(feature = "std")]
+impl<R> SharedTarget<std::sync::Arc<Self>> for DeviceLifetime<R> {
+    type Resources = R;
+
+    #[inline]
+    fn shared<'a>(pointer: &'a std::sync::Arc<Self>) -> &'a std::sync::Arc<Self>
+    where
+        Self: 'a,
+    {
+        pointer
+    }
+}
+
+#[cfg(feature = "std")]
+impl<P: Deref<Target = T>, T: SharedLifetime> SharedTarget<P> for T {
+    type Resources = T::Resources;
+
+    #[inline]
+    fn shared<'a>(pointer: &'a P) -> &'a std::sync::Arc<DeviceLifetime<T::Resources>>
+    where
+        T: 'a,
+    {
+        (**pointer).shared()
+    }
+}
 
 /// Takes the `unplug` that a path on the device's type leads to, and that of the trait `Unplug`.
 #[inline]

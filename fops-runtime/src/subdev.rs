@@ -3,10 +3,11 @@ extern crate std;
 
 use crate::abi::{Errno, PollEvents, Result};
 use crate::fops::{
-    Command, File, FileOperations, IoctlArg, PollTable, SeekFrom, UserSliceReader, UserSliceWriter, VmArea,
+    AnyFileOperations, Command, File, FileOperations, IoctlArg, PollTable, SeekFrom, UserSliceReader, UserSliceWriter,
+    VmArea,
 };
-use crate::lifetime::{Cause, Device, DeviceLifetime, Parts, Unplug};
-use crate::op::{Guarded, Op, key};
+use crate::lifetime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug};
+use crate::op::{Block, GuardsFileOperations, GuardsSubdevOperations, Op, key};
 use crate::platform;
 use core::fmt;
 use core::ops::Deref;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 /// Under `#[guarded_fops]` they run inside device access sections of the subdev; the release op, which comes after all
 /// else, does not.
 pub trait SubdevOperations:
-    Guarded<{ key("SubdevOperations") }> + Device + Unplug + Sized + Send + Sync + 'static
+    GuardsSubdevOperations<AnySubdevOperations> + Device + Unplug + Sized + Send + Sync + 'static
 {
     /// Starts or stops the subdev's stream, as `s_stream` of `struct v4l2_subdev_video_ops`.
     ///
@@ -32,6 +33,39 @@ pub trait SubdevOperations:
     ///
     /// After `release` of `struct v4l2_subdev_internal_ops`, which most drivers forget.
     fn release(self);
+}
+
+/// Implements [`SubdevOperations`] and no other trait of operations, which tells that trait from any other one. It has no
+/// values.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum AnySubdevOperations {}
+
+#[diagnostic::do_not_recommend]
+impl GuardsSubdevOperations<Self> for AnySubdevOperations {
+    const OPS: &'static [Op] = &[];
+}
+
+impl Device for AnySubdevOperations {
+    type Resources = ();
+
+    fn lifetime(&self) -> &DeviceLifetime<()> {
+        match *self {}
+    }
+}
+
+impl Unplug for AnySubdevOperations {
+    type Resources = ();
+
+    fn parts(&self) -> impl Parts<Resources = ()> {
+        Part::of(self)
+    }
+}
+
+impl SubdevOperations for AnySubdevOperations {
+    fn release(self) {
+        match self {}
+    }
 }
 
 /// A subdev with a device node: it is held by open files, and so has a release op. Implemented by
@@ -150,8 +184,13 @@ impl<T: SubdevOperations> Unplug for Subdev<T> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: SubdevNode + SubdevOperations + FileOperations> Guarded<{ key("FileOperations") }> for Subdev<T> {
-    const OPS: &'static [Op] = <T as Guarded<{ key("FileOperations") }>>::OPS;
+impl<T: SubdevNode + SubdevOperations + FileOperations> Block<{ key("FileOperations") }> for Subdev<T> {
+    const OPS: &'static [Op] = <T as GuardsFileOperations<AnyFileOperations>>::OPS;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: SubdevNode + SubdevOperations + FileOperations> GuardsFileOperations<AnyFileOperations> for Subdev<T> {
+    const OPS: &'static [Op] = <T as GuardsFileOperations<AnyFileOperations>>::OPS;
 }
 
 /// The node of a subdev: register a handle, so that the registration and each open file keep the subdev.

@@ -26,6 +26,7 @@ impl Macro {
         if **hw == 0 { PollEvents::EMPTY } else { PollEvents::IN }
     }
 
+    #[fop(always)]
     #[inline(never)]
     fn release(&self, #[access] hw: Option<&Access<'_, u32>>) -> u32 {
         hw.map_or(0, |hw| **hw)

@@ -9,7 +9,7 @@ macro_rules! device {
             pub lifetime: ::fops_runtime::DeviceLifetime<$hw>,
         }
 
-        #[::fops_runtime::guarded_fops(lifetime = lifetime)]
+        #[::fops_runtime::guarded_fops(lifetime = lifetime, default = guarded)]
         impl $device {
             fn read(&self, #[access] $access: &::fops_runtime::Access<'_, $hw>) -> ::fops_runtime::Result<u8> {
                 Ok($value)

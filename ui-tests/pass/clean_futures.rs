@@ -23,7 +23,7 @@ pub struct Device {
     lifetime: Arc<DeviceLifetime<u8>>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Operations for Device {
     #[fop(polled)]
     async fn read(&self, #[access] hw: &OwnedAccess<u8>, buf: Vec<u8>) -> Result<usize> {

@@ -58,6 +58,7 @@ impl Device {
     }
 
     #[allow(clippy::needless_pass_by_value)]
+    #[fop(always)]
     fn release(&self, #[access] hw: Option<&Access<'_, u8>>, file: Witness) {
         assert!(hw.is_some() && file.value().is_ok());
     }

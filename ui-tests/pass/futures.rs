@@ -31,7 +31,7 @@ struct Device {
     opens: u8,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce), resources = Hw)]
+#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce), resources = Hw, default = guarded)]
 impl Operations for Device {
     #[fop(polled)]
     async fn read(&self, #[access] hw: &OwnedAccess<Hw>, add: u8) -> Result<u8> {
@@ -103,7 +103,7 @@ trait Boxed {
 /// `#[async_trait]` is expanded second: it boxes what has its guard.
 struct Above(Device);
 
-#[guarded_fops(lifetime = self.0.lifetime)]
+#[guarded_fops(lifetime = self.0.lifetime, default = guarded)]
 #[async_trait]
 impl Boxed for Above {
     #[fop(polled)]
@@ -122,7 +122,7 @@ impl Boxed for Above {
 struct Below(Device);
 
 #[async_trait]
-#[guarded_fops(lifetime = self.0.lifetime)]
+#[guarded_fops(lifetime = self.0.lifetime, default = guarded)]
 impl Boxed for Below {
     #[fop(polled)]
     async fn read(&self, add: u8) -> Result<u8> {

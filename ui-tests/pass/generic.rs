@@ -68,7 +68,7 @@ pub struct Named<'d> {
     lifetime: &'d DeviceLifetime<()>,
 }
 
-#[guarded_fops(lifetime = *self.lifetime, resources = (), unplug())]
+#[guarded_fops(lifetime = *self.lifetime, resources = (), unplug(), default = guarded)]
 impl<'a> Read<'a> for Named<'_> {
     fn read(&'a self, name: &'a str) -> Result<&'a str> {
         Ok(name)

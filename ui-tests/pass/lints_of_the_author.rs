@@ -7,7 +7,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     #[expect(unused_variables)]
     fn read(&self, #[access] hw: &Access<'_, u8>, by_value: String, by_ref: &str) -> Result<u8> {

@@ -42,7 +42,7 @@ pub struct Passed {
 }
 
 whole_items! {
-    #[guarded_fops(lifetime = lifetime)]:
+    #[guarded_fops(lifetime = lifetime, default = guarded)]:
     impl Passed {
         fn read(&self, #[access] hw: &Access<'_, Regs>) -> Result<u8> {
             Ok(hw.value)

@@ -12,7 +12,7 @@ mod half_typed {
         pub lifetime: DeviceLifetime<Hw>,
     }
 
-    #[guarded_fops(lifetime = lifetime)]
+    #[guarded_fops(lifetime = lifetime, default = guarded)]
     impl Device {
         pub fn read(&self, #[access] hw: &Access<'_, Hw>) -> Result<u8> {
             hw.status.checked_add(1).ok_or(fops_runtime::Errno::EINVAL)
@@ -36,7 +36,7 @@ mod half_typed_signature {
         pub lifetime: DeviceLifetime<u8>,
     }
 
-    #[guarded_fops(lifetime = lifetime)]
+    #[guarded_fops(lifetime = lifetime, default = guarded)]
     impl Device {
         pub fn read(&self, #[access] _: &Access<'_, u8>) -> Result<u8> {
             Ok(1)

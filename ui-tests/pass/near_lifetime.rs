@@ -33,7 +33,7 @@ impl MadeForEachCall {
     }
 }
 
-#[guarded_fops(lifetime = self.reference(), unplug(), resources = u8, name = reference)]
+#[guarded_fops(lifetime = self.reference(), unplug(), resources = u8, name = reference, default = guarded)]
 impl MadeForEachCall {
     fn read(&self) -> Result<u8> {
         Ok(1)
@@ -52,35 +52,35 @@ impl MadeForEachCall {
     }
 }
 
-#[guarded_fops(lifetime = self.shared.clone(), name = cloned)]
+#[guarded_fops(lifetime = self.shared.clone(), name = cloned, default = guarded)]
 impl MadeForEachCall {
     fn ioctl(&self) -> Result<u8> {
         Ok(3)
     }
 }
 
-#[guarded_fops(lifetime = self.find(minor), not_found = Err(Errno::ENXIO), name = found)]
+#[guarded_fops(lifetime = self.find(minor), not_found = Err(Errno::ENXIO), name = found, default = guarded)]
 impl MadeForEachCall {
     fn mmap(&self, minor: u8) -> Result<u8> {
         Ok(minor)
     }
 }
 
-#[guarded_fops(lifetime = self.borrow(), name = borrowed)]
+#[guarded_fops(lifetime = self.borrow(), name = borrowed, default = guarded)]
 impl MadeForEachCall {
     fn fsync(&self) -> Result<u8> {
         Ok(5)
     }
 }
 
-#[guarded_fops(lifetime = Rc::new(&*self.shared), name = pointers)]
+#[guarded_fops(lifetime = Rc::new(&*self.shared), name = pointers, default = guarded)]
 impl MadeForEachCall {
     fn lock(&self) -> Result<u8> {
         Ok(6)
     }
 }
 
-#[guarded_fops(lifetime = self.reference(), via = me, name = via)]
+#[guarded_fops(lifetime = self.reference(), via = me, name = via, default = guarded)]
 impl MadeForEachCall {
     fn flock(me: &Self) -> Result<u8> {
         me.read()

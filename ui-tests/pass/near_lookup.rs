@@ -12,7 +12,7 @@ struct Camera {
     opens: Mutex<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(), resources = u8)]
+#[guarded_fops(lifetime = lifetime, unplug(), resources = u8, default = guarded)]
 impl Camera {
     fn read(&self) -> Result {
         Ok(())
@@ -28,7 +28,7 @@ impl NotFound {
     }
 }
 
-#[guarded_fops(lifetime = lifetime, via = self.find(minor), not_found = Err(Errno::ENXIO))]
+#[guarded_fops(lifetime = lifetime, via = self.find(minor), not_found = Err(Errno::ENXIO), default = guarded)]
 impl NotFound {
     fn open(&self, minor: u8, #[device] camera: &Camera) -> Result<u8> {
         let mut opens = camera.opens.lock().unwrap();
@@ -47,6 +47,7 @@ impl NotFound {
     }
 
     /// Runs where there is no camera, too.
+    #[fop(always)]
     fn release(
         &self,
         #[device] camera: Option<&Camera>,
@@ -82,7 +83,7 @@ impl ByQuestionMark {
     }
 }
 
-#[guarded_fops(lifetime = self.lifetime(minor)?)]
+#[guarded_fops(lifetime = self.lifetime(minor)?, default = guarded)]
 impl ByQuestionMark {
     fn read(&self, #[access] hw: &Access<'_, u8>, minor: u8) -> Result<u8> {
         Ok(**hw + minor)
@@ -92,12 +93,13 @@ impl ByQuestionMark {
 /// A lifetime of its own, shared.
 struct Shared(Option<Arc<DeviceLifetime<u8>>>);
 
-#[guarded_fops(lifetime = self.0.clone(), not_found = Err(Errno::ENXIO))]
+#[guarded_fops(lifetime = self.0.clone(), not_found = Err(Errno::ENXIO), default = guarded)]
 impl Shared {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)
     }
 
+    #[fop(always)]
     fn release(&self, #[access] hw: Option<&Access<'_, u8>>) -> bool {
         hw.is_some()
     }
@@ -112,7 +114,7 @@ impl Locked {
     }
 }
 
-#[guarded_fops(lifetime = lifetime, via = me.lock(), name = Locked)]
+#[guarded_fops(lifetime = lifetime, via = me.lock(), name = Locked, default = guarded)]
 impl Locked {
     fn read(me: Arc<Locked>, #[device] camera: &Camera, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw + *camera.opens.lock().unwrap())

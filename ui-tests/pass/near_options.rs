@@ -5,7 +5,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce, wake = kick), resources = u8, name = unknown)]
+#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce, wake = kick), resources = u8, name = unknown, default = guarded)]
 impl Device {
     fn read(&self) -> Result<usize> {
         Ok(0)
@@ -23,7 +23,7 @@ impl Device {
     fn kick(&self, _hw: &u8) {}
 }
 
-#[guarded_fops(lifetime = lifetime, via = me, name = "wrong values")]
+#[guarded_fops(lifetime = lifetime, via = me, name = wrong_values)]
 impl Device {
     #[fop(always)]
     fn write(me: &Self) -> u64 {
@@ -35,7 +35,7 @@ struct Bare {
     lifetime: DeviceLifetime<Vec<(u8, u16)>>,
 }
 
-#[guarded_fops(lifetime = lifetime, resources = Vec<(u8, u16)>, unplug)]
+#[guarded_fops(lifetime = lifetime, resources = Vec<(u8, u16)>, unplug, default = guarded)]
 impl Bare {
     fn read(&self) -> Result {
         Ok(())
@@ -46,7 +46,7 @@ struct Inferred {
     lifetime: DeviceLifetime<Vec<u8>>,
 }
 
-#[guarded_fops(lifetime = (&self.lifetime), unplug())]
+#[guarded_fops(lifetime = (&self.lifetime), unplug(), default = guarded)]
 impl Inferred {
     #[fop(unplugged = ())]
     fn read(&self) {}
@@ -56,6 +56,7 @@ impl Inferred {
         Ok(hw[0])
     }
 
+    #[fop(always)]
     fn release(&self, #[access] hw: Option<&Access<'_, Vec<u8>>>) {
         let _ = hw;
     }
@@ -68,14 +69,14 @@ mod half_typed {
         pub lifetime: DeviceLifetime<u8>,
     }
 
-    #[guarded_fops(lifetime = lifetime)]
+    #[guarded_fops(lifetime = lifetime, default = guarded)]
     impl Device {
         pub fn read(&self) -> Result<u8> {
             Ok(1)
         }
     }
 
-    #[guarded_fops(lifetime = lifetime, name = "other")]
+    #[guarded_fops(lifetime = lifetime, name = other, default = guarded)]
     impl Device {
         #[fop(always)]
         pub fn write(&self) -> Result<u8> {
@@ -91,7 +92,7 @@ mod key_value {
         pub lifetime: DeviceLifetime<u8>,
     }
 
-    #[guarded_fops(lifetime = lifetime)]
+    #[guarded_fops(lifetime = lifetime, default = guarded)]
     impl Device {
         pub fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
             Ok(**hw)
@@ -106,7 +107,7 @@ mod literal {
         pub lifetime: DeviceLifetime<u8>,
     }
 
-    #[guarded_fops(lifetime = self.lifetime)]
+    #[guarded_fops(lifetime = self.lifetime, default = guarded)]
     impl Device {
         #[fop(via = _me)]
         pub fn read(_me: &Device) -> Result<u8> {
@@ -127,7 +128,7 @@ mod no_such_runtime_often {
         pub lifetime: DeviceLifetime<u8>,
     }
 
-    #[guarded_fops(lifetime = lifetime, crate = fops_runtime, unplug, resources = u8)]
+    #[guarded_fops(lifetime = lifetime, crate = fops_runtime, unplug, resources = u8, default = guarded)]
     impl Device {
         pub fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
             Ok(**hw)

@@ -41,7 +41,7 @@ struct CfgAttr {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl CfgAttr {
     #[cfg(any())]
     #[fop(always)]
@@ -60,7 +60,7 @@ struct MacroCall {
 }
 
 /// In a body a macro may be called.
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl MacroCall {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         macro_rules! read {
@@ -80,7 +80,7 @@ mod marks {
         pub lifetime: DeviceLifetime<u8>,
     }
 
-    #[guarded_fops(lifetime = lifetime)]
+    #[guarded_fops(lifetime = lifetime, default = guarded)]
     impl Device {
         pub const LIMIT: u8 = 1;
 
@@ -109,7 +109,7 @@ mod not_an_item {
 
     pub struct Inner(pub u8);
 
-    #[guarded_fops(lifetime = lifetime)]
+    #[guarded_fops(lifetime = lifetime, default = guarded)]
     impl Device {
         pub fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
             let x = Inner(**hw);
@@ -136,7 +136,7 @@ fn main() {
         lifetime: DeviceLifetime<u8>,
     }
 
-    #[guarded_fops(lifetime = lifetime)]
+    #[guarded_fops(lifetime = lifetime, default = guarded)]
     impl Operations for Local {
         const LIMIT: usize = 0;
 

@@ -14,7 +14,7 @@ impl Device {
 }
 
 /// Known by their prefix.
-#[guarded_fops(lifetime = lifetime, name = v4l2_ioctl_ops)]
+#[guarded_fops(lifetime = lifetime, name = v4l2_ioctl_ops, default = guarded)]
 impl Device {
     fn vidioc_querycap(&self) -> Result {
         Ok(())

@@ -33,7 +33,7 @@ struct HookOfATrait {
     calls: Calls,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(stop = stop, wake = wake))]
+#[guarded_fops(lifetime = lifetime, unplug(stop = stop, wake = wake), default = guarded)]
 impl HookOfATrait {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)
@@ -70,7 +70,7 @@ struct HookInTheBlock<'a, T: Copy + PartialEq, const N: usize> {
     calls: Calls,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce, wake = kick))]
+#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce, wake = kick), default = guarded)]
 impl<T: Copy + PartialEq, const N: usize> HookInTheBlock<'_, T, N>
 where
     [T; N]: Sync,
@@ -89,7 +89,7 @@ where
         self.calls.own();
     }
 
-    fn kick(me: &Self, _hw: &impl Sized) {
+    fn kick(me: &Self, _hw: &[T; N]) {
         me.calls.own();
     }
 }

@@ -44,6 +44,7 @@ impl Rack {
         let _ = (device, hw, resources);
         op as u32
     }
+    #[fop(always)]
     fn release(
         &self,
         #[device] _d: ::core::option::Option<&Device>,
@@ -53,7 +54,7 @@ impl Rack {
         let _ = op;
     }
 }
-#[fops_runtime::guarded_fops(lifetime = lifetime, via = op, unplugged = 7)]
+#[fops_runtime::guarded_fops(lifetime = lifetime, via = op, unplugged = 7, default = guarded)]
 impl Device {
     fn read(op: &Device, #[access] op2: &fops_runtime::Access<'_, u8>) -> u32 {
         let _ = op;

@@ -17,7 +17,7 @@ struct Above {
 }
 
 #[vtable]
-#[guarded_fops(lifetime = lifetime, unplug())]
+#[guarded_fops(lifetime = lifetime, unplug(), default = guarded)]
 impl Operations for Above {
     fn read(&self, #[access] hw: &Access<'_, u8>, first: u8) -> Result<u8> {
         Ok(**hw + first)
@@ -28,7 +28,7 @@ struct Below {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug())]
+#[guarded_fops(lifetime = lifetime, unplug(), default = guarded)]
 #[vtable]
 impl Operations for Below {
     fn read(&self, #[access] hw: &Access<'_, u8>, first: u8) -> Result<u8> {

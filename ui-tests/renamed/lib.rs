@@ -52,7 +52,7 @@ pub mod reexported {
         pub lifetime: DeviceLifetime<u8>,
     }
 
-    #[crate::subsystem::devices::guarded_fops(lifetime = lifetime, unplug(), crate = crate::subsystem::devices)]
+    #[crate::subsystem::devices::guarded_fops(lifetime = lifetime, unplug(), crate = crate::subsystem::devices, default = guarded)]
     impl Device {
         /// Reads the number.
         ///
@@ -73,7 +73,7 @@ macro_rules! device {
             pub lifetime: $crate::subsystem::devices::DeviceLifetime<u8>,
         }
 
-        #[$crate::subsystem::devices::guarded_fops(lifetime = lifetime, unplug(), crate = $crate::subsystem::devices)]
+        #[$crate::subsystem::devices::guarded_fops(lifetime = lifetime, unplug(), crate = $crate::subsystem::devices, default = guarded)]
         impl $device {
             #[allow(missing_docs)]
             pub fn read(

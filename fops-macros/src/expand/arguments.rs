@@ -66,15 +66,22 @@ fn take(parameter: &Parameter, position: usize, is_named_in_answer: bool) -> Mov
     let ours = |prefix: &str| Ident::new(&format!("{prefix}{position}"), here.located_at(parameter.pattern.span()));
     if let Some(name) = plain_name(&parameter.pattern) {
         let mut from = name.clone();
-        // To use a name with an underscore is a lint's business, so it is used as ours.
-        if name.to_string().starts_with('_') && !is_named_in_answer {
+        // Lints of names that are used or shadowed are for the author's own, so it is bound as ours.
+        if !is_named_in_answer {
             from.set_span(here.located_at(name.span()));
         }
         return Moved { position, conditions, from, to: parameter.pattern.clone(), pattern: None };
     }
     let is_wild = matches!(&parameter.pattern.0[..], [TokenTree::Ident(wild)] if wild == "_");
-    let name = ours(if is_wild { "_arg" } else { "arg" });
-    let to = Source(vec![name.clone().into()]);
+    let name = ours("__arg");
+    let is_borrowed_mutably = |trees: &[TokenTree]| {
+        let is_word = |tree: &TokenTree, word: &str| matches!(tree, TokenTree::Ident(ident) if ident == word);
+        trees.windows(2).any(|pair| is_word(&pair[0], "ref") && is_word(&pair[1], "mut"))
+    };
+    let mut to = Source(vec![name.clone().into()]);
+    if parameter.pattern.any_level(&is_borrowed_mutably) {
+        to.0.insert(0, Ident::new("mut", here).into());
+    }
     Moved { position, conditions, from: name, to, pattern: (!is_wild).then_some(&parameter.pattern) }
 }
 

@@ -1,6 +1,6 @@
 //! Methods whose work is that of a future: their section opens when it is first polled.
 
-use proc_macro2::{Group, Span, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenTree};
 
 use super::{
     body::{self, braces},
@@ -18,7 +18,7 @@ pub(super) fn enclose(work: &Work, opening: Source, body: &Group) -> Group {
     let future = match boxed {
         Some(path) => tokens!(here, "#path::pin(#future)", path = Source::of(path), future),
         // To a lint, a body that is nothing but `async move` should have been an `async fn`.
-        None => tokens!(here, "let work = #future; work", future),
+        None => tokens!(here, "let #work = #future; #work", work = Ident::new("__work", here), future),
     };
     braces(future.into_stream(), body.span())
 }

@@ -12,7 +12,7 @@ use crate::{
 /// The method with a guard in front of its body.
 pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output: &mut Source) {
     let work = Work::of(method);
-    let policy = method.policy(&block.options);
+    let policy = method.policy(block);
     let consumes_device = method.consumes_device(&block.options);
     let section = match policy {
         Ok(Policy::Always) if consumes_device => None,

@@ -6,11 +6,10 @@ use syn::Expr;
 use super::{
     Runtime, operand, replace_self,
     template::{put, tokens},
-    ungrouped,
 };
 use crate::{
     args::Code,
-    model::{Block, Method, Parameter, Work, makes_value, plain_name},
+    model::{Block, Method, Parameter, Work, bare, makes_value, plain_name},
     source::{Part, Source},
 };
 
@@ -42,8 +41,7 @@ impl<'a> Section<'a> {
         let here = Span::mixed_site();
         let lifetime = block.options.lifetime.as_ref()?;
         let via = method.via(&block.options);
-        let is_literal = |code: &Code| matches!(code.expression, Expr::Lit(_));
-        if is_literal(lifetime) || via.is_some_and(is_literal) {
+        if via.is_some_and(|via| matches!(bare(&via.expression), Expr::Lit(_))) {
             return None;
         }
         let mut source = lifetime.source.clone();
@@ -58,7 +56,7 @@ impl<'a> Section<'a> {
                 // What is found has the author's own name for the device, if there is one.
                 let name = match method.device.first().and_then(|device| plain_name(&device.pattern)) {
                     Some(name) => name.clone(),
-                    None => Ident::new("device", here.located_at(via.source.span())),
+                    None => Ident::new("__device", here.located_at(via.source.span())),
                 };
                 section.lifetime = super::lifetime(&block.options, &name)?;
                 section.lookup = Some(Lookup { name, from: via.source.clone(), not_found });
@@ -67,9 +65,15 @@ impl<'a> Section<'a> {
             }
             return Some(section);
         }
-        let device = &method.receiver()?.this;
+        let this = method.receiver().map(|receiver| &receiver.this);
+        // Without a receiver, `self` is where rustc misses it.
+        let nowhere = Ident::new("self", here.located_at(lifetime.source.span()));
+        let device = match this {
+            None if !block.options.lifetime_is_global() => return None,
+            this => this.unwrap_or(&nowhere),
+        };
         if makes_value(&lifetime.expression) {
-            let name = Ident::new("lifetime", here.located_at(lifetime.source.span()));
+            let name = Ident::new("__lifetime", here.located_at(lifetime.source.span()));
             section.lifetime = super::lasting(&block.options, &name);
             // A `let` alone would make a temporary that is referred to last as long as the section.
             let made = replace_self(lifetime.source.clone(), device);
@@ -89,27 +93,23 @@ impl<'a> Section<'a> {
         self.find(may_be_missing, opening);
 
         // The guard has the author's own name for the access, where that is a name: errors of the borrow checker then
-        // speak of it.
-        let guard = match access {
-            None => Ident::new("_guard", here),
-            Some(access) => plain_name(&access.pattern).cloned().unwrap_or_else(|| Ident::new("guard", here)),
-        };
-        let op = Ident::new("op", here);
+        // speak of it. A name with an underscore says that the access is not used, and a name under a `#[cfg]` may not be.
+        let is_used = |name: &&Ident| !name.to_string().starts_with('_');
+        let is_always_there = |access: &&Parameter| access.attributes.is_empty();
+        let name = access.filter(is_always_there).and_then(|access| plain_name(&access.pattern)).filter(is_used);
+        let guard = name.cloned().unwrap_or_else(|| Ident::new("__guard", here));
+        let op = Ident::new("__op", here);
         put!(opening, here, "let #op = const { &#descriptor };", op, descriptor = self.descriptor);
-        let lifetime = &self.lifetime;
-        // Where the field is no lifetime, the error points at the option that named it.
-        let option = self.block.options.lifetime.as_ref().map_or(here, |code| code.source.span());
-        let enter = if matches!(self.work, Work::WithinCall) { "enter" } else { "enter_owned" };
-        let enter = Ident::new(enter, here.located_at(option));
+        let enter = self.enter(&op);
         match &self.lookup {
             Some(Lookup { name, .. }) if may_be_missing => {
-                let text = "let #guard = #name.as_ref().and_then(|#name| #lifetime.#enter(#op).ok());";
-                put!(opening, here, text, guard, name, lifetime, enter, op);
+                let text = "let #guard = #name.as_ref().and_then(|#name| #enter.ok());";
+                put!(opening, here, text, guard, name, enter);
             }
-            _ if always => put!(opening, here, "let #guard = #lifetime.#enter(#op).ok();", guard, lifetime, enter, op),
+            _ if always => put!(opening, here, "let #guard = #enter.ok();", guard, enter),
             _ => {
-                let text = "let ::core::result::Result::Ok(#guard) = #lifetime.#enter(#op) else { #answer };";
-                put!(opening, here, text, guard, lifetime, enter, op, answer = self.answer());
+                let text = "let ::core::result::Result::Ok(#guard) = #enter else { #answer };";
+                put!(opening, here, text, guard, enter, answer = self.answer());
             }
         }
 
@@ -121,6 +121,20 @@ impl<'a> Section<'a> {
             loans.push((device, name, if may_be_missing { "#name.as_deref()" } else { "&#name" }));
         }
         lend(&loans, opening);
+    }
+
+    /// The call that opens the section. By its path, it is of the runtime's lifetimes and of nothing else.
+    fn enter(&self, op: &Ident) -> Source {
+        let Self { block, work, lifetime, .. } = self;
+        // Where the field is no lifetime, the error points at the option that named it.
+        let here = Span::mixed_site();
+        let option = block.options.lifetime.as_ref().map_or(here, |code| here.located_at(code.source.span()));
+        let runtime = Runtime::of(&block.options).at(option);
+        let text = match work {
+            Work::WithinCall => "#runtime::DeviceLifetime::enter(&#lifetime, #op)",
+            Work::Async | Work::Returned { .. } => "#runtime::__private::enter_owned(&#lifetime, #op)",
+        };
+        tokens!(option, text, runtime, lifetime, op)
     }
 
     /// Binds what is looked up.
@@ -196,8 +210,24 @@ fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut Source) {
 /// The statement that returns an answer of the author's.
 fn returned(answer: &Code) -> Source {
     let here = Span::mixed_site();
-    match ungrouped(&answer.expression) {
+    let source = &answer.source;
+    match bare(&answer.expression) {
         Expr::Tuple(unit) if unit.elems.is_empty() => tokens!(here, "return;"),
-        _ => tokens!(here, "return #answer;", answer = answer.source),
+        // It returns by itself.
+        Expr::Return(_) => tokens!(here, "#source;", source),
+        // It may never come to an answer, as `todo!()`.
+        Expr::Macro(_) | Expr::Call(_) | Expr::Block(_) | Expr::Loop(_) if !is_variant(&answer.expression) => {
+            let text = "#[allow(unreachable_code, unused_braces, clippy::diverging_sub_expression)] return #source;";
+            tokens!(here, text, source)
+        }
+        _ => tokens!(here, "return #source;", source),
     }
+}
+
+/// Whether it reads `Err(..)`, which comes to something.
+fn is_variant(expression: &Expr) -> bool {
+    let Expr::Call(call) = bare(expression) else { return false };
+    let Expr::Path(path) = bare(&call.func) else { return false };
+    let name = path.path.segments.last().map(|last| last.ident.to_string());
+    name.is_some_and(|name| name.starts_with(char::is_uppercase))
 }

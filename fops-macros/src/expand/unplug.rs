@@ -55,12 +55,12 @@ impl<'a> Routine<'a> {
         let mut methods = Source::default();
         if let Some(hook) = &hooks.stop {
             let call = self.call(hook, true);
-            let text = "fn stop(&#this, resources: &#resources, cause: #runtime::Cause) { #call }";
+            let text = "fn stop(&#this, __resources: &#resources, __cause: #runtime::Cause) { #call }";
             put!(&mut methods, here, text, this, resources, runtime, call);
         }
         if let Some(hook) = &hooks.wake {
             let call = self.call(hook, false);
-            let text = "fn wake(&#this, resources: &#resources) -> bool { #call true }";
+            let text = "fn wake(&#this, __resources: &#resources) -> bool { #call true }";
             put!(&mut methods, here, text, this, resources, call);
         }
         carried_over(&block.attributes, output);
@@ -134,21 +134,27 @@ impl<'a> Routine<'a> {
         let this = Ident::new("self", here);
         let mut hook = name.clone();
         hook.set_span(here);
-        let (cause, types, arguments) = match is_stop {
-            true => (tokens!(here, "cause: #runtime::Cause", runtime), "A, B, C", "resources, cause"),
-            false => (Source::default(), "A, B", "resources"),
+        let (call, cause, takes, arguments) = match is_stop {
+            true => ("stop", "__cause: #runtime::Cause", "_: &Self, _: &R, _: #runtime::Cause", "__resources, __cause"),
+            false => ("wake", "", "_: &Self, _: &R", "__resources"),
         };
-        let takes = if is_stop { "_: A, _: B, _: C" } else { "_: A, _: B" };
-        let (types, takes, arguments) = (tokens!(here, types), tokens!(here, takes), tokens!(here, arguments));
+        let of_runtime = |text: &str| match text.contains("#runtime") {
+            true => tokens!(here, text, runtime),
+            false => tokens!(here, text),
+        };
+        let (cause, takes, arguments) = (of_runtime(cause), of_runtime(takes), of_runtime(arguments));
+        let call = Ident::new(call, here);
         let text = "
             trait HookIsInherent<R> {
-                fn __call(&#this, resources: &R, #cause);
-                fn #hook<#types>(#takes) where Self: #runtime::__private::HasHook {}
+                fn __call(&#this, __resources: &R, #cause);
+                fn #hook(#takes) where Self: #runtime::__private::HasHook {}
             }
             impl #generics HookIsInherent<#resources> for #self_ty #bounds {
-                fn __call(&#this, resources: &#resources, #cause) { #runtime::__private::inherent!(#hook)(#this, #arguments); }
+                fn __call(&#this, __resources: &#resources, #cause) {
+                    #runtime::__private::#call(#this, #arguments, #runtime::__private::inherent!(#hook));
+                }
             }
             HookIsInherent::__call(#this, #arguments);";
-        tokens!(here, text, this, cause, hook, types, takes, runtime, generics, resources, self_ty, bounds, arguments)
+        tokens!(here, text, this, cause, hook, takes, runtime, generics, resources, self_ty, bounds, call, arguments)
     }
 }

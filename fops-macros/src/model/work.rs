@@ -21,6 +21,11 @@ pub(crate) enum Work {
 }
 
 impl Work {
+    /// Whether the method is one that `polled` can stand on.
+    pub(crate) fn is_of_future(method: &Method) -> bool {
+        method.asyncness.is_some() || method.returns().as_ref().and_then(returned_future).is_some()
+    }
+
     /// When the work of this method is done, going by its options and its signature.
     pub(crate) fn of(method: &Method) -> Self {
         if method.options.polled.0.is_none() {

@@ -8,7 +8,7 @@ use crate::{
     args::{self, FopOptions},
     diagnostics::{Diagnostics, Outcome},
     model::{Input, InputKind, Method, Parameter, Receiver},
-    source::{Attribute, Cursor, Source, find, is_punct, trees},
+    source::{Attribute, Cursor, Source, find, flat, is_punct, trees},
 };
 
 /// Takes out the `#[fop]`s, and the `#[access]` and `#[device]` parameters.
@@ -116,7 +116,7 @@ fn inputs(parentheses: &Group) -> Vec<Input> {
 }
 
 fn kind(mut attributes: Vec<Attribute>, mut written: Source) -> InputKind {
-    if let Some((this, is_by_value)) = receiver(&written.0) {
+    if let Some((this, is_by_value)) = receiver(&flat(&written.0)) {
         return InputKind::Receiver(Receiver { attributes, written, this, is_by_value });
     }
     match colon(&written.0) {
@@ -336,7 +336,7 @@ fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostic
 /// Whether a `cfg_attr` may become an attribute of ours: the path of one follows a comma.
 fn hides_helper(attribute: &Attribute) -> bool {
     let Some(list) = attribute.arguments().filter(|_| attribute.is_builtin("cfg_attr")) else { return false };
-    let trees = trees(list.stream());
+    let trees = flat(&trees(list.stream()));
     let (mut in_path, mut name) = (false, String::new());
     for tree in &trees {
         match tree {

@@ -98,7 +98,7 @@ fn bodies_without_section(output: &TokenStream) -> usize {
         return 0;
     }
     let trees: Vec<TokenTree> = output.clone().into_iter().collect();
-    let table = trees.iter().rev().find_map(|tree| match tree {
+    let table = trees.iter().find_map(|tree| match tree {
         TokenTree::Group(group) if group.stream().to_string().contains("OPS") => Some(group.stream()),
         _ => None,
     });

@@ -38,20 +38,24 @@ impl FileOperations for X {
 );
 snapshot!(
     half_typed_signature,
-    "lifetime = lifetime",
+    "lifetime = lifetime, default = guarded",
     "impl A { fn read(&self, #[access] hw) -> Result { Ok(()) } fn write(&self) -> Result { Ok(()) } }"
 );
 snapshot!(
     half_typed_body,
-    "lifetime = lifetime",
+    "lifetime = lifetime, default = guarded",
     "impl A { fn read(&self, #[access] hw: &Access<'_, Hw>) -> Result { let x = hw. } }"
 );
 snapshot!(
     lifetime_missing,
-    "unplug()",
+    "unplug(), default = guarded",
     "impl A { fn read(&self, #[access] hw: &Access<'_, Hw>) -> Result { hw.x() } }"
 );
-snapshot!(resources_unknown, "lifetime = lifetime, unplug()", "impl A { fn read(&self) -> Result { Ok(()) } }");
+snapshot!(
+    resources_unknown,
+    "lifetime = lifetime, unplug(), default = guarded",
+    "impl A { fn read(&self) -> Result { Ok(()) } }"
+);
 snapshot!(not_an_impl, "lifetime = lifetime", "pub struct A { lifetime: DeviceLifetime<u8> }");
 
 snapshot!(

@@ -66,7 +66,7 @@ impl FileOperations for X {
 
 snapshot!(
     by_value_arguments,
-    "lifetime = lifetime",
+    "lifetime = lifetime, default = guarded",
     r#"
 impl Ops for X {
     fn write(&self, buf: Reader<'_>) -> Result { drop(buf) }
@@ -125,11 +125,12 @@ impl MiscDevice for Dev {
 
 snapshot!(
     access_by_pattern,
-    "lifetime = lifetime",
+    "lifetime = lifetime, default = guarded",
     r#"
 impl X {
     pub(crate) fn read(&self, #[access] _: &Access<'_, Hw>) -> Result { Ok(()) }
     fn write(&self, #[access] mut hw: &Access<'_, Hw>, file: &File) -> Result { Ok(()) }
+    #[fop(always)]
     fn release(&self, #[access] (Some(_) | None): Option<&Access<'_, Hw>>) {}
 }
 "#
@@ -137,7 +138,7 @@ impl X {
 
 snapshot!(
     inner_attributes,
-    "lifetime = lifetime",
+    "lifetime = lifetime, default = guarded",
     r#"
 impl X {
     #![allow(dead_code)]
@@ -153,7 +154,7 @@ impl X {
 
 snapshot!(
     runtime_elsewhere,
-    "lifetime = crate::DEVICE, crate = crate::reexported::runtime, name = extra, resources = Hw, unplug()",
+    "lifetime = crate::DEVICE, crate = crate::reexported::runtime, name = extra, resources = Hw, unplug(), default = guarded",
     r#"
 impl X {
     fn read(&mut self) -> Result { Ok(()) }
@@ -163,7 +164,7 @@ impl X {
 
 snapshot!(
     resources_with_arguments,
-    "lifetime = lifetime, resources = Hw::<A, Vec<B>>, unplug",
+    "lifetime = lifetime, resources = Hw::<A, Vec<B>>, unplug, default = guarded",
     r#"
 impl<A, B> X<A, B> {
     fn read(&self) -> Result { Ok(()) }
@@ -189,10 +190,11 @@ impl fuser::Filesystem for Rack {
 
 snapshot!(
     lifetime_looked_up,
-    "lifetime = self.lifetimes.get(minor)?",
+    "lifetime = self.lifetimes.get(minor)?, default = guarded",
     r#"
 impl Driver {
     fn read(&self, #[access] hw: &Access<'_, Hw>, minor: u32) -> Result<usize> { Ok(hw.len()) }
+    #[fop(always)]
     fn release(&self, minor: u32) -> Result { Ok(()) }
 }
 "#
@@ -238,7 +240,7 @@ impl<B: Bus> FileOperations for Vin<B> {
 
 snapshot!(
     lifetime_by_call,
-    "lifetime = self.lifetime(), unplug(wake = kick), resources = Hw",
+    "lifetime = self.lifetime(), unplug(wake = kick), resources = Hw, default = guarded",
     r#"
 impl X {
     fn read(&self) -> Result { Ok(()) }

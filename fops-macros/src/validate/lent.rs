@@ -1,10 +1,13 @@
 //! What an op is lent: the access to the resources, and the device where that is looked up.
 
+use proc_macro2::TokenTree;
+
 use super::Op;
 use crate::{
     diagnostics::{Diagnostics, Outcome, written},
     model::{Method, is_option},
     ops::Policy,
+    source::{Source, flat, is_punct},
 };
 
 /// One guard covers the whole op, so there is one access.
@@ -26,6 +29,9 @@ pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) -> Outc
     let ident = &op.method.ident;
     let Some(access) = op.method.access.first() else { return Ok(()) };
     let ty = &access.ty;
+    if op.policy != Policy::Unguarded {
+        access_is_shared(op, diagnostics)?;
+    }
     match (op.policy, is_option(ty)) {
         (Policy::Guarded, false) | (Policy::Always, true) => {}
         (Policy::Guarded, true) => {
@@ -49,6 +55,46 @@ pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) -> Outc
                 .help(format_args!("`#[fop(guarded)]`, or `#[fop(always)]` with an `Option`"))
                 .reported();
         }
+    }
+    Ok(())
+}
+
+/// An access is lent, and not to be changed.
+fn access_is_shared(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let Some(access) = op.method.access.first() else { return Ok(()) };
+    let ident = &op.method.ident;
+    let ty = flat(&access.ty.0);
+    let (ty, is_optional) = match is_option(&access.ty) {
+        // `Option<..>`: what stands between the first `<` and the last token.
+        true => {
+            let begin = ty.iter().position(|tree| is_punct(Some(tree), '<')).map_or(ty.len(), |at| at + 1);
+            (ty.get(begin..ty.len() - 1).unwrap_or_default(), true)
+        }
+        false => (&ty[..], false),
+    };
+    let in_option = |ty: String| if is_optional { format!("Option<{ty}>") } else { ty };
+    if !is_punct(ty.first(), '&') {
+        let ty = Source(ty.to_vec());
+        if !ty.path_name().is_some_and(|name| name == "Access" || name == "OwnedAccess") {
+            return Ok(());
+        }
+        return diagnostics
+            .error(&access.ty, format_args!("the access is lent to `{ident}`, its section keeps it"))
+            .help(format_args!("`{}`", in_option(format!("&{}", written(&ty)))))
+            .reported();
+    }
+    // Behind a lifetime, perhaps.
+    let after = if is_punct(ty.get(1), '\'') { 3 } else { 1 };
+    if matches!(ty.get(after), Some(TokenTree::Ident(word)) if word == "mut") {
+        let mut shared = ty.to_vec();
+        shared.remove(after);
+        return diagnostics
+            .error(&access.ty, format_args!("operations share the resources: `{ident}` cannot have them for itself"))
+            .help(format_args!(
+                "`{}`, and a lock around what changes in the resources",
+                in_option(written(&Source(shared)))
+            ))
+            .reported();
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::lifetime::Unplugged;
     message = "a guarded operation has no answer of type `{Self}` for an unplugged device",
     label = "what should the caller get once the device is gone?",
     note = "write `#[fop(unplugged = <answer>)]` on the operation, or `unplugged = <answer>` in `#[guarded_fops(..)]`",
+    note = "an error type answers by itself if it has `impl From<Unplugged>`",
     note = "if the operation must run after unplug too, write `#[fop(always)]`"
 )]
 pub trait AfterUnplug {
@@ -22,6 +23,7 @@ pub trait AfterUnplug {
     fn after_unplug() -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E: From<Unplugged>> AfterUnplug for core::result::Result<T, E> {
     #[inline]
     fn after_unplug() -> Self {

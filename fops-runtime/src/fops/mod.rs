@@ -9,6 +9,6 @@ mod user;
 pub use answer::AfterUnplug;
 pub use file::{File, SeekFrom, VmArea};
 pub use ioctl::{Command, Direction, IoctlArg};
-pub use operations::FileOperations;
+pub use operations::{AnyFileOperations, FileOperations};
 pub use poll::PollTable;
 pub use user::{UserMemory, UserSliceReader, UserSliceWriter};

@@ -4,7 +4,7 @@ use super::ioctl::{Command, IoctlArg};
 use super::poll::PollTable;
 use super::user::{UserSliceReader, UserSliceWriter};
 use crate::abi::{Errno, PollEvents, Result};
-use crate::op::{Guarded, key};
+use crate::op::{GuardsFileOperations, Op, OpTable};
 
 /// The operations of a device node, after `struct file_operations`.
 ///
@@ -12,7 +12,7 @@ use crate::op::{Guarded, key};
 /// not compile. An operation that the driver leaves out answers what the kernel answers then. Once the
 /// device is unplugged, every operation but `release` and `flush` answers `ENODEV`, poll its mask
 /// (v4l2-dev.c).
-pub trait FileOperations: Guarded<{ key("FileOperations") }> + Send + Sync + 'static {
+pub trait FileOperations: GuardsFileOperations<AnyFileOperations> + Send + Sync + 'static {
     /// The driver's state for one open file: made by [`open`](Self::open), lent to every operation, given
     /// back at [`release`](Self::release).
     type Open: Send + Sync + 'static;
@@ -104,5 +104,32 @@ pub trait FileOperations: Guarded<{ key("FileOperations") }> + Send + Sync + 'st
     fn fsync(&self, file: &File<Self::Open>, datasync: bool) -> Result {
         let _ = (file, datasync);
         Err(Errno::EINVAL)
+    }
+
+    /// The table of these operations and their policies, to print or to assert on.
+    fn table() -> OpTable
+    where
+        Self: Sized,
+    {
+        OpTable::new(<Self as GuardsFileOperations<AnyFileOperations>>::OPS)
+    }
+}
+
+/// Implements [`FileOperations`] and no other trait of operations, which tells that trait from any other one. It has no
+/// values.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum AnyFileOperations {}
+
+#[diagnostic::do_not_recommend]
+impl GuardsFileOperations<Self> for AnyFileOperations {
+    const OPS: &'static [Op] = &[];
+}
+
+impl FileOperations for AnyFileOperations {
+    type Open = ();
+
+    fn open(&self, _: &File) -> Result {
+        match *self {}
     }
 }

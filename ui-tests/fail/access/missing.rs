@@ -9,7 +9,7 @@ struct Device {
     lifetime: DeviceLifetime<Hw>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     fn read(&self) -> Result<u8> {
         Ok(self.lifetime.status)

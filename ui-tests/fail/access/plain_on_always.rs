@@ -10,6 +10,7 @@ struct Device {
 
 #[guarded_fops(lifetime = lifetime)]
 impl Device {
+    #[fop(always)]
     fn release(&self, #[access] hw: &Access<'_, Hw>) -> u8 {
         hw.status
     }

@@ -11,7 +11,7 @@ struct Device<'a> {
     last: Mutex<Option<&'a u8>>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device<'_> {
     fn read(&self, #[access] hw: &Access<'_, Hw>) -> Result<u8> {
         *self.last.lock().unwrap() = Some(&hw.status);

@@ -9,7 +9,7 @@ struct Device {
     lifetime: DeviceLifetime<Hw>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)

@@ -16,7 +16,7 @@ impl ByMethod {
     }
 }
 
-#[guarded_fops(lifetime = self.lifetime())]
+#[guarded_fops(lifetime = self.lifetime(), default = guarded)]
 impl ByMethod {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)
@@ -26,10 +26,11 @@ impl ByMethod {
         Ok(1)
     }
 
+    #[fop(always)]
     fn release(&self) {}
 }
 
-#[guarded_fops(lifetime = self.find(minor), not_found = Err(Errno::ENXIO), name = found)]
+#[guarded_fops(lifetime = self.find(minor), not_found = Err(Errno::ENXIO), name = found, default = guarded)]
 impl ByMethod {
     fn ioctl(&self, minor: u8) -> Result<u8> {
         Ok(minor)
@@ -40,14 +41,14 @@ impl ByMethod {
     }
 }
 
-#[guarded_fops(lifetime = self.lifetime(), via = me, name = via)]
+#[guarded_fops(lifetime = self.lifetime(), via = me, name = via, default = guarded)]
 impl ByMethod {
     fn mmap(me: &Self) -> Result<u8> {
         Ok(me.number())
     }
 }
 
-#[guarded_fops(lifetime = self.number(), name = number)]
+#[guarded_fops(lifetime = self.number(), name = number, default = guarded)]
 impl ByMethod {
     fn fsync(&self) -> Result<u8> {
         Ok(1)
@@ -56,7 +57,7 @@ impl ByMethod {
 
 struct Unpluggable;
 
-#[guarded_fops(lifetime = DeviceLifetime::new(1), unplug(), resources = u8)]
+#[guarded_fops(lifetime = DeviceLifetime::new(1), unplug(), resources = u8, default = guarded)]
 impl Unpluggable {
     fn read(&self) -> Result<u8> {
         Ok(1)

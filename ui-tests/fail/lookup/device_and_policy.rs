@@ -15,13 +15,14 @@ impl Cameras {
     }
 }
 
-#[guarded_fops(lifetime = lifetime, via = self.find(minor), not_found = Err(Errno::ENXIO))]
+#[guarded_fops(lifetime = lifetime, via = self.find(minor), not_found = Err(Errno::ENXIO), default = guarded)]
 impl Cameras {
     fn read(&self, #[device] camera: Option<&Camera>, minor: u8) -> Result<u8> {
         let _ = camera.map(|camera| camera.lifetime.id());
         Ok(minor)
     }
 
+    #[fop(always)]
     fn release(&self, #[device] camera: &Camera, minor: u8) -> u8 {
         let _ = camera.lifetime.id();
         minor
@@ -32,7 +33,7 @@ impl Cameras {
         camera.lifetime.id()
     }
 
-    #[fop(not_found = ())]
+    #[fop(always, not_found = ())]
     fn flush(&self, minor: u8) {
         let _ = minor;
     }

@@ -15,7 +15,7 @@ impl Cameras {
     }
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Camera {
     fn read(&self, #[device] camera: &Camera, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         let _ = camera;

@@ -15,7 +15,7 @@ impl Cameras {
     }
 }
 
-#[guarded_fops(lifetime = lifetime, via = self.find(minor), not_found = Err(Errno::ENXIO))]
+#[guarded_fops(lifetime = lifetime, via = self.find(minor), not_found = Err(Errno::ENXIO), default = guarded)]
 impl Cameras {
     fn read(&self, #[device] camera: &String, minor: u8) -> Result<usize> {
         Ok(camera.len() + usize::from(minor))

@@ -15,7 +15,7 @@ impl Cameras {
     }
 }
 
-#[guarded_fops(lifetime = lifetime, not_found = Err(Errno::ENXIO))]
+#[guarded_fops(lifetime = lifetime, not_found = Err(Errno::ENXIO), default = guarded)]
 impl Camera {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)

@@ -15,7 +15,7 @@ impl Cameras {
     }
 }
 
-#[guarded_fops(lifetime = lifetime, via = self.find(minor), not_found = Err(Errno::ENXIO), unplug())]
+#[guarded_fops(lifetime = lifetime, via = self.find(minor), not_found = Err(Errno::ENXIO), unplug(), default = guarded)]
 impl Cameras {
     fn read(&self, #[access] hw: &Access<'_, u8>, minor: u8) -> Result<u8> {
         Ok(**hw + minor)

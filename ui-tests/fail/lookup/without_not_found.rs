@@ -15,7 +15,7 @@ impl Cameras {
     }
 }
 
-#[guarded_fops(lifetime = lifetime, via = self.find(minor))]
+#[guarded_fops(lifetime = lifetime, via = self.find(minor), default = guarded)]
 impl Cameras {
     fn read(&self, #[access] hw: &Access<'_, u8>, minor: u8) -> Result<u8> {
         Ok(**hw + minor)

@@ -4,7 +4,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetimes)]
+#[guarded_fops(lifetime = lifetimes, default = guarded)]
 impl Device {
     fn read(&self) -> Result<usize> {
         Ok(0)

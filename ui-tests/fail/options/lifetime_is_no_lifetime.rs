@@ -5,7 +5,7 @@ struct Device {
     queue: Vec<u8>,
 }
 
-#[guarded_fops(lifetime = queue)]
+#[guarded_fops(lifetime = queue, default = guarded)]
 impl Device {
     fn read(&self) -> Result<usize> {
         Ok(0)

@@ -8,7 +8,7 @@ struct Device {
     lifetime: DeviceLifetime<Hw>,
 }
 
-#[guarded_fops(unplug())]
+#[guarded_fops(unplug(), default = guarded)]
 impl Device {
     fn read(&self, #[access] hw: &Access<'_, Hw>) -> Result<u8> {
         Ok(hw.status)

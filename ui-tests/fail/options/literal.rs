@@ -5,7 +5,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     #[fop(via = "_me")]
     fn read(_me: &Device) -> Result<u8> {
@@ -21,7 +21,7 @@ struct Other {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = 5)]
+#[guarded_fops(lifetime = 5, default = guarded)]
 impl Other {
     fn read(&self) -> Result<u8> {
         Ok(1)

@@ -5,7 +5,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, crate = fops)]
+#[guarded_fops(lifetime = lifetime, crate = fops, default = guarded)]
 impl Device {
     fn read(&self) -> Result {
         Ok(())

@@ -5,7 +5,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, crate = fops, unplug, resources = u8)]
+#[guarded_fops(lifetime = lifetime, crate = fops, unplug, resources = u8, default = guarded)]
 impl Device {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)

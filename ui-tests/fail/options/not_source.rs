@@ -5,7 +5,7 @@ struct Lifetime {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = "lifetime")]
+#[guarded_fops(lifetime = "lifetime", default = guarded)]
 impl Lifetime {
     fn read(me: &Self) -> Result {
         let _ = me;
@@ -17,7 +17,7 @@ struct Via {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, via = "me")]
+#[guarded_fops(lifetime = lifetime, via = "me", default = guarded)]
 impl Via {
     fn read(me: &Self) -> Result {
         let _ = me;

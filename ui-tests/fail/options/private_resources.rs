@@ -9,7 +9,7 @@ pub struct Device {
     lifetime: DeviceLifetime<Hw>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug())]
+#[guarded_fops(lifetime = lifetime, unplug(), default = guarded)]
 impl Device {
     fn read(&self, #[access] hw: &Access<'_, Hw>) -> Result<u8> {
         Ok(hw.status)

@@ -5,7 +5,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, resources = u16, unplug())]
+#[guarded_fops(lifetime = lifetime, resources = u16, unplug(), default = guarded)]
 impl Device {
     fn read(&self) -> Result {
         Ok(())

@@ -5,14 +5,14 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(), resources = u8)]
+#[guarded_fops(lifetime = lifetime, unplug(), resources = u8, default = guarded)]
 impl Device {
     fn read(&self) -> Result<u8> {
         Ok(0)
     }
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(), resources = u8)]
+#[guarded_fops(lifetime = lifetime, unplug(), resources = u8, default = guarded)]
 impl Device {
     fn write(&self) -> Result<u8> {
         Ok(0)

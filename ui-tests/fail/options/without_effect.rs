@@ -6,7 +6,7 @@ struct Device {
 
 #[guarded_fops(lifetime = lifetime)]
 impl Device {
-    #[fop(unplugged = ())]
+    #[fop(always, unplugged = ())]
     fn release(&self) {}
 
     #[fop(unguarded, reason = "touches no device resources", via = other)]

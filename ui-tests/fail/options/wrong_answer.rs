@@ -5,7 +5,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplugged = 5)]
+#[guarded_fops(lifetime = lifetime, unplugged = 5, default = guarded)]
 impl Device {
     fn read(&self) -> Result {
         Ok(())

@@ -4,7 +4,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     #[cfg_attr(all(), fop(always))]
     fn read(&self) -> Result<u8> {

@@ -4,7 +4,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     #[fop(reason = "touches no device resources")]
     fn llseek(&self) -> Result<u64> {

@@ -7,7 +7,7 @@ struct Device {
     lifetime: Arc<DeviceLifetime<u8>>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     #[fop(polled)]
     async fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
@@ -25,7 +25,7 @@ trait Operations {
 }
 
 #[async_trait]
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Operations for Device {
     #[fop(polled)]
     async fn read(&self, #[access] hw: &OwnedAccess<u8>) -> Result<u8> {

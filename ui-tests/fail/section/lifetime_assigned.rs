@@ -5,7 +5,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     fn read(&mut self) -> Result {
         self.lifetime = DeviceLifetime::new(1);

@@ -4,7 +4,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     fn read(_me: &Self) -> Result<u8> {
         Ok(0)

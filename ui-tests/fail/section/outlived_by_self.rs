@@ -7,7 +7,7 @@ struct Device {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime)]
+#[guarded_fops(lifetime = lifetime, default = guarded)]
 impl Device {
     fn read(self: Arc<Self>, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         drop(self);

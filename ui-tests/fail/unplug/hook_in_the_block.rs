@@ -23,7 +23,7 @@ struct OfATrait {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(stop = pause))]
+#[guarded_fops(lifetime = lifetime, unplug(stop = pause), default = guarded)]
 impl Operations for OfATrait {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)

@@ -9,7 +9,7 @@ struct Stopped {
 }
 
 /// The generated `stop` and `wake` are not meant.
-#[guarded_fops(lifetime = lifetime, unplug(stop = stop, wake = wake))]
+#[guarded_fops(lifetime = lifetime, unplug(stop = stop, wake = wake), default = guarded)]
 impl Stopped {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)
@@ -20,7 +20,7 @@ struct ByTrait {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce))]
+#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce), default = guarded)]
 impl ByTrait {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)
@@ -35,7 +35,7 @@ struct ByAnotherType {
     lifetime: DeviceLifetime<u8>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug(wake = kick))]
+#[guarded_fops(lifetime = lifetime, unplug(wake = kick), default = guarded)]
 impl ByAnotherType {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)

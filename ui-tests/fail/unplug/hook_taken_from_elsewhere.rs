@@ -22,7 +22,7 @@ impl Deref for Device {
 }
 
 /// A method of what the device dereferences to is not the device's own.
-#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce))]
+#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce), default = guarded)]
 impl Device {
     fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
         Ok(**hw)
@@ -37,7 +37,7 @@ mod glob {
     }
 
     /// With the traits of the runtime in scope.
-    #[guarded_fops(lifetime = lifetime, unplug(stop = stop))]
+    #[guarded_fops(lifetime = lifetime, unplug(stop = stop), default = guarded)]
     impl Device {
         fn read(&self, #[access] hw: &Access<'_, u8>) -> Result<u8> {
             Ok(**hw)

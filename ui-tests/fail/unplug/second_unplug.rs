@@ -19,7 +19,7 @@ struct Beside<T> {
     lifetime: DeviceLifetime<T>,
 }
 
-#[guarded_fops(lifetime = lifetime, unplug())]
+#[guarded_fops(lifetime = lifetime, unplug(), default = guarded)]
 impl<T: Send> Beside<T> {
     fn read(&self, #[access] _hw: &Access<'_, T>) -> Result<u8> {
         Ok(1)

@@ -58,7 +58,7 @@ impl Entry {
     }
 
     /// Whether the section that stands here, if any, may be ended by another thread than the one that opened it.
-    #[cfg(all(feature = "std", not(loom)))]
+    #[cfg(feature = "std")]
     pub(super) fn is_owned(&self) -> bool {
         self.device.load(Ordering::Relaxed) & 1 == 1
     }

@@ -1,6 +1,6 @@
 //! `ops`: the table of operations.
 use super::Outcome;
-use fops_runtime::{Guarded, OpTable};
+use fops_runtime::{FileOperations, OpTable};
 use rcar_vin::driver::core::RcarVin;
 use rcar_vin::driver::csi2::Csi2;
 use rcar_vin::driver::media::MediaDevice;
@@ -18,12 +18,7 @@ pub(super) fn print() {
 
 /// Of the video nodes, the receiver's node, the receiver as others call it, and the media node.
 fn tables() -> [OpTable; 4] {
-    [
-        RcarVin::table(),
-        <Csi2 as Guarded<{ OpTable::key("FileOperations") }>>::table(),
-        <Csi2 as Guarded<{ OpTable::key("SubdevOperations") }>>::table(),
-        MediaDevice::table(),
-    ]
+    [RcarVin::table(), Csi2::table(), OpTable::of::<Csi2, { OpTable::key("SubdevOperations") }>(), MediaDevice::table()]
 }
 
 #[test]
