@@ -69,19 +69,30 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Access
 /// A parameter marked `#[access]` lends the device's resources to the operation. It is no part of the
-/// method that the trait and the callers see. Its type is `&Access<'_, R>` where the operation is guarded
-/// (or just `&R`), and `Option<&Access<'_, R>>` where it runs always. An unguarded operation has none.
+/// method that the trait and the callers see. If the operation is guarded, its type is `&Access<'_, R>`, or just `&R`. If
+/// the operation always runs, its type is `Option<&Access<'_, R>>`. An unguarded operation has no access.
 ///
 /// # Policies
 /// * *guarded*: runs inside a section, and not at all once unplug has begun.
-/// * *always*: runs after unplug too, then without a section and without access. By their names:
-///   `release`, `releasedir`, `flush`, `fasync`, `forget`, `batch_forget` and `destroy`.
-/// * *unguarded*: never enters a section, and says why that is sound.
+/// * *always*: runs after unplug too, then without a section and without access.
+/// * *unguarded*: never enters a section, and gives the reason why that is sound.
 ///
-/// The other operations of `struct file_operations`, `v4l2_file_operations`, `MiscDevice` and `fuser::Filesystem`
-/// are guarded by their names, and whatever begins with `vidioc_` is, as all of `v4l2_ioctl_ops` does. Any other
-/// method needs a policy, its own or the block's, or the build fails. A name that sounds like a release (drop, close, destroy, forget, teardown, release)
-/// needs its own.
+/// An operation has its own policy, or the one that its name has in the block's trait, or the block's `default`. Without
+/// any of them, the build fails. A name that sounds like a release (drop, close, destroy, forget, teardown, release) needs
+/// a policy of its own.
+///
+/// Names mean something in these traits alone. All their operations are guarded, except those of the last column.
+///
+/// | trait | read from | always |
+/// |---|---|---|
+/// | `FileOperations` | `struct file_operations` | `release`, `flush`, `fasync` |
+/// | `V4l2FileOperations` | `struct v4l2_file_operations` | `release` |
+/// | `V4l2IoctlOps` | `struct v4l2_ioctl_ops`: names that begin with `vidioc_` | |
+/// | `MiscDevice` | rust/kernel/miscdevice.rs | `release` |
+/// | `Filesystem` | `fuser::Filesystem` | `release`, `releasedir`, `flush`, `forget`, `batch_forget`, `destroy` |
+/// | `SubdevOperations` | `struct v4l2_subdev_ops` | `release` |
+///
+/// A trait that is imported by another name is known by the option `name`: `name = FileOperations`.
 ///
 /// # Unguarded operations with sections of their own
 /// An unguarded operation may enter the lifetime itself. That is right if it waits for something that unplug cannot
@@ -102,14 +113,14 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// # Options of the block
 /// | option | meaning |
 /// |---|---|
-/// | `lifetime = <field>` | The field of `self` that is the `DeviceLifetime`. Required. An expression does too: `lifetime = self.inner.lifetime`, `lifetime = crate::DEVICE`. A call in it returns a reference to a lifetime, or an `Arc` of one: a lifetime that is made for each call guards nothing, and does not compile. |
+/// | `lifetime = <field>` | The field of `self` that is the `DeviceLifetime`, or a pointer to one: `lifetime = lifetime`, `lifetime = 0`. Required. It may be an expression: `lifetime = self.inner.lifetime`, `lifetime = crate::DEVICE`. A path such as the latter needs no `self`. A call in it returns a reference to a lifetime, or an `Arc` of one: a lifetime that is made for each call guards nothing, and does not compile. |
 /// | `via = <expression>` | What stands for `self` in a method without receiver, such as a parameter; or, where it mentions `self`, what looks the device up for each request: `via = self.find(ino)`. It may name the method's parameters. What it makes, an `Arc` perhaps, is bound first and lives as long as the section. |
 /// | `not_found = <expression>` | The answer where `via` (or `lifetime`) looks a device up and gets `None`. |
 /// | `unplugged = <expression>` | The answer of guarded operations once the device is gone. It may name the method's parameters. Without it the trait `AfterUnplug` of the return type answers. |
-/// | `unplug(stop = <method>, wake = <method>)` | Implements the traits `Device` and `Unplug`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. Hooks are methods of an `impl` block of the device's own, without `#[guarded_fops]`: methods of traits and operations of the block are refused. So is a second method `unplug` of the device. |
+/// | `unplug(stop = <method>, wake = <method>)` | Implements the traits `Device` and `Unplug`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. If `R` is `Copy`, a hook may take it by value. A hook returns nothing, or a `Result`: unplug logs its error and goes on. Hooks are methods of an `impl` block of the device's own, without `#[guarded_fops]`: methods of traits and operations of the block are refused. So is a second method `unplug` of the device. |
 /// | `subdev` | The block has the operations of a subdev's node. |
 /// | `resources = <type>` | The type of the resources, where no `#[access]` says it; with several arguments, `Hw::<A, B>`. |
-/// | `name = <identifier>` | The key of the table of ops: by default the trait's name, or the type's. A second block of one type and trait name needs it. |
+/// | `name = <identifier>` | The name of the block, which is the key of its table of ops: by default the trait's name, or the type's. A second block of one name needs it. |
 /// | `default = guarded` | The policy of methods that are not known by name; or `always`. |
 /// | `crate = <path>` | Where `fops_runtime` is found, if not at `::fops_runtime`. |
 ///
@@ -189,8 +200,9 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///     { /* the body */ }
 /// }
 /// ```
-/// and the table of ops, an impl of `Guarded` with a descriptor for each. What stands in `__private` is for the expansion
-/// alone.
+/// and the table of ops, with a descriptor for each. `Dev::table()` returns that of `FileOperations`, and `OpTable::of`
+/// that of any block. What stands in `__private` is for the expansion alone. Bindings of the expansion begin with `__`, so
+/// that they are no constants of yours.
 ///
 /// All that the body creates, its arguments by value among it, is dropped inside the section. What leads to
 /// the lifetime is borrowed by the section, cannot be moved out of, and is dropped after it: a receiver such

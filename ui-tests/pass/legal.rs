@@ -2,7 +2,20 @@
 #![deny(warnings)]
 use fops_runtime::{Access, Cause, DeviceLifetime, Result, Unplug, guarded_fops};
 
-/// Carried over as `allow`: the generated impls need not bring what the author expects.
+#[deprecated]
+struct Old {
+    lifetime: DeviceLifetime<u8>,
+}
+
+/// The generated impls name the type, too.
+#[expect(deprecated, reason = "some boards have it")]
+#[guarded_fops(lifetime = lifetime, default = guarded, unplug(), resources = u8)]
+impl Old {
+    fn read(&self) -> Result {
+        Ok(())
+    }
+}
+
 struct Device {
     lifetime: DeviceLifetime<u8>,
 }
@@ -93,6 +106,9 @@ impl Device {
 }
 
 fn main() {
+    #[expect(deprecated)]
+    let old = Old { lifetime: DeviceLifetime::new(1) };
+    assert_eq!((old.read(), old.unplug(Cause::Unbind)), (Ok(()), Ok(1)));
     let device = Device { lifetime: DeviceLifetime::new(7) };
     assert_eq!(device.by_reference("a".into(), ("b".into(), "c".into(), "d".into())), Ok(6));
     assert_eq!((device.with(), device.without(), device.unused()), (Ok(7), Ok(1), Ok(1)));

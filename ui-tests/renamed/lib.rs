@@ -6,9 +6,15 @@ pub mod subsystem {
     pub use ::unplug as devices;
 }
 
-/// By the name it is given in `Cargo.toml`.
+/// By the name it is given in `Cargo.toml`. Lints of pedantic authors say nothing of an access that is not used, nor of
+/// hooks.
+#[warn(clippy::used_underscore_binding, clippy::shadow_same, clippy::shadow_reuse, clippy::shadow_unrelated)]
+#[warn(clippy::trivially_copy_pass_by_ref, clippy::diverging_sub_expression)]
 pub mod renamed {
-    use unplug::{Access, Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
+    use unplug::{
+        Access, Cause, DeviceLifetime, File, FileOperations, PollEvents, PollTable, Result, UserSliceReader,
+        guarded_fops,
+    };
 
     /// A device.
     pub struct Device {
@@ -24,9 +30,17 @@ pub mod renamed {
             Ok(())
         }
 
-        fn flush(&self, #[access] hw: Option<&Access<'_, u8>>, _file: &File) -> Result {
-            let _ = hw;
+        fn flush(&self, #[access] _hw: Option<&Access<'_, u8>>, _file: &File) -> Result {
             Ok(())
+        }
+
+        fn write(&self, #[access] _hw: &Access<'_, u8>, _file: &File, buf: UserSliceReader<'_>) -> Result<usize> {
+            Ok(buf.remaining())
+        }
+
+        #[fop(unplugged = unreachable!("nobody polls a device that is gone"))]
+        fn poll(&self, _file: &File, _table: &PollTable<'_>) -> PollEvents {
+            PollEvents::IN
         }
 
         #[fop(unguarded, reason = "touches no device resources")]
@@ -36,9 +50,9 @@ pub mod renamed {
     }
 
     impl Device {
-        fn quiesce(&self, _: &u8, _: Cause) {}
+        fn quiesce(&self, _: u8, _: Cause) {}
 
-        fn kick(&self, _: &u8) {}
+        fn kick(&self, _: u8) {}
     }
 }
 
