@@ -181,9 +181,8 @@ impl Method {
             return Ok(policy);
         }
         let name = self.name();
-        if block.trait_.is_some()
-            && let Some(policy) = ops::policy_of(&block.key(), &name)
-        {
+        let known = block.trait_.as_ref().and_then(|_| ops::policy_of(&block.key(), &name));
+        if let Some(policy) = known {
             return Ok(policy);
         }
         if ops::sounds_like_release(&name) {

@@ -305,3 +305,101 @@ fn a_cause_that_gets_worse_is_told_to_all_that_go_together() {
     assert_eq!(*pulled.stops.lock().unwrap(), [Cause::SurpriseRemoval]);
     assert_eq!(*present.stops.lock().unwrap(), [Cause::Removal]);
 }
+
+/// The operation that keeps the child's unplug waiting waits for the parent's hardware.
+#[test]
+fn an_unplug_that_waits_for_a_role_stops_the_devices_whose_role_is_free() {
+    let _watchdog = common::watchdog("stop hooks of a group that waits");
+    let (mut parent, child) = (Device::new(), Device::new());
+    let (stop, is_stopped) = mpsc::channel();
+    parent.on_stop = Some(Box::new(move |_| stop.send(()).unwrap()));
+    thread::scope(|s| {
+        let (inside, is_inside) = mpsc::channel();
+        let lifetime = &child.lifetime;
+        s.spawn(move || {
+            let _access = lifetime.enter(op!("streamoff")).unwrap();
+            inside.send(()).unwrap();
+            is_stopped.recv().unwrap();
+        });
+        is_inside.recv().unwrap();
+        let alone = s.spawn(|| child.unplug(Cause::Unbind).map(drop));
+        eventually("it is waited for", || child.lifetime.report().to_string().contains("waited for"));
+        assert_eq!((&parent, &child).unplug(Cause::Unbind).map(drop), Err(UnplugError::AlreadyUnplugged));
+        assert_eq!(alone.join().unwrap(), Ok(()));
+    });
+    drop(parent.unplug(Cause::Unbind).unwrap());
+    assert_eq!(parent.stops.lock().unwrap().len(), 1);
+}
+
+/// What is left of a group one of which is gone has no hardware that runs on.
+#[test]
+fn a_group_that_is_refused_has_stopped_the_others() {
+    let (left, gone) = (Device::new(), Device::new());
+    drop(gone.unplug(Cause::Unbind).unwrap());
+    assert_eq!((&left, &gone).unplug(Cause::SurpriseRemoval).err(), Some(UnplugError::AlreadyUnplugged));
+    assert_eq!(*left.stops.lock().unwrap(), [Cause::SurpriseRemoval]);
+    drop(left.unplug(Cause::Unbind).unwrap());
+    assert_eq!(left.stops.lock().unwrap().len(), 1);
+}
+
+/// A callback of the first device needs a lock that a sleeper of the second one holds.
+#[test]
+fn all_sleepers_of_a_group_are_woken_before_any_callback_runs() {
+    let _watchdog = common::watchdog("sleepers before callbacks");
+    let (first, second, queue) = (Device::new(), Device::new(), WaitQueue::new());
+    let (lock, cancelled) = (std::sync::Mutex::new(()), std::sync::atomic::AtomicBool::new(false));
+    thread::scope(|s| {
+        let sleeper = s.spawn(|| {
+            let access = second.lifetime.enter(op!("dqbuf")).unwrap();
+            let _held = lock.lock().unwrap();
+            access.wait_event(&queue, || None::<()>)
+        });
+        eventually("it sleeps", || queue.has_sleepers());
+        let (lock, cancelled, lifetime) = (&lock, &cancelled, &first.lifetime);
+        let (inside, is_inside) = mpsc::channel();
+        s.spawn(move || {
+            let access = lifetime.enter(op!("recv")).unwrap();
+            let cancel = || {
+                drop(lock.lock());
+                cancelled.store(true, std::sync::atomic::Ordering::SeqCst);
+            };
+            access.with_cancellation(cancel, || {
+                inside.send(()).unwrap();
+                eventually("it is cancelled", || cancelled.load(std::sync::atomic::Ordering::SeqCst));
+            });
+        });
+        is_inside.recv().unwrap();
+        drop((&first, &second).unplug(Cause::Unbind).unwrap());
+        assert_eq!(sleeper.join().unwrap(), Err(WaitError::Unplugged));
+    });
+}
+
+/// The outer one waits for a role; its own callback would wait for it.
+#[test]
+fn an_unplug_from_a_callback_of_one_that_waits_for_a_role_is_refused() {
+    let _watchdog = common::watchdog("an unplug inside an unplug");
+    let (held, other) = (Device::new(), Device::new());
+    let (answer, answers) = mpsc::channel();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let (done, held, other) = (&done, &held, &other);
+    thread::scope(|s| {
+        let draining = held.begin_unplug(Cause::Unbind).unwrap();
+        let (inside, is_inside) = mpsc::channel();
+        s.spawn(move || {
+            let access = other.lifetime.enter(op!("recv")).unwrap();
+            let cancel = || {
+                answer.send(other.begin_unplug(Cause::Unbind).err()).unwrap();
+                done.store(true, std::sync::atomic::Ordering::SeqCst);
+            };
+            access.with_cancellation(cancel, || {
+                inside.send(()).unwrap();
+                eventually("it is cancelled", || done.load(std::sync::atomic::Ordering::SeqCst));
+            });
+        });
+        is_inside.recv().unwrap();
+        let group = s.spawn(move || (other, held).unplug(Cause::Unbind).map(drop));
+        assert_eq!(answers.recv().unwrap(), Some(UnplugError::Deadlock));
+        drop(draining);
+        assert_eq!(group.join().unwrap(), Ok(()));
+    });
+}

@@ -203,6 +203,29 @@ fn the_wake_hook_is_repeated_while_the_drain_lasts() {
 }
 
 #[test]
+fn the_wake_hook_is_repeated_for_a_remover_that_polls() {
+    let mut device = Device::new();
+    device.on_wake = Some(Box::new(|_| {}));
+    thread::scope(|s| {
+        let (inside, wait_inside) = mpsc::channel();
+        let device = &device;
+        s.spawn(move || {
+            let _access = device.lifetime.enter(op!("streamoff")).unwrap();
+            inside.send(()).unwrap();
+            eventually("the wake hook", || device.wakes.load(SeqCst) >= 4);
+        });
+        wait_inside.recv().unwrap();
+        let mut draining = device.begin_unplug(Cause::Unbind).unwrap();
+        loop {
+            match draining.wait_for(Duration::ZERO) {
+                Ok(registers) => return drop(registers),
+                Err(left) => draining = left,
+            }
+        }
+    });
+}
+
+#[test]
 fn a_panic_in_a_hook_loses_neither_the_unplug_nor_the_resources() {
     let mut device = Device::new();
     device.on_stop = Some(Box::new(|_| panic!("in stop, on purpose")));

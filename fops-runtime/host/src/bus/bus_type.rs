@@ -93,16 +93,18 @@ impl Bus {
     pub fn bind(self: &Arc<Self>, driver: &str, device: &str) -> Result {
         let any = self.begin_binding(driver, device)?;
         let mut probe = Probe::new(Arc::<Self>::downgrade(self), &self.devices, device);
-        let probed = catch_panic(|| any.probe(&mut probe)).unwrap_or_else(|| {
+        let probe_and_show = || {
+            let binding = any.probe(&mut probe)?;
+            // The nodes appear before the bus says that the device is bound, and go after.
+            probe.nodes().bound();
+            Ok(binding)
+        };
+        let probed = catch_panic(probe_and_show).unwrap_or_else(|| {
             log!(error, "{device}: probe of {driver} panicked");
             Err(Errno::EIO)
         });
         let bound = match probed {
-            // The nodes appear before the bus says that the device is bound, and go after.
-            Ok(binding) => {
-                probe.nodes().bound();
-                Bound { driver: driver.into(), binding, nodes: probe.nodes().clone() }
-            }
+            Ok(binding) => Bound { driver: driver.into(), binding, nodes: probe.nodes().clone() },
             Err(errno) => {
                 probe.nodes().unbound();
                 let mut state = self.lock();
@@ -196,10 +198,11 @@ impl Bus {
     pub fn unregister_driver(self: &Arc<Self>, driver: &str) -> Result {
         let devices = self.begin_unloading(driver)?;
         let unbound = devices.iter().try_for_each(|(device, _)| match self.unbind(driver, device) {
-            // A remove that panicked has let go of the device too.
-            Ok(removal) => {
-                removal.wait().map(drop).or_else(|errno| if errno == Errno::EIO { Ok(()) } else { Err(errno) })
-            }
+            // A remove that panicked has let go of the device too, and so has one whose device somebody else unplugged.
+            Ok(removal) => removal.wait().map(drop).or_else(|errno| match errno {
+                Errno::EIO | Errno::ENODEV => Ok(()),
+                errno => Err(errno),
+            }),
             // Somebody else was faster.
             Err(_) => Ok(()),
         });
