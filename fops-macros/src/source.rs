@@ -3,7 +3,7 @@
 //! Signatures are not parsed: to make a syntax tree of each type costs more than all else that the macro does, and
 //! what is wrong with one is rustc's to say.
 
-use std::vec::IntoIter;
+use std::{borrow::Cow, vec::IntoIter};
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
@@ -105,7 +105,7 @@ impl Source {
 
     /// Whether the word stands in it, outside of groups.
     pub(crate) fn has_word(&self, word: &str) -> bool {
-        for tree in flat(&self.0) {
+        for tree in flat(&self.0).iter() {
             if matches!(tree, TokenTree::Ident(ident) if ident == word) {
                 return true;
             }
@@ -121,13 +121,14 @@ impl Source {
     /// The name that ends the path which this type is, as `Option` in `core::option::Option<T>`.
     pub(crate) fn path_name(&self) -> Option<Ident> {
         let mut name = None;
-        let mut rest = &flat(&self.0)[..];
+        let flattened = flat(&self.0);
+        let mut rest = &flattened[..];
         // Parentheses may stand around a type.
         let inside;
         if let [TokenTree::Group(group)] = rest
             && group.delimiter() == Delimiter::Parenthesis
         {
-            inside = flat(&trees(group.stream()));
+            inside = flat(&trees(group.stream())).into_owned();
             rest = &inside;
         }
         for tree in rest {
@@ -148,17 +149,22 @@ pub(crate) fn trees(tokens: TokenStream) -> Vec<TokenTree> {
 
 /// The trees with the content of each macro fragment in its place. Only to look at: without its group, a fragment may mean
 /// something else.
-pub(crate) fn flat(trees: &[TokenTree]) -> Vec<TokenTree> {
+pub(crate) fn flat(trees: &[TokenTree]) -> Cow<'_, [TokenTree]> {
+    let is_fragment =
+        |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::None);
+    if !trees.iter().any(is_fragment) {
+        return Cow::Borrowed(trees);
+    }
     let mut output = Vec::with_capacity(trees.len());
     for tree in trees {
         match tree {
-            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
-                output.append(&mut flat(&self::trees(group.stream())));
+            TokenTree::Group(group) if is_fragment(tree) => {
+                output.extend_from_slice(&flat(&self::trees(group.stream())));
             }
             tree => output.push(tree.clone()),
         }
     }
-    output
+    Cow::Owned(output)
 }
 
 fn mentions(trees: &[TokenTree], name: &str) -> bool {
@@ -275,7 +281,7 @@ impl ToTokens for Attribute {
 impl Attribute {
     fn new(written: Source) -> Self {
         let inside = match written.0.last() {
-            Some(TokenTree::Group(brackets)) => Source(flat(&trees(brackets.stream()))),
+            Some(TokenTree::Group(brackets)) => Source(flat(&trees(brackets.stream())).into_owned()),
             _ => Source::default(),
         };
         let mut inside = inside.0.into_iter();

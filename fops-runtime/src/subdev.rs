@@ -9,7 +9,9 @@ use crate::fops::{
 use crate::lifetime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug};
 use crate::op::{Block, GuardsFileOperations, GuardsSubdevOperations, Op, key};
 use crate::platform;
+use core::convert::Infallible;
 use core::fmt;
+use core::marker::{PhantomData, PhantomPinned};
 use core::ops::Deref;
 use std::sync::Arc;
 
@@ -35,11 +37,10 @@ pub trait SubdevOperations:
     fn release(self);
 }
 
-/// Implements [`SubdevOperations`] and no other trait of operations, which tells that trait from any other one. It has no
-/// values.
+/// Implements [`SubdevOperations`] and what that needs, which tells this trait from any other one. It has no values.
 #[doc(hidden)]
-#[derive(Debug)]
-pub enum AnySubdevOperations {}
+#[allow(missing_debug_implementations)]
+pub struct AnySubdevOperations(Infallible, PhantomPinned, PhantomData<&'static mut ()>);
 
 #[diagnostic::do_not_recommend]
 impl GuardsSubdevOperations<Self> for AnySubdevOperations {
@@ -50,7 +51,7 @@ impl Device for AnySubdevOperations {
     type Resources = ();
 
     fn lifetime(&self) -> &DeviceLifetime<()> {
-        match *self {}
+        match self.0 {}
     }
 }
 
@@ -64,7 +65,7 @@ impl Unplug for AnySubdevOperations {
 
 impl SubdevOperations for AnySubdevOperations {
     fn release(self) {
-        match self {}
+        match self.0 {}
     }
 }
 

@@ -336,9 +336,10 @@ fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostic
 /// Whether a `cfg_attr` may become an attribute of ours: the path of one follows a comma.
 fn hides_helper(attribute: &Attribute) -> bool {
     let Some(list) = attribute.arguments().filter(|_| attribute.is_builtin("cfg_attr")) else { return false };
-    let trees = flat(&trees(list.stream()));
+    let trees = trees(list.stream());
+    let trees = flat(&trees);
     let (mut in_path, mut name) = (false, String::new());
-    for tree in &trees {
+    for tree in trees.iter() {
         match tree {
             TokenTree::Punct(punct) if punct.as_char() == ',' => {
                 if HELPERS.contains(&name.as_str()) {

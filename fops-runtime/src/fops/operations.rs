@@ -5,6 +5,8 @@ use super::poll::PollTable;
 use super::user::{UserSliceReader, UserSliceWriter};
 use crate::abi::{Errno, PollEvents, Result};
 use crate::op::{GuardsFileOperations, Op, OpTable};
+use core::convert::Infallible;
+use core::marker::{PhantomData, PhantomPinned};
 
 /// The operations of a device node, after `struct file_operations`.
 ///
@@ -115,11 +117,11 @@ pub trait FileOperations: GuardsFileOperations<AnyFileOperations> + Send + Sync 
     }
 }
 
-/// Implements [`FileOperations`] and no other trait of operations, which tells that trait from any other one. It has no
-/// values.
+/// Implements [`FileOperations`] and no other trait that safe code can implement, which tells that trait from any other
+/// one. It has no values.
 #[doc(hidden)]
-#[derive(Debug)]
-pub enum AnyFileOperations {}
+#[allow(missing_debug_implementations)]
+pub struct AnyFileOperations(Infallible, PhantomPinned, PhantomData<&'static mut ()>);
 
 #[diagnostic::do_not_recommend]
 impl GuardsFileOperations<Self> for AnyFileOperations {
@@ -130,6 +132,6 @@ impl FileOperations for AnyFileOperations {
     type Open = ();
 
     fn open(&self, _: &File) -> Result {
-        match *self {}
+        match self.0 {}
     }
 }
