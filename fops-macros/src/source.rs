@@ -125,11 +125,11 @@ impl Source {
         let mut rest = &flattened[..];
         // Parentheses may stand around a type.
         let inside;
-        if let [TokenTree::Group(group)] = rest
-            && group.delimiter() == Delimiter::Parenthesis
-        {
-            inside = flat(&trees(group.stream())).into_owned();
-            rest = &inside;
+        if let [TokenTree::Group(group)] = rest {
+            if group.delimiter() == Delimiter::Parenthesis {
+                inside = flat(&trees(group.stream())).into_owned();
+                rest = &inside;
+            }
         }
         for tree in rest {
             match tree {

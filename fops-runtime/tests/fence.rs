@@ -293,3 +293,50 @@ fn an_unplug_in_a_child_waits_for_an_access_that_it_inherits() {
     drop(access);
     assert_eq!(lifetime.alone().unplug(Cause::Unbind), Ok(5));
 }
+
+/// A thread of the parent's sleeps with a cancellation, on its stack; the child does not have that thread.
+#[test]
+fn a_child_does_not_call_what_other_threads_of_its_parent_registered() {
+    const NAME: &str = "a_child_does_not_call_what_other_threads_of_its_parent_registered";
+    if std::env::var_os(CHILD).is_none() {
+        return again(NAME);
+    }
+    let lifetime: &'static DeviceLifetime<u32> = Box::leak(Box::new(DeviceLifetime::new(5)));
+    let (inside, is_inside) = std::sync::mpsc::channel();
+    // SAFETY: a process asks for its own number.
+    let parent = unsafe { libc::getpid() };
+    std::thread::spawn(move || {
+        let access = lifetime.enter(op!("recv")).expect("it is plugged");
+        // SAFETY: as above, and the child ends.
+        let cancel = || unsafe {
+            if libc::getpid() != parent {
+                libc::_exit(3);
+            }
+        };
+        access.with_cancellation(cancel, || {
+            inside.send(()).expect("somebody waits");
+            loop {
+                std::thread::park();
+            }
+        })
+    });
+    is_inside.recv().expect("it gets in");
+    // SAFETY: the child does little, and its parent's other thread sleeps.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: a child that waits is ended by the alarm.
+        unsafe { libc::alarm(20) };
+        let own = lifetime.enter(op!("own")).expect("it is plugged");
+        let called = std::cell::Cell::new(false);
+        // Registers beside what the parent's thread has registered.
+        own.with_cancellation(|| (), || called.set(true));
+        drop(own);
+        let handed_back = lifetime.alone().unplug(Cause::Unbind);
+        // SAFETY: the child ends.
+        unsafe { libc::_exit(if called.get() && handed_back == Ok(5) { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: the status is written to.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0, "the child hung, called its parent's cancellation, or failed");
+}

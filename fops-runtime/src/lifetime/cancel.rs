@@ -23,6 +23,8 @@ pub(super) struct Cancellation<'a> {
     /// for each time the node was listed, after it was taken out.
     pub(super) release: Option<unsafe fn(*const ())>,
     pub(super) state: Cell<State>,
+    /// In which process it was listed.
+    forks: Cell<u64>,
     next: Cell<*const Cancellation<'static>>,
     previous: Cell<*const Cancellation<'static>>,
     _callback: PhantomData<&'a ()>,
@@ -52,6 +54,7 @@ impl<'a> Cancellation<'a> {
             data: Cell::new(ptr::from_ref(callback).cast()),
             release: None,
             state: Cell::new(State::Idle),
+            forks: Cell::new(0),
             next: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             _callback: PhantomData,
@@ -70,6 +73,7 @@ impl<'a> Cancellation<'a> {
             data: Cell::new(ptr::null()),
             release: Some(release),
             state: Cell::new(State::Idle),
+            forks: Cell::new(0),
             next: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             _callback: PhantomData,
@@ -80,6 +84,12 @@ impl<'a> Cancellation<'a> {
     #[cfg(feature = "std")]
     pub(super) fn set_data(&self, data: *const ()) {
         self.data.set(data);
+    }
+
+    /// Whether this process has it in a list.
+    #[cfg(feature = "std")]
+    pub(super) fn is_listed(&self) -> bool {
+        self.state.get() == State::Listed && self.forks.get() == platform::forks()
     }
 
     fn erased(&self) -> *const Cancellation<'static> {
@@ -95,39 +105,56 @@ impl<'a> Cancellation<'a> {
     }
 }
 
-/// The head of a device's list.
-pub(super) struct Cancellations(*const Cancellation<'static>);
+/// A device's list.
+///
+/// A forked child forgets the nodes of its parent's threads, without a look at them: it does not have those threads, and
+/// may use their stacks for others.
+pub(super) struct Cancellations {
+    first: *const Cancellation<'static>,
+    /// In which process its nodes were listed.
+    forks: u64,
+}
 
 // SAFETY: the nodes are reached under the lock of the `Core` alone, and their callbacks are `Sync`.
 unsafe impl Send for Cancellations {}
 
 impl Cancellations {
     pub(super) const fn new() -> Self {
-        Self(ptr::null())
+        Self { first: ptr::null(), forks: 0 }
     }
 
     /// Null, or the first node, which is valid while it is listed.
-    pub(super) const fn first(&self) -> *const Cancellation<'static> {
-        self.0
+    pub(super) fn first(&mut self) -> *const Cancellation<'static> {
+        let forks = platform::forks();
+        if self.forks != forks {
+            *self = Self { first: ptr::null(), forks };
+        }
+        self.first
     }
 
     pub(super) fn push(&mut self, node: &Cancellation<'_>) {
+        let next = self.first();
         node.state.set(State::Listed);
+        node.forks.set(self.forks);
         node.previous.set(ptr::null());
-        node.next.set(self.0);
+        node.next.set(next);
         // SAFETY: null, or a listed node, which is valid by the invariant.
-        if let Some(next) = unsafe { self.0.as_ref() } {
+        if let Some(next) = unsafe { next.as_ref() } {
             next.previous.set(node.erased());
         }
-        self.0 = node.erased();
+        self.first = node.erased();
     }
 
     pub(super) fn unlink(&mut self, node: &Cancellation<'_>) {
+        if node.forks.get() != platform::forks() {
+            // Its list stayed with the parent.
+            return;
+        }
         let (previous, next) = (node.previous.get(), node.next.get());
         // SAFETY: the neighbours of a listed node are null or listed, so valid.
         match unsafe { previous.as_ref() } {
             Some(previous) => previous.next.set(next),
-            None => self.0 = next,
+            None => self.first = next,
         }
         // SAFETY: as above.
         if let Some(next) = unsafe { next.as_ref() } {

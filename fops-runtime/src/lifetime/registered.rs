@@ -33,7 +33,7 @@ impl Core {
     #[cfg(feature = "std")]
     pub(super) fn unlist(&self, cancellation: &Cancellation<'_>) -> bool {
         let mut cold = self.cold().lock();
-        let listed = cancellation.state.get() == State::Listed;
+        let listed = cancellation.is_listed();
         if listed {
             cold.cancellations.unlink(cancellation);
             cancellation.state.set(State::Idle);

@@ -106,6 +106,11 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {
 /// There is nowhere to write to.
 pub(crate) fn log_error(_message: fmt::Arguments<'_>) {}
 
+/// Nothing forks here.
+pub(crate) const fn forks() -> u64 {
+    0
+}
+
 /// Threads cannot be told apart: 0. Unplug from inside a section hangs here instead of failing.
 pub(crate) fn thread_id() -> u64 {
     0

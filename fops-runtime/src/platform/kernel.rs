@@ -119,6 +119,11 @@ pub(crate) fn log_error(message: fmt::Arguments<'_>) {
     ::kernel::pr_err!("{message}\n");
 }
 
+/// Nothing forks here.
+pub(crate) const fn forks() -> u64 {
+    0
+}
+
 /// The current task's pid. 0 in an interrupt.
 pub(crate) fn thread_id() -> u64 {
     fops_k_thread()

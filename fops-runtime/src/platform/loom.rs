@@ -144,6 +144,11 @@ pub(crate) fn end_thread() {
     }
 }
 
+/// Nothing forks here.
+pub(crate) const fn forks() -> u64 {
+    0
+}
+
 pub(crate) fn thread_id() -> u64 {
     THREAD.with(|id| *id)
 }

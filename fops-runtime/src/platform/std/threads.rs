@@ -38,6 +38,15 @@ pub(crate) fn at_thread_exit(retire: fn()) -> bool {
     AT_EXIT.try_with(|at_exit| at_exit.0.set(Some(retire))).is_ok()
 }
 
+/// How many forks lie between this process and the one that opened the first section. What the threads of another
+/// process have put into a list is not this process's own: their stacks may be anything here.
+pub(crate) fn forks() -> u64 {
+    // Relaxed: written before the child runs anything else.
+    FORKS.load(Ordering::Relaxed)
+}
+
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
 /// Has `forget` called in every child that is forked from here on, before the fork returns there. What this file locks
 /// is held by no other thread at that moment: the child does not have them.
 pub(crate) fn at_fork_in_child(forget: fn()) {
@@ -53,6 +62,7 @@ pub(crate) fn at_fork_in_child(forget: fn()) {
             let _ = HELD.try_with(|held| held.replace(None));
         }
         extern "C" fn in_child() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
             after();
             if let Some(forget) = FORGET.get() {
                 forget();
