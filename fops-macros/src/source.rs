@@ -125,11 +125,13 @@ impl Source {
         let mut rest = &flattened[..];
         // Parentheses may stand around a type.
         let inside;
-        if let [TokenTree::Group(group)] = rest {
-            if group.delimiter() == Delimiter::Parenthesis {
-                inside = flat(&trees(group.stream())).into_owned();
-                rest = &inside;
-            }
+        let parenthesized = match rest {
+            [TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => Some(group.stream()),
+            _ => None,
+        };
+        if let Some(type_inside) = parenthesized {
+            inside = flat(&trees(type_inside)).into_owned();
+            rest = &inside;
         }
         for tree in rest {
             match tree {
