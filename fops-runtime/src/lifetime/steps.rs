@@ -109,13 +109,12 @@ pub(super) fn drain(parts: &impl Parts, limit: Option<Duration>) -> bool {
 impl Core {
     /// Wakes the threads that sleep in the device's sections through the runtime.
     fn wake_sleepers(&self) {
-        if without(without::Step::Cancel) {
-            return;
+        if !without(without::Step::Cancel) {
+            #[cfg(all(feature = "std", target_os = "linux"))]
+            self.raise_unplug_fd();
+            #[cfg(feature = "std")]
+            crate::wait::wake_sections(&self.gate);
         }
-        #[cfg(all(feature = "std", target_os = "linux"))]
-        self.raise_unplug_fd();
-        #[cfg(feature = "std")]
-        crate::wait::wake_sections(&self.gate);
     }
 
     /// Runs the cancellations, and wakes the callers that sleep in poll.

@@ -194,16 +194,15 @@ fn claim(path: &Path) -> Result<Option<OwnedFd>, MountError> {
     const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     // Before it is opened: a server that hangs would not answer.
-    let is_fuse = rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type as i64 == FUSE_SUPER_MAGIC);
+    let is_fuse = rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type == FUSE_SUPER_MAGIC);
     if is_fuse && is_mount_point(path) {
         return Err(MountError::InUse(path.into()));
     }
     // A directory that this process cannot read cannot be claimed; two servers that start at once are not noticed there.
     let Ok(directory) = rustix::fs::open(path, flags, Mode::empty()) else { return Ok(None) };
-    match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-        Err(Sys::WOULDBLOCK) => return Err(MountError::InUse(path.into())),
-        // There may be no such locks here.
-        Err(_) | Ok(()) => {}
+    // Any other error: there may be no such locks here.
+    if let Err(Sys::WOULDBLOCK) = rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        return Err(MountError::InUse(path.into()));
     }
     // Another server may have mounted after the first look.
     let (opened, named) = (rustix::fs::fstat(&directory), rustix::fs::stat(path));

@@ -46,6 +46,7 @@ impl NodeKind {
     }
 }
 
+#[cfg(all(feature = "fuse", target_os = "linux"))]
 impl Subsystem {
     /// The class, if it is one.
     pub(crate) const fn as_class(&self) -> Option<&String> {

@@ -6,7 +6,9 @@ use crate::lock::Lock;
 use crate::log::log;
 use crate::nodes::buffer::BufferMemory;
 use crate::nodes::erased::{AnyDevice, OfType};
-use crate::nodes::kind::{NodeKind, Subsystem};
+use crate::nodes::kind::NodeKind;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+use crate::nodes::kind::Subsystem;
 use crate::nodes::registration::Registration;
 use fops_runtime::catch_panic;
 use fops_runtime::{Client, Device, Errno, FileOperations, Request, Result};
@@ -101,6 +103,7 @@ impl Node {
     }
 
     /// Where sysfs lists it.
+    #[cfg(all(feature = "fuse", target_os = "linux"))]
     pub(crate) fn subsystem(&self) -> Option<&Subsystem> {
         self.kind.as_ref().map(|(kind, _)| &kind.subsystem)
     }

@@ -80,6 +80,7 @@ fn within(limit: Duration, what: &str, script: &str, root: &Path) {
         std::thread::sleep(Duration::from_millis(5));
     }
     let _ = child.kill();
+    let _ = child.wait();
     assert!(ended.is_some_and(|status| status.success()), "{what}: {ended:?}");
 }
 
