@@ -3,6 +3,7 @@ use crate::bus::bus_type::Bus;
 use crate::bus::removal::Removal;
 use fops_runtime::{Cause, Errno, Result};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A file that does something when it is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,9 @@ pub(super) enum Attribute {
     /// Of the bus: takes a `1`.
     Rescan,
 }
+
+/// How long the release of a closed file may take to arrive.
+const CLOSES: Duration = Duration::from_millis(50);
 
 impl Attribute {
     /// Whether a write to it runs a driver's probe.
@@ -32,12 +36,27 @@ impl Attribute {
         let text = std::str::from_utf8(data).unwrap_or("\0");
         let text = text.strip_suffix('\n').unwrap_or(text);
         match self {
-            Self::Bind(driver) => bus.bind(driver, text).map(|()| None),
+            Self::Bind(driver) => {
+                await_closes(bus);
+                bus.bind(driver, text).map(|()| None)
+            }
             Self::Unbind(driver) => bus.unbind(driver, text).map(Some),
             Self::Remove(device) if is_yes(text)? => bus.remove(device, Cause::Removal).map(Some),
-            Self::Rescan if is_yes(text)? => bus.rescan().map(|()| None),
+            Self::Rescan if is_yes(text)? => {
+                await_closes(bus);
+                bus.rescan().map(|()| None)
+            }
             Self::Remove(_) | Self::Rescan => Ok(None),
         }
+    }
+}
+
+/// Waits for the release of files that were closed before: FUSE sends it after `close(2)` has returned, and until then the
+/// name of the old node is taken. A file that is still open cannot be told from those, so this gives up soon.
+fn await_closes(bus: &Bus) {
+    let began = Instant::now();
+    while bus.devices().keeps_old_names() && began.elapsed() < CLOSES {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

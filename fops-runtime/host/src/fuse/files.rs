@@ -5,7 +5,7 @@ use super::caller::Caller;
 use super::channel::Kernel;
 use super::mapping::Mapped;
 use super::reply::Reply;
-use crate::lock::SharedLock;
+use crate::lock::{Lock, SharedLock};
 use crate::nodes::buffer::BufferMemory;
 use crate::nodes::open_file::OpenFile;
 use fops_runtime::{
@@ -21,7 +21,8 @@ pub(super) enum Opened {
     Node(NodeFile),
     Text(String),
     Attribute(Attribute),
-    Directory(Vec<(u64, u32, String)>),
+    /// Its entries when it was last read from the start.
+    Directory(Lock<Vec<(u64, u32, String)>>),
 }
 
 /// All open files, by handle.
@@ -102,8 +103,10 @@ impl NodeFile {
     pub(super) fn open_out(&self) -> OpenOut {
         // Each read and write reaches the driver as it was called, and writers do not wait for one another.
         let direct = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
+        // A close that asks for nothing waits for nobody: a server that has its own node open could never end.
+        let direct = if self.file.has_flush() { direct } else { direct | FOPEN_NOFLUSH };
         match self.mapped.as_ref().and_then(|mapped| mapped.backing()) {
-            // The kernel takes no other flag with this one.
+            // The kernel takes no further flag with this one.
             Some(backing_id) => OpenOut { fh: 0, open_flags: direct | FOPEN_PASSTHROUGH, backing_id },
             // As a character device: no position, and no lock that callers of one file wait for.
             None => OpenOut { fh: 0, open_flags: direct | FOPEN_NONSEEKABLE | FOPEN_STREAM, backing_id: 0 },
@@ -115,9 +118,10 @@ impl NodeFile {
         let room = reply.room(args.size.min(MAX_WRITE) as usize)?;
         let read = match self.file.node().memory() {
             // A page fault of a mapping. No driver runs, and no lock of one is taken.
-            Some(memory) if args.read_flags & FUSE_READ_LOCKOWNER == 0 => page_in(memory, args.offset, room)?,
-            // The kernel maps without asking; there is nothing to show, and the client gets SIGBUS.
-            None if args.read_flags & FUSE_READ_LOCKOWNER == 0 => return Err(Errno::EIO),
+            Some(memory) if is_for_cache(args) && self.is_cached() => page_in(memory, args.offset, room)?,
+            // sendfile(2) or splice(2): a device cannot do that, and programs fall back to read(2). Or a page fault where
+            // nothing can be mapped, and the client gets SIGBUS.
+            _ if is_for_cache(args) => return Err(Errno::EINVAL),
             _ => {
                 self.file.set_flags(OpenFlags::from_bits(args.flags));
                 if self.stream { self.file.read(room)? } else { self.file.read_at(room, args.offset)? }
@@ -125,6 +129,11 @@ impl NodeFile {
         };
         reply.took(read);
         Ok(())
+    }
+
+    /// Whether its mappings show the page cache.
+    fn is_cached(&self) -> bool {
+        self.mapped.as_ref().is_some_and(|mapped| mapped.backing().is_none())
     }
 
     pub(super) fn write(&self, args: &fuse_write_in, data: &[u8]) -> Result<usize> {
@@ -199,6 +208,11 @@ impl NodeFile {
     pub(super) fn fsync(&self, datasync: bool) -> Result {
         self.file.fsync(datasync)
     }
+}
+
+/// Whether a read fills the page cache: it is nobody's read(2).
+pub(super) const fn is_for_cache(args: &fuse_read_in) -> bool {
+    args.read_flags & FUSE_READ_LOCKOWNER == 0
 }
 
 fn page_in(memory: &BufferMemory, offset: u64, room: &mut [u8]) -> Result<usize> {

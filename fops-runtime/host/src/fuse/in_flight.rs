@@ -13,8 +13,9 @@ pub(super) struct InFlight(Lock<HashMap<u64, Flight>>);
 enum Flight {
     /// A thread serves it, or is about to.
     Served(Arc<Request>),
-    /// No thread waits for its answer: whoever takes it out from here gives that.
-    Parked,
+    /// No thread waits for its answer: whoever takes it out from here gives that. With the calling thread, if it can be seen:
+    /// an interrupt does not name it.
+    Parked(Option<u32>),
 }
 
 /// Whom a signal has reached.
@@ -22,8 +23,8 @@ enum Flight {
 pub(super) enum Interrupted {
     /// The thread that serves the request knows.
     Served,
-    /// Nobody does.
-    Parked,
+    /// Nobody does. The calling thread, if it can be seen.
+    Parked(Option<u32>),
     /// There is no such request, or not yet.
     Unknown,
 }
@@ -41,8 +42,8 @@ impl InFlight {
     }
 
     /// Its thread does not wait for the answer. Returns whether a signal has come for it by now.
-    pub(super) fn park(&self, unique: u64) -> bool {
-        let before = self.0.lock().insert(unique, Flight::Parked);
+    pub(super) fn park(&self, unique: u64, thread: Option<u32>) -> bool {
+        let before = self.0.lock().insert(unique, Flight::Parked(thread));
         matches!(before, Some(Flight::Served(request)) if request.is_interrupted())
     }
 
@@ -62,7 +63,7 @@ impl InFlight {
                 request.interrupt();
                 Interrupted::Served
             }
-            Some(Flight::Parked) => Interrupted::Parked,
+            Some(Flight::Parked(thread)) => Interrupted::Parked(*thread),
             None => Interrupted::Unknown,
         }
     }
@@ -82,7 +83,7 @@ impl InFlight {
         for (unique, flight) in &*self.0.lock() {
             match flight {
                 Flight::Served(request) => request.interrupt(),
-                Flight::Parked => parked.push(*unique),
+                Flight::Parked(_) => parked.push(*unique),
             }
         }
         parked.into_iter().for_each(|unique| self.fail(unique, Errno::EINTR, kernel));

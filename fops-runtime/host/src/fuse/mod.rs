@@ -9,7 +9,8 @@
 //! * `sys/bus/<bus>/devices/<device>`, `sys/devices/<bus>/<device>`, and the links between them as in Linux.
 //!
 //! Each system call runs on a thread of its own, as in the kernel; there are as many threads as calls in
-//! flight, and a few more. A client that is killed, or gets a signal, in a sleep that the runtime knows of is gone at
+//! flight, and a few more. One of them always reads requests: a call that can have no thread is refused
+//! ([`Options::operations_per_user`]). A client that is killed, or gets a signal, in a sleep that the runtime knows of is gone at
 //! once. After unplug the files that are open answer `ENODEV`; the node is gone when the last one is closed.
 //!
 //! # What differs from a device node
@@ -18,6 +19,9 @@
 //! * The server looks into the memory of its callers for what the pointers in an ioctl's argument name, and must be
 //!   allowed to: as root, or as the caller's user where `kernel.yama.ptrace_scope` is 0. Else, and for callers whose pid
 //!   it cannot see, these are bad addresses. The server must not itself pass a mapping of a node that it serves.
+//! * `sendfile(2)` answers `EINVAL`, as for a device that has no `splice_read`. `splice(2)` into a pipe does too, except for a
+//!   node with memory in [`Mmap::PageCache`]: there the kernel shows what is mapped.
+//! * The release of a file comes after `close(2)` has returned.
 //! * `mmap(2)` does not reach the driver: the kernel maps all of a node's memory, or none, after unplug too.
 //! * `O_NONBLOCK` set by `fcntl(2)` reaches the driver with the next read or write; an ioctl does not carry it.
 //! * A sleep that a signal has ended answers `EINTR`, `SIGSTOP` and `SIGCONT` among them: FUSE cannot have the call

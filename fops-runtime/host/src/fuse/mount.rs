@@ -327,7 +327,8 @@ pub(super) struct Granted {
 /// Answers the kernel's first request, and asks it for what mapping in the way `wanted` needs.
 pub(super) fn greet(channel: &Channel, wanted: Option<Mmap>) -> Result<Granted, MountError> {
     let protocol = |what: &str| MountError::System("agree on a protocol", std::io::Error::other(what.to_owned()));
-    let mut buf = Pages::new(BUFFER).map_err(|errno| MountError::System("find memory for requests", errno.into()))?;
+    let mut buf =
+        Pages::present(BUFFER).map_err(|errno| MountError::System("find memory for requests", errno.into()))?;
     let mut reply = Reply::new();
     loop {
         let len = match channel.receive(&mut buf) {

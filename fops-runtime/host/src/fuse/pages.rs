@@ -1,6 +1,6 @@
 //! Memory that is mapped: a page costs nothing until it is touched, and all of it goes back to the system.
 use fops_runtime::{Errno, Result};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
@@ -41,13 +41,17 @@ impl Pages {
         Self::new(len).is_ok()
     }
 
-    /// Gives the memory beyond the first `kept` bytes back; zeros are there then.
-    pub(super) fn shrink(&mut self, kept: usize) {
-        let kept = kept.next_multiple_of(rustix::param::page_size());
-        if kept < self.len {
-            // SAFETY: The invariant; `&mut self`: nobody refers to it. If it fails, the memory stays.
-            let _ = unsafe { madvise(self.at.cast::<u8>().add(kept).cast(), self.len - kept, Advice::LinuxDontNeed) };
-        }
+    /// Memory that the kernel can fill at any time.
+    ///
+    /// A thread of this process may hold the lock of its memory and wait for an answer of ours, if it maps a node that it
+    /// serves itself. A page that is there needs no lock.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(super) fn present(len: usize) -> Result<Self> {
+        let mut pages = Self::new(len)?;
+        pages.iter_mut().step_by(rustix::param::page_size()).for_each(|byte| *byte = 1);
+        Ok(pages)
     }
 }
 
@@ -79,12 +83,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_that_was_given_back_is_zero() {
-        let mut pages = Pages::new(3 * 4096 + 1).unwrap();
+    fn memory_is_there_or_is_not() {
+        let mut pages = Pages::present(3 * 4096 + 1).unwrap();
         assert_eq!(pages.len(), 3 * 4096 + 1);
         pages.fill(7);
-        pages.shrink(4096);
-        assert!(pages[..4096].iter().all(|&byte| byte == 7) && pages[4096..].iter().all(|&byte| byte == 0));
         assert_eq!(Pages::new(1 << 60).err(), Some(Errno::ENOMEM));
     }
 }

@@ -3,7 +3,7 @@ use super::abi::*;
 use super::caller::{Caller, numbers_agree};
 use super::channel::Kernel;
 use super::entry::Entry;
-use super::files::{Files, NodeFile, Opened};
+use super::files::{Files, NodeFile, Opened, is_for_cache};
 use super::in_flight::{InFlight, Interrupted};
 use super::keeper::Keeper;
 use super::mapping::Mappings;
@@ -11,6 +11,7 @@ use super::reply::Reply;
 use super::request::{Malformed, Operation, Parsed, parse};
 use super::tree::Tree;
 use crate::bus::removal::Removal;
+use crate::lock::Lock;
 use crate::log::log;
 use fops_runtime::{Client, Errno, OpenFlags, Request, Result, catch_panic};
 use std::sync::{Arc, Weak};
@@ -102,7 +103,7 @@ impl Service {
         match parsed.operation {
             Operation::Open(_) if self.tree.is_node(parsed.header.nodeid) => counted,
             // A page of a mapping, in both: no driver runs, and the driver may wait for the page.
-            Operation::Read(args) if args.read_flags & FUSE_READ_LOCKOWNER == 0 => Need::Nothing,
+            Operation::Read(args) if is_for_cache(&args) => Need::Nothing,
             Operation::Write { args, .. } if args.write_flags & FUSE_WRITE_CACHE != 0 => Need::Nothing,
             Operation::Read(args) => node(args.fh, counted),
             Operation::Write { args, .. } => match self.files.get(args.fh).as_deref() {
@@ -205,16 +206,25 @@ impl Service {
             },
             Operation::Open(args) => reply.put(&self.open(channel, nodeid, args.flags)?),
             Operation::Opendir => {
-                let fh = self.files.insert(Opened::Directory(self.tree.list(nodeid)?));
+                let fh = self.files.insert(Opened::Directory(Lock::new(self.tree.list(nodeid)?)));
                 reply.put(&OpenOut { fh, ..OpenOut::default() });
             }
             Operation::Readdir(args) => match &*self.files.get(args.fh)? {
-                Opened::Directory(list) => list_directory(list, &args, reply),
+                Opened::Directory(list) => {
+                    // From the start again, as rewinddir(3) asks: what there is now.
+                    if args.offset == 0 {
+                        let now = self.tree.list(nodeid)?;
+                        *list.lock() = now;
+                    }
+                    list_directory(&list.lock(), &args, reply);
+                }
                 _ => return Err(Errno::ENOTDIR),
             },
             Operation::Release { fh } | Operation::Releasedir { fh } => drop(self.files.remove(fh)?),
             Operation::Read(args) => match &*self.files.get(args.fh)? {
                 Opened::Node(file) => file.read(&args, reply)?,
+                // As a node: sendfile(2) would show the whole page.
+                Opened::Text(_) if is_for_cache(&args) => return Err(Errno::EINVAL),
                 Opened::Text(text) => reply.extend(part(text.as_bytes(), args.offset, args.size)),
                 Opened::Attribute(_) => return Err(Errno::EINVAL),
                 Opened::Directory(_) => return Err(Errno::EISDIR),
@@ -258,7 +268,7 @@ impl Service {
                 let st = fuse_kstatfs { bsize: 4096, frsize: 4096, namelen: 255, ..Default::default() };
                 reply.put(&fuse_statfs_out { st });
             }
-            Operation::Interrupt { unique } => return self.interrupt(unique, parsed.header.pid),
+            Operation::Interrupt { unique } => return self.interrupt(unique),
             // The kernel checks modes itself, and asks for nothing after this.
             Operation::Access | Operation::Destroy => {}
             Operation::Modify => return Err(Errno::EPERM),
@@ -299,8 +309,9 @@ impl Service {
     /// The writer of an attribute waits for a removal, and no thread does: the end of the removal answers it.
     fn answer_when_done(&self, removal: &Removal, channel: &Weak<dyn Kernel>, header: &fuse_in_header, written: usize) {
         let unique = header.unique;
-        if self.in_flight.park(unique) {
-            self.keeper.interrupted(unique, self.caller(header.pid));
+        let thread = self.caller(header.pid);
+        if self.in_flight.park(unique, thread) {
+            self.keeper.interrupted(unique, thread);
         }
         let (channel, in_flight) = (channel.clone(), self.in_flight.clone());
         removal.when_done(move |result| {
@@ -313,11 +324,11 @@ impl Service {
     }
 
     /// `FUSE_INTERRUPT`: a signal has come for the caller of request `unique`.
-    fn interrupt(&self, unique: u64, thread: u32) -> Result<Answer> {
+    fn interrupt(&self, unique: u64) -> Result<Answer> {
         match self.in_flight.interrupt(unique) {
             Interrupted::Served => Ok(Answer::Silence),
-            Interrupted::Parked => {
-                self.keeper.interrupted(unique, self.caller(thread));
+            Interrupted::Parked(thread) => {
+                self.keeper.interrupted(unique, thread);
                 Ok(Answer::Silence)
             }
             // Its worker has read it and not come so far, or has answered: the kernel sends this again if it

@@ -19,7 +19,7 @@ enum Object {
     /// What has this path, whatever that is now.
     Path(String),
     /// This very node: a new one of the same name is another.
-    Node { path: String, node: Weak<Node> },
+    Node { path: String, node: Weak<Node>, attr: fuse_attr },
 }
 
 struct Inode {
@@ -97,7 +97,7 @@ impl Tree {
     pub(super) fn get(&self, nodeid: u64) -> Result<(String, Entry)> {
         let object = self.lock().by_id.get(&nodeid).map(|inode| inode.object.clone()).ok_or(Errno::ENOENT)?;
         match object {
-            Object::Node { path, node } => Ok((path, Entry::Node(node.upgrade().ok_or(Errno::ENODEV)?))),
+            Object::Node { path, node, .. } => Ok((path, Entry::Node(node.upgrade().ok_or(Errno::ENODEV)?))),
             Object::Path(path) => {
                 let entry = match path.rsplit_once('/') {
                     None => Entry::Directory,
@@ -117,7 +117,7 @@ impl Tree {
         let path = format!("{directory}/{name}");
         let attr = self.attr(&path, &entry);
         // Names and attributes are asked for anew each time: nodes come and go.
-        Ok(fuse_entry_out { nodeid: self.remember(path, &entry), attr, ..Default::default() })
+        Ok(fuse_entry_out { nodeid: self.remember(path, &entry, attr), attr, ..Default::default() })
     }
 
     /// The caller asks what the node is, and may look into sysfs for that next.
@@ -127,7 +127,7 @@ impl Tree {
         }
     }
 
-    fn remember(&self, path: String, entry: &Entry) -> u64 {
+    fn remember(&self, path: String, entry: &Entry, attr: fuse_attr) -> u64 {
         let mut inodes = self.lock();
         let id = if let Entry::Node(node) = entry { node.id() } else { 0 };
         let key = (path, id);
@@ -143,7 +143,7 @@ impl Tree {
             inodes.shared.insert(key.clone(), nodeid);
         }
         let object = match entry {
-            Entry::Node(node) => Object::Node { path: key.0, node: Arc::downgrade(node) },
+            Entry::Node(node) => Object::Node { attr, path: key.0, node: Arc::downgrade(node) },
             _ => Object::Path(key.0),
         };
         inodes.by_id.insert(nodeid, Inode { object, lookups: 1 });
@@ -166,6 +166,12 @@ impl Tree {
 
     /// `FUSE_GETATTR`.
     pub(super) fn getattr(&self, nodeid: u64) -> Result<fuse_attr_out> {
+        // A node that is gone is what it was, without a name: a descriptor with O_PATH may be left.
+        if let Some(Inode { object: Object::Node { node, attr, .. }, .. }) = self.lock().by_id.get(&nodeid)
+            && node.strong_count() == 0
+        {
+            return Ok(fuse_attr_out { attr: fuse_attr { nlink: 0, ..*attr }, ..Default::default() });
+        }
         let (path, entry) = self.get(nodeid)?;
         self.note(&entry);
         Ok(fuse_attr_out { attr: self.attr(&path, &entry), ..Default::default() })

@@ -31,8 +31,6 @@ const FIRST: usize = 2;
 const STACK: usize = 1 << 20;
 /// Up to this size, in bytes, a request is copied out of the buffer that it was read into, for another reader to have that.
 const SMALL: usize = 8 << 10;
-/// How much of a buffer stays when it is not used, in bytes.
-const KEPT: usize = 64 << 10;
 
 /// The workers of one mounted directory.
 pub(super) struct Workers {
@@ -116,7 +114,7 @@ impl Workers {
 
     fn start_reader(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) -> Result<(), Errno> {
         let spare = self.lock().spare.pop();
-        let buf = spare.map_or_else(|| Pages::new(BUFFER), Ok)?;
+        let buf = spare.map_or_else(|| Pages::present(BUFFER), Ok)?;
         self.lock().idle += 1;
         let (service, channel) = (service.clone(), channel.clone());
         let started = self.spawn("fuse", move |workers| workers.read(&service, &channel, buf));
@@ -232,13 +230,11 @@ impl Workers {
             }
         }
         if state.idle >= IDLE {
-            // As many as there are readers to come.
             state.spare.truncate(1);
             return false;
         }
-        match buf {
-            Some(buf) => buf.shrink(KEPT),
-            None => *buf = state.spare.pop().or_else(|| Pages::new(BUFFER).ok()),
+        if buf.is_none() {
+            *buf = state.spare.pop().or_else(|| Pages::present(BUFFER).ok());
         }
         state.idle += usize::from(buf.is_some());
         buf.is_some()

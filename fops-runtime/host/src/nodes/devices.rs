@@ -89,6 +89,12 @@ impl Devices {
         self.lock().values().cloned().collect()
     }
 
+    /// Whether a node whose device is gone keeps its name, since a file of it is open.
+    #[cfg(all(feature = "fuse", target_os = "linux"))]
+    pub(crate) fn keeps_old_names(&self) -> bool {
+        self.lock().values().any(|node| node.registration().is_leaving())
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Node>>> {
         // Nothing panics under it.
         self.nodes.lock()

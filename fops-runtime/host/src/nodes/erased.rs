@@ -43,6 +43,9 @@ pub(crate) trait AnyFile: Send + Sync {
     fn mmap(&self, area: &VmArea) -> Result;
     fn llseek(&self, to: SeekFrom) -> Result<u64>;
     fn flush(&self) -> Result;
+    /// Whether the driver has an operation for it.
+    #[cfg(all(feature = "fuse", target_os = "linux"))]
+    fn has_flush(&self) -> bool;
     fn fsync(&self, datasync: bool) -> Result;
     fn release(self: Box<Self>);
 }
@@ -106,6 +109,11 @@ impl<D: FileOperations + Device> AnyFile for Opened<D> {
 
     fn flush(&self) -> Result {
         self.device.flush(&self.file)
+    }
+
+    #[cfg(all(feature = "fuse", target_os = "linux"))]
+    fn has_flush(&self) -> bool {
+        D::OPS.iter().any(|op| op.name() == "flush")
     }
 
     fn fsync(&self, datasync: bool) -> Result {

@@ -190,6 +190,12 @@ impl OpenFile {
         self.node.run("close", || self.file().flush())
     }
 
+    /// Whether the driver has something to do when a descriptor is closed.
+    #[cfg(all(feature = "fuse", target_os = "linux"))]
+    pub(crate) fn has_flush(&self) -> bool {
+        self.file().has_flush()
+    }
+
     /// `fsync(2)`, or `fdatasync(2)`.
     ///
     /// # Errors

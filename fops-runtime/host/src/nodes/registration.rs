@@ -73,6 +73,13 @@ impl Registration {
         self.lock().is_gone()
     }
 
+    /// Whether only open files keep it.
+    #[cfg(all(feature = "fuse", target_os = "linux"))]
+    pub(crate) fn is_leaving(&self) -> bool {
+        let state = self.lock();
+        !state.registered && state.open > 0
+    }
+
     pub(crate) fn open_files(&self) -> usize {
         self.lock().open
     }

@@ -44,8 +44,10 @@ fn protect(at: *mut u8, len: usize, access: i32) {
 fn client() {
     let Ok(mode) = std::env::var("FOPS_CLIENT") else { return };
     super::pressure::limit_self();
+    super::logs::break_log();
     match mode.as_str() {
         "serve" => return serve(),
+        "oneself" => return super::names::serve_oneself(),
         "measure" => return super::pressure::serve_and_measure(),
         _ => {}
     }

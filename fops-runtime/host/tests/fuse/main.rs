@@ -5,7 +5,9 @@ mod bell;
 mod client;
 #[path = "../../../tests/common/deadline.rs"]
 mod deadline;
+mod logs;
 mod mounted;
+mod names;
 mod pointers;
 mod pressure;
 #[path = "../../../tests/common/skip.rs"]
@@ -322,9 +324,21 @@ fn a_killed_unbind_goes_on_in_the_background() {
     let bell = mounted.bell();
     let wedged = wedge(mounted.open());
     until("the ioctl is wedged", || *bell.wedged.lock().unwrap() == 1);
-    let mut writers = [(); 2].map(|()| mounted.sh("echo b0.bell > \"$2\"").spawn().unwrap());
+    let mut writers = [(); 2].map(|()| mounted.sh("trap : USR1; echo b0.bell > \"$2\"").spawn().unwrap());
     until("unplug has begun", || bell.lifetime.is_unplugged());
+    // A harmless signal first: the kernel tells of no other.
+    for writer in &writers {
+        until("the shell catches the signal", || {
+            let status = fs::read_to_string(format!("/proc/{}/status", writer.id())).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+            u64::from_str_radix(caught, 16).unwrap() & 1 << 9 != 0
+        });
+        let pid = rustix::process::Pid::from_child(writer);
+        rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
+    }
+    std::thread::sleep(std::time::Duration::from_millis(100));
     for writer in &mut writers {
+        assert!(writer.try_wait().unwrap().is_none(), "a harmless signal ends no wait");
         writer.kill().unwrap();
         assert_eq!(reap(writer).signal(), Some(9), "with the removal under way");
     }
@@ -393,8 +407,8 @@ fn a_harmless_signal_does_not_fail_an_unbind() {
     until("unplug has begun", || bell.lifetime.is_unplugged());
     let pid = rustix::process::Pid::from_child(&writer);
     rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
-    // Long enough for the signal to get through, and well within the grace.
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    // Longer than the host would wait if it could not tell which signal that was.
+    std::thread::sleep(std::time::Duration::from_millis(900));
     *bell.wedged.lock().unwrap() = 0;
     bell.unwedged.notify_all();
     reap(&mut writer);

@@ -1,7 +1,7 @@
 //! Unmounting, from here and from outside, with files open and operations that hang.
 use super::mounted::*;
 use super::skip::skip;
-use fops_host::fuse::Options;
+use fops_host::fuse::{MountError, Options, Server};
 use fops_runtime::Errno;
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -59,4 +59,34 @@ fn unmounted_from_outside_the_server_ends() {
         move || mounted.server.wait()
     })
     .get();
+}
+
+#[test]
+fn a_directory_in_use_is_refused() {
+    let Some(mounted) = Mounted::new(Options::new()) else { return };
+    let error = Server::mount(&mounted.root, &mounted.bus, Options::new()).unwrap_err();
+    assert!(matches!(error, MountError::InUse(_)), "{error}");
+    assert!(mounted.node().exists());
+    let root = mounted.root.clone();
+    drop(mounted);
+    assert!(!root.exists(), "it was unmounted once, and is empty");
+}
+
+#[test]
+fn what_is_unmounted_is_what_was_mounted() {
+    if !is_root() {
+        return skip("only root unmounts by itself: run it as root");
+    }
+    let base = std::env::temp_dir().join(format!("fops-swap-{}", std::process::id()));
+    fs::create_dir_all(base.join("a/root")).unwrap();
+    let Some(victim) = Mounted::new(Options::new()) else { return };
+    let served = Server::mount(base.join("a/root"), &victim.bus, Options::new()).unwrap();
+    // As the owner of the directory above may do.
+    fs::rename(base.join("a"), base.join("b")).unwrap();
+    fs::create_dir(base.join("a")).unwrap();
+    std::os::unix::fs::symlink(&victim.root, base.join("a/root")).unwrap();
+    served.unmount();
+    assert!(victim.node().exists(), "another's directory was unmounted");
+    assert_eq!(fs::read_dir(base.join("b/root")).unwrap().count(), 0, "our own is still mounted");
+    fs::remove_dir_all(base).unwrap();
 }

@@ -35,9 +35,9 @@ pub(crate) fn run(command: &[OsString], sensor: &Sensor) -> Outcome {
     let pid = rustix::process::Pid::from_child(&child);
     std::thread::spawn(move || {
         for signal in signals.forever().filter(|signal| !came_from_terminal(*signal)) {
-            if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
-                let _ = rustix::process::kill_process(pid, signal);
-            }
+            // A real-time signal has no name there. It would have ended the command too.
+            let signal = rustix::process::Signal::from_named_raw(signal).unwrap_or(rustix::process::Signal::TERM);
+            let _ = rustix::process::kill_process(pid, signal);
         }
     });
     let status = child.wait()?;
