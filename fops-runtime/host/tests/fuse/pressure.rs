@@ -60,15 +60,39 @@ impl Drop for Group {
     }
 }
 
+/// Where a server is mounted. It is unmounted at the end of the test, however that ends.
+struct Root(PathBuf);
+
+impl std::ops::Deref for Root {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<std::ffi::OsStr> for Root {
+    fn as_ref(&self) -> &std::ffi::OsStr {
+        self.0.as_os_str()
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::DETACH);
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
 /// A server in a process of its own, and its root.
-fn serve(limit: &str) -> Option<(Client, PathBuf)> {
+fn serve(limit: &str) -> Option<(Client, Root)> {
     let server = Client::start_by(Client::command().env("FOPS_LIMIT", limit), "serve");
     let root = server.line();
     if root == "no" {
         skip("the server has no mount");
         return None;
     }
-    Some((server, root.into()))
+    Some((server, Root(root.into())))
 }
 
 fn within(limit: Duration, what: &str, script: &str, root: &Path) {
