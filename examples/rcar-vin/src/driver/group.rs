@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// VINs that one receiver feeds: `struct rvin_group`.
 #[derive(Default)]
 pub struct RvinGroup {
-    /// Who is here. Held while nodes appear or are put away, and never while one drains.
+    /// The members. The lock is held while nodes appear or are put away, and never while one drains.
     members: Mutex<Members>,
     /// Woken when a node has been put away, or the receiver has changed.
     changed: Condvar,
@@ -136,8 +136,8 @@ impl RvinGroup {
     /// The receiver is bound: the nodes appear (`rvin_group_notify_complete`).
     ///
     /// # Errors
-    /// `EBUSY` where there is one already; no node has appeared then. A VIN that cannot have a node, for want of memory,
-    /// is logged, and is none.
+    /// `EBUSY` where there is one already; no node has appeared then. If there is no memory for the node of a
+    /// VIN, that is logged and is no error.
     pub(crate) fn bound(self: &Arc<Self>, receiver: &Subdev<Csi2>, probe: &Probe) -> Result {
         let members = &mut *self.members.lock();
         if !matches!(members.receiver, Receiver::Absent) {
@@ -415,7 +415,7 @@ mod tests {
         end
     }
 
-    /// Whether the removal ends, whoever else is waited for.
+    /// Whether the removal ends, even if another device is waited for.
     fn done(removal: &Removal) -> bool {
         removal.wait_for(DEADLINE).unwrap().is_some()
     }

@@ -36,7 +36,7 @@ pub(crate) fn run(mount: Option<PathBuf>, allow_other: bool, sensor: &Sensor) ->
     crate::log::say_later(format_args!("unplugging"));
     for removal in machine.begin_unbind() {
         while matches!(removal.wait_for(Duration::from_millis(50)), Ok(None)) {
-            // One more signal: whoever sent it does not want to wait for operations that hang.
+            // One more signal: its sender does not want to wait for operations that hang.
             if signals.pending().next().is_some() {
                 return Ok(ExitCode::from(super::FAILED));
             }
