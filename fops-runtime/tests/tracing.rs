@@ -2,7 +2,7 @@
 #![cfg(feature = "tracing")]
 mod common;
 
-use common::Device;
+use common::{DEADLINE, Device};
 use fops_runtime::op::op;
 use fops_runtime::{Cause, DeviceLifetime, Unplug};
 use std::fmt::{Debug, Write};
@@ -75,14 +75,20 @@ impl Subscriber for Listener {
     }
 }
 
+/// The level and the log are the process's.
+fn one_at_a_time() -> std::sync::MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// What a listener of this level is told while `f` runs.
 fn listen(level: Level, f: impl FnOnce()) -> Vec<String> {
-    // The level is the process's: one test at a time.
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = one_at_a_time();
     let lines = Arc::<Mutex<Vec<String>>>::default();
     let listener = Listener { level, lines: lines.clone(), next: AtomicU64::new(1) };
     tracing::subscriber::with_default(listener, f);
+    // The steps of an unplug are told later.
+    assert!(fops_runtime::flush_log(DEADLINE));
     std::mem::take(&mut *lines.lock().unwrap())
 }
 
@@ -148,4 +154,40 @@ fn unplug_tells_of_each_step() {
     ];
     assert_eq!(steps(Level::DEBUG), expected);
     assert_eq!(steps(Level::INFO), [expected[0], expected[7]]);
+}
+
+/// Hangs at each event until the sender is dropped, and panics then.
+struct Broken(Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl Subscriber for Broken {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn event(&self, _: &Event<'_>) {
+        let _ = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
+        panic!("a listener may");
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn an_unplug_does_not_mind_a_listener_that_hangs_and_panics() {
+    let _one = one_at_a_time();
+    let (release, hangs) = std::sync::mpsc::channel();
+    tracing::subscriber::with_default(Broken(Mutex::new(hangs)), || {
+        drop(Device::new().unplug(Cause::Removal).unwrap());
+        // Nothing of it was written.
+        assert!(!fops_runtime::flush_log(std::time::Duration::from_millis(1)));
+    });
+    drop(release);
+    assert!(fops_runtime::flush_log(DEADLINE));
 }

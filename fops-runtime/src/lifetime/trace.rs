@@ -2,6 +2,9 @@
 //!
 //! Without the feature, nothing here costs anything. With it, a section reads one static when it opens and another when
 //! it ends, even if nobody listens at the level `trace`.
+//!
+//! A span begins and ends where its section does, so a listener at the level `trace` is called inside the operation. The
+//! events of an unplug are written later, by the thread that writes the log.
 use super::cause::Cause;
 use core::time::Duration;
 #[cfg(feature = "tracing")]
@@ -29,12 +32,15 @@ pub(super) enum Step {
 #[inline(always)]
 pub(super) fn step(_device: u64, _step: Step) {}
 
-/// Tells listeners of the step. They are foreign code, so the caller must not hold a lock.
+/// Tells listeners of the step, from the thread that writes the log: a listener that waits or panics does not stop an
+/// unplug.
 #[cfg(feature = "tracing")]
 pub(super) fn step(device: u64, step: Step) {
     use tracing::{debug, field, info};
-    // A listener that panics does not stop an unplug.
-    let _ = crate::platform::catch(|| match step {
+    if !tracing::level_enabled!(tracing::Level::INFO) {
+        return;
+    }
+    crate::platform::trace_later(move || match step {
         Step::Closed(cause) => {
             info!(device, cause = cause.map(field::display), "unplug has begun: new sections are refused");
         }

@@ -6,6 +6,7 @@
 extern crate std;
 
 use super::catch;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::VecDeque;
@@ -56,7 +57,7 @@ pub(crate) fn log_later(line: Line) {
 /// Waits until all lines are written, for at most `limit`. Returns whether they are.
 pub(crate) fn flush_log(limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
-    let mut queue = QUEUE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(mut queue) = lock() else { return false };
     loop {
         let mine = queue
             .writer
@@ -74,12 +75,25 @@ pub(crate) fn flush_log(limit: Duration) -> bool {
 
 /// The lock is held for moments only. A child forked in one of them finds it taken for ever, and goes without a log.
 fn lock() -> Option<MutexGuard<'static, Queue>> {
+    /// The process whose threads may hold the lock; 0 before there is one.
+    static PROCESS: AtomicU32 = AtomicU32::new(0);
+    let me = std::process::id();
+    let first = PROCESS.compare_exchange(0, me, Relaxed, Relaxed);
+    if first.is_ok() || first == Err(me) {
+        return Some(QUEUE.lock().unwrap_or_else(PoisonError::into_inner));
+    }
     for _ in 0..1000 {
-        match QUEUE.try_lock() {
-            Ok(queue) => return Some(queue),
-            Err(TryLockError::Poisoned(queue)) => return Some(queue.into_inner()),
-            Err(TryLockError::WouldBlock) => thread::yield_now(),
-        }
+        let queue = match QUEUE.try_lock() {
+            Ok(queue) => queue,
+            Err(TryLockError::Poisoned(queue)) => queue.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                thread::yield_now();
+                continue;
+            }
+        };
+        // It was free, so from here on only this process's threads hold it.
+        PROCESS.store(me, Relaxed);
+        return Some(queue);
     }
     None
 }
@@ -108,10 +122,20 @@ fn write_lines() {
     }
 }
 
+/// Has `line` told to the listener that this thread has, later: a listener may wait or panic.
+#[cfg(feature = "tracing")]
+pub(crate) fn trace_later(line: impl FnOnce() + Send + 'static) {
+    let dispatch = tracing::dispatcher::get_default(Clone::clone);
+    log_later(Box::new(move || tracing::dispatcher::with_default(&dispatch, line)));
+}
+
 /// Tells the people who run this of something that went wrong.
 pub(crate) fn log_error(message: core::fmt::Arguments<'_>) {
     let message = catch(|| std::format!("{message}"));
     if let Some(message) = message {
+        #[cfg(feature = "tracing")]
+        trace_later(move || write_error(&message));
+        #[cfg(not(feature = "tracing"))]
         log_later(Box::new(move || write_error(&message)));
     }
 }

@@ -11,6 +11,8 @@ mod sleep;
 mod threads;
 
 pub(crate) use fence::heavy_fence;
+#[cfg(feature = "tracing")]
+pub(crate) use log::trace_later;
 pub(crate) use log::{flush_log, log_error, log_later};
 pub(crate) use sleep::{wait, wake_all};
 pub(crate) use std::time::Instant;
