@@ -101,30 +101,30 @@ impl Workers {
     }
 
     fn start_helper(self: &Arc<Self>, name: &str, work: impl FnOnce(&Self) + Send + 'static) -> Result<(), Errno> {
-        self.lock().helpers += 1;
-        let started = self.spawn(name, move |workers| {
-            work(workers);
-            workers.lock().helpers -= 1;
-        });
-        if started.is_err() {
-            self.lock().helpers -= 1;
-        }
-        started
+        self.spawn(
+            name,
+            |state| state.helpers += 1,
+            move |workers| {
+                work(workers);
+                workers.lock().helpers -= 1;
+            },
+        )
     }
 
     fn start_reader(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) -> Result<(), Errno> {
         let spare = self.lock().spare.pop();
         let buf = spare.map_or_else(|| Pages::present(BUFFER), Ok)?;
-        self.lock().idle += 1;
         let (service, channel) = (service.clone(), channel.clone());
-        let started = self.spawn("fuse", move |workers| workers.read(&service, &channel, buf));
-        if started.is_err() {
-            self.lock().idle -= 1;
-        }
-        started
+        self.spawn("fuse", |state| state.idle += 1, move |workers| workers.read(&service, &channel, buf))
     }
 
-    fn spawn(self: &Arc<Self>, name: &str, work: impl FnOnce(&Arc<Self>) + Send + 'static) -> Result<(), Errno> {
+    /// Starts a thread, and counts it as what it is: whoever looks sees both or neither.
+    fn spawn(
+        self: &Arc<Self>,
+        name: &str,
+        count: impl FnOnce(&mut State),
+        work: impl FnOnce(&Arc<Self>) + Send + 'static,
+    ) -> Result<(), Errno> {
         // A thread that starts and then finds no memory would end the process.
         if !Pages::are_there(STACK) {
             return Err(Errno::ENOMEM);
@@ -135,7 +135,9 @@ impl Workers {
             let _live = Live(&workers);
             work(&workers);
         });
+        // The new thread waits for the lock before it changes either.
         state.live.insert(thread.map_err(Errno::from)?.thread().id());
+        count(&mut state);
         Ok(())
     }
 
