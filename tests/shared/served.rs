@@ -5,7 +5,6 @@ use fops_host::fuse::{Mmap, MountError, Options, Server};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 
 /// A mounted directory. Unmounted and removed when it is dropped.
@@ -72,11 +71,7 @@ impl Drop for Served {
 
 /// A new directory, that the caller removes.
 pub fn temporary_directory() -> PathBuf {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("fops-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
-    let directory = std::env::temp_dir().join(name);
-    fs::create_dir(&directory).unwrap();
-    directory
+    tempfile::Builder::new().prefix("fops-test-").tempdir().unwrap().keep()
 }
 
 /// Whether something is mounted at `path`.

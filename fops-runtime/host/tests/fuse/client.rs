@@ -257,11 +257,16 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // It has ended, unless the test failed; then it may hang.
-        let _ = self.child.kill();
-        let killed = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && killed.elapsed() < Duration::from_secs(2) {
-            std::thread::sleep(Duration::from_millis(1));
+        // A server unmounts when its standard input ends. If the test failed, it may hang.
+        drop(self.stdin.take());
+        for kill in [false, true] {
+            if kill {
+                let _ = self.child.kill();
+            }
+            let told = Instant::now();
+            while matches!(self.child.try_wait(), Ok(None)) && told.elapsed() < Duration::from_secs(2) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 }

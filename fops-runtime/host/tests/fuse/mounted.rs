@@ -10,7 +10,6 @@ use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command as Process, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -26,10 +25,8 @@ pub(crate) struct Mounted {
 
 impl Mounted {
     pub(crate) fn new(options: Options) -> Option<Self> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, SeqCst);
-        let root = std::env::temp_dir().join(format!("fops-fuse-{}-{number}", std::process::id()));
-        fs::create_dir(&root).unwrap();
+        // Removed by hand: what is still mounted must not be emptied.
+        let root = tempfile::Builder::new().prefix("fops-fuse-").tempdir().unwrap().keep();
         let devices = Devices::new();
         devices.add_kind(NodeKind::class("bell", "bells", 99, 7));
         let bus = Bus::new("tower", devices);

@@ -64,8 +64,7 @@ fn no_data_passes_by_the_driver() {
             skip(&format!("{mmap:?}: {}", mounted.server.mmap_reason()));
             continue;
         }
-        let out = std::env::temp_dir().join(format!("fops-out-{}", std::process::id()));
-        let out = File::create(out).unwrap();
+        let out = tempfile::tempfile().unwrap();
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let refused = |file: &File, when: &str| {
             let sent = rustix::fs::sendfile(&out, file, None, 8192);
@@ -91,7 +90,6 @@ fn no_data_passes_by_the_driver() {
         drop(reader);
         let uevent = File::open(mounted.root.join("sys/devices/tower/b0.bell/uevent")).unwrap();
         assert_eq!(rustix::fs::sendfile(&out, &uevent, None, 4096), Err(rustix::io::Errno::INVAL));
-        fs::remove_file(std::env::temp_dir().join(format!("fops-out-{}", std::process::id()))).unwrap();
     }
 }
 

@@ -77,7 +77,7 @@ fn what_is_unmounted_is_what_was_mounted() {
     if !is_root() {
         return skip("only root unmounts by itself: run it as root");
     }
-    let base = std::env::temp_dir().join(format!("fops-swap-{}", std::process::id()));
+    let base = tempfile::Builder::new().prefix("fops-swap-").tempdir().unwrap().keep();
     fs::create_dir_all(base.join("a/root")).unwrap();
     let Some(victim) = Mounted::new(Options::new()) else { return };
     let served = Server::mount(base.join("a/root"), &victim.bus, Options::new()).unwrap();

@@ -82,9 +82,9 @@ impl Place {
         if let Some(path) = given {
             return Ok(Self::Given(path));
         }
-        let path = std::env::temp_dir().join(format!("rcar-vin-{}", std::process::id()));
-        std::fs::create_dir(&path).map_err(|error| format!("cannot create {}: {error}", path.display()))?;
-        Ok(Self::New(path))
+        let new = tempfile::Builder::new().prefix("rcar-vin-").tempdir();
+        // Removed by hand: what is still mounted must not be emptied.
+        Ok(Self::New(new.map_err(|error| format!("cannot create a directory: {error}"))?.keep()))
     }
 
     pub(super) fn path(&self) -> &Path {
