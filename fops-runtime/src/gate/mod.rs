@@ -167,39 +167,16 @@ impl Gate {
         wakers::wake_tasks(self.number());
     }
 
-    /// Waits until no section of the closed gate is left, or for `timeout`. Returns whether none is left.
-    ///
-    /// One walk is enough. If a slot does not name the device after the gate was closed, no later section puts the
-    /// device there: the gate refuses it.
+    /// [`drain`], of this gate alone.
+    #[cfg(test)]
     pub(crate) fn drain(&self, timeout: Option<Duration>) -> bool {
-        if without(Step::Drain) {
-            return true;
-        }
-        let began = timeout.and_then(|_| platform::now());
-        let mut left = timeout;
-        let mut wait_while = |busy: &dyn Fn() -> bool| {
-            loop {
-                // Read before the slot: a section that ends in between makes the sleep return at once.
-                let seen = self.event();
-                if !busy() {
-                    return true;
-                }
-                if left == Some(Duration::ZERO) {
-                    return false;
-                }
-                self.wait_event(seen, left);
-                // Without a clock, a timeout is one sleep.
-                let elapsed = began.map_or(Duration::MAX, platform::elapsed);
-                left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
-            }
-        };
-        slots::entries().all(|entry| wait_while(&|| entry.section_of(self.number()).is_some()))
-            && wait_while(&|| self.unnamed() != 0)
+        drain(core::iter::once(self), |number| (number == self.number()).then_some(self), timeout)
     }
 
     /// The sections in flight, one after the other. It may miss a section that begins or ends during the walk.
     pub(crate) fn sections(&self) -> impl Iterator<Item = Section> + use<> {
-        slots::sections(self.number())
+        let number = self.number();
+        sections(move |device| device == number)
     }
 
     /// The number of sections in flight that [`Gate::sections`] cannot name.
@@ -210,13 +187,54 @@ impl Gate {
     /// Whether the current thread is inside a section of this device. Owned sections do not count: another thread may
     /// have them by now.
     pub(crate) fn is_entered_here(&self) -> bool {
-        let here = platform::thread_id();
-        here != 0 && is_inside(here, &[self.number()])
+        is_inside(|device| device == self.number())
     }
 }
 
-/// Whether the thread is inside a section of one of `devices`. Owned sections do not count: another thread may have
-/// them by now.
-pub(crate) fn is_inside(thread: u64, devices: &[u64]) -> bool {
-    devices.iter().any(|&device| slots::sections(device).any(|section| section.thread == thread && !section.owned))
+/// Whether the current thread is inside a section of a device that `is_meant`. Owned sections do not count: another
+/// thread may have them by now.
+pub(crate) fn is_inside(is_meant: impl Fn(u64) -> bool) -> bool {
+    slots::is_inside(is_meant)
+}
+
+/// The sections in flight of the devices that are meant, as [`Gate::sections`]: one walk for however many devices.
+pub(crate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
+    slots::sections(is_meant)
+}
+
+/// Waits until no section of these closed gates is left, or for `timeout`. Returns whether none is left.
+///
+/// `find` is given the number of any device, and returns the gate if it is one of these.
+///
+/// One walk is enough, for however many gates. If a slot does not name a device after its gate was closed, no later section
+/// puts the device there: the gate refuses it.
+pub(crate) fn drain<'g>(
+    mut gates: impl Iterator<Item = &'g Gate>,
+    find: impl Fn(u64) -> Option<&'g Gate>,
+    timeout: Option<Duration>,
+) -> bool {
+    if without(Step::Drain) {
+        return true;
+    }
+    let began = timeout.and_then(|_| platform::now());
+    let mut left = timeout;
+    let mut wait_while = |busy: &dyn Fn() -> Option<&'g Gate>| {
+        loop {
+            let Some(gate) = busy() else { return true };
+            if left == Some(Duration::ZERO) {
+                return false;
+            }
+            // Read before the second look: a section that ends in between makes the sleep return at once.
+            let seen = gate.event();
+            if busy().is_none_or(|other| other.number() != gate.number()) {
+                continue;
+            }
+            gate.wait_event(seen, left);
+            // Without a clock, a timeout is one sleep.
+            let elapsed = began.map_or(Duration::MAX, platform::elapsed);
+            left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
+        }
+    };
+    slots::entries().all(|entry| wait_while(&|| find(entry.device())))
+        && gates.all(|gate| wait_while(&|| Some(gate).filter(|gate| gate.unnamed() != 0)))
 }

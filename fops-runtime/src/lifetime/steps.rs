@@ -5,10 +5,13 @@ use super::role::Busy;
 use super::state::{Core, Holder, Phase, Role};
 use super::trace::{self, Step};
 use super::work::Work;
-use crate::gate;
+use crate::gate::{self, Gate};
 use crate::platform;
 use crate::platform::without::{self, without};
 use core::time::Duration;
+
+#[cfg(feature = "std")]
+extern crate std;
 
 type Taken<'m> = Result<Option<Busy<'m>>, UnplugError>;
 
@@ -31,7 +34,7 @@ pub(super) fn tell(role: &Role, parts: &impl Parts, taken: &Taken<'_>) -> Result
     };
     // Without the fence a section may be missed here, but that section sees the flag when it next looks.
     // All sleepers first: a callback of one device may wait for a sleeper of another.
-    parts.members().filter(is_told).for_each(|member| member.core().wake_sleepers());
+    wake_sleepers(parts.members().filter(is_told));
     parts.members().filter(is_told).for_each(|member| member.core().cancel());
     fenced
 }
@@ -94,29 +97,43 @@ pub(super) fn wake(role: &Role, parts: &impl Parts, is_first: bool) -> bool {
 
 /// Waits for at most `limit` until no section of any device is left: the fourth step. Whether none is.
 pub(super) fn drain(parts: &impl Parts, limit: Option<Duration>) -> bool {
-    let began = limit.and_then(|_| platform::now());
-    let mut left = limit;
-    for member in parts.members() {
-        if !member.core().gate.drain(left) {
-            return false;
-        }
-        let elapsed = began.map_or(Duration::ZERO, platform::elapsed);
-        left = limit.map(|limit| limit.saturating_sub(elapsed));
+    #[cfg(feature = "std")]
+    let find = by_number(parts.members());
+    // Nothing can be allocated, and devices and slots are few.
+    #[cfg(not(feature = "std"))]
+    let find = |number| gates(parts.members()).find(|gate| gate.number() == number);
+    gate::drain(gates(parts.members()), find, limit)
+}
+
+fn gates<'m>(members: impl Iterator<Item = Member<'m>>) -> impl Iterator<Item = &'m Gate> {
+    members.map(|member| &member.core().gate)
+}
+
+/// Finds the gate of one of these devices by the device's number.
+#[cfg(feature = "std")]
+fn by_number<'m>(members: impl Iterator<Item = Member<'m>>) -> impl Fn(u64) -> Option<&'m Gate> {
+    let mut sorted: std::vec::Vec<_> = gates(members).collect();
+    sorted.sort_unstable_by_key(|gate| gate.number());
+    move |number| sorted.binary_search_by_key(&number, |gate| gate.number()).ok().map(|at| sorted[at])
+}
+
+/// Wakes the threads that sleep in sections of these devices through the runtime.
+fn wake_sleepers<'m>(members: impl Iterator<Item = Member<'m>>) {
+    if without(without::Step::Cancel) {
+        return;
     }
-    true
+    #[cfg(all(feature = "std", target_os = "linux"))]
+    let members = members.inspect(|member| member.core().raise_unplug_fd());
+    #[cfg(feature = "std")]
+    {
+        let find = by_number(members);
+        crate::wait::wake_sections(|number| find(number).is_some());
+    }
+    #[cfg(not(feature = "std"))]
+    drop(members);
 }
 
 impl Core {
-    /// Wakes the threads that sleep in the device's sections through the runtime.
-    fn wake_sleepers(&self) {
-        if !without(without::Step::Cancel) {
-            #[cfg(all(feature = "std", target_os = "linux"))]
-            self.raise_unplug_fd();
-            #[cfg(feature = "std")]
-            crate::wait::wake_sections(&self.gate);
-        }
-    }
-
     /// Runs the cancellations, and wakes the callers that sleep in poll.
     fn cancel(&self) {
         if without(without::Step::Cancel) {

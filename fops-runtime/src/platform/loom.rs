@@ -133,6 +133,11 @@ pub(crate) fn at_thread_exit(retire: fn()) -> bool {
     true
 }
 
+/// No model looks at it.
+pub(crate) const fn is_thread_ending() -> bool {
+    false
+}
+
 /// No model forks.
 pub(crate) fn at_fork_in_child(_forget: fn()) {}
 

@@ -5,6 +5,7 @@ use super::request::Request;
 use crate::platform::{self, Lock};
 use core::fmt;
 use core::ops::DerefMut;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::vec::Vec;
 
@@ -39,18 +40,36 @@ pub struct WaitQueue {
     waiters: Lock<Waiters>,
 }
 
-#[derive(Default)]
 struct Waiters {
-    sections: Vec<Arc<Request>>,
-    /// Whoever slept in poll and is gone is dropped from here at the next registration.
-    pollers: Vec<Weak<dyn Poller>>,
+    /// In the order in which they came, by a number of each sleep's own.
+    sections: BTreeMap<u64, Arc<Request>>,
+    /// By address. A poller that is gone keeps its address until it is dropped from here.
+    pollers: BTreeMap<usize, Weak<dyn Poller>>,
+    /// How many pollers there may be before those that are gone are dropped: more than twice as many as were left the last
+    /// time, so each registration pays for a few.
+    prune_at: usize,
 }
+
+impl Waiters {
+    const fn new() -> Self {
+        Self { sections: BTreeMap::new(), pollers: BTreeMap::new(), prune_at: PRUNE_AT }
+    }
+}
+
+impl Default for Waiters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// So few pollers that are gone may stay.
+const PRUNE_AT: usize = 16;
 
 impl WaitQueue {
     /// An empty queue.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
-        Self { waiters: Lock::new(Waiters { sections: Vec::new(), pollers: Vec::new() }) }
+        Self { waiters: Lock::new(Waiters::new()) }
     }
 
     /// An empty queue.
@@ -64,12 +83,11 @@ impl WaitQueue {
     /// Change what they wait for first. May be called from an interrupt handler and with locks held.
     pub fn wake_all(&self) {
         let waiters = self.lock();
-        for section in &waiters.sections {
-            section.wake();
-        }
-        let pollers: Vec<_> = waiters.pollers.iter().filter_map(Weak::upgrade).collect();
-        // A poller may make a system call: not under the lock.
+        let sections: Vec<_> = waiters.sections.values().cloned().collect();
+        let pollers: Vec<_> = waiters.pollers.values().filter_map(Weak::upgrade).collect();
+        // To wake is a system call, and those who are woken need the lock next.
         drop(waiters);
+        sections.iter().for_each(|section| section.wake());
         for poller in pollers {
             // One that panics must not keep the others asleep, nor an unplug from going on. This may be the last
             // reference to it, so it is dropped in here too.
@@ -87,35 +105,34 @@ impl WaitQueue {
     /// that may have changed.
     pub fn has_sleepers(&self) -> bool {
         let waiters = self.lock();
-        !waiters.sections.is_empty() || waiters.pollers.iter().any(|poller| poller.strong_count() > 0)
+        !waiters.sections.is_empty() || waiters.pollers.values().any(|poller| poller.strong_count() > 0)
     }
 
     /// From now on the request is woken with the queue, until the return value is dropped.
     pub(super) fn enlist(&self, request: &Arc<Request>) -> impl Drop + use<'_> {
-        struct Enlisted<'a>(&'a WaitQueue, Arc<Request>);
+        struct Enlisted<'a>(&'a WaitQueue, u64);
 
         impl Drop for Enlisted<'_> {
             fn drop(&mut self) {
-                let mut waiters = self.0.lock();
-                // One request may sleep on a queue twice, in nested waits: take one entry out.
-                if let Some(at) = waiters.sections.iter().position(|other| Arc::ptr_eq(other, &self.1)) {
-                    waiters.sections.swap_remove(at);
-                }
+                self.0.lock().sections.remove(&self.1);
             }
         }
 
-        self.lock().sections.push(request.clone());
-        Enlisted(self, request.clone())
+        // One request may sleep on a queue twice, in nested waits: the request is no key.
+        let sleep = platform::next_number();
+        self.lock().sections.insert(sleep, request.clone());
+        Enlisted(self, sleep)
     }
 
     /// From now on the poller is woken with the queue, until it is dropped.
     pub(crate) fn register(&self, poller: &Arc<dyn Poller>) {
         let mut waiters = self.lock();
-        waiters.pollers.retain(|other| other.strong_count() > 0);
-        let poller = Arc::downgrade(poller);
-        if !waiters.pollers.iter().any(|other| other.ptr_eq(&poller)) {
-            waiters.pollers.push(poller);
+        if waiters.pollers.len() >= waiters.prune_at {
+            waiters.pollers.retain(|_, other| other.strong_count() > 0);
+            waiters.prune_at = 2 * waiters.pollers.len() + PRUNE_AT;
         }
+        let address = Arc::as_ptr(poller).cast::<()>().addr();
+        waiters.pollers.entry(address).or_insert_with(|| Arc::downgrade(poller));
     }
 
     fn lock(&self) -> impl DerefMut<Target = Waiters> {

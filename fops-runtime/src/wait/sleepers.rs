@@ -5,10 +5,10 @@
 extern crate std;
 
 use super::request::Request;
-use crate::gate::{self, Gate};
+use crate::gate;
 use crate::platform::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::platform::{self, Lock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::vec::Vec;
 
@@ -18,7 +18,7 @@ platform::shared_static! {
 }
 platform::shared_static! {
     /// The devices that are closed and not drained.
-    static CLOSING: Lock<Vec<u64>> = Lock::new(Vec::new());
+    static CLOSING: Lock<BTreeSet<u64>> = Lock::new(BTreeSet::new());
 }
 platform::shared_static! {
     /// How many there are: mostly none, and then nothing has to be looked up.
@@ -51,37 +51,33 @@ pub(super) fn enlist(request: &Arc<Request>) -> impl Drop + use<> {
 
 /// Whether this thread is inside a section that an unplug waits for.
 pub(super) fn is_waited_for() -> bool {
-    CLOSING_COUNT.load(Relaxed) != 0 && gate::is_inside(platform::thread_id(), &CLOSING.lock())
+    CLOSING_COUNT.load(Relaxed) != 0 && gate::is_inside(is_closing)
 }
 
 /// The device is about to be closed.
 pub(crate) fn begin_closing(device: u64) {
-    CLOSING.lock().push(device);
+    CLOSING.lock().insert(device);
     CLOSING_COUNT.fetch_add(1, Relaxed);
 }
 
 /// No section of the device is left, or will be waited for.
 pub(crate) fn end_closing(device: u64) {
-    let mut closing = CLOSING.lock();
-    if let Some(at) = closing.iter().position(|&other| other == device) {
-        closing.swap_remove(at);
+    if CLOSING.lock().remove(&device) {
         CLOSING_COUNT.fetch_sub(1, Relaxed);
     }
 }
 
-/// Wakes every thread that sleeps inside a section of the closed gate.
+/// Wakes every thread that sleeps inside a section of a device that `is_closed`, in one walk.
 ///
-/// One that is not found here enlists later, and then sees that it is waited for.
-pub(crate) fn wake_sections(gate: &Gate) {
-    for section in gate.sections() {
-        let sleepers = SLEEPERS.lock();
-        for request in sleepers.get(&section.thread).into_iter().flatten() {
-            request.wake();
-        }
+/// A thread that is not found here enlists later, and then sees that it is waited for.
+pub(crate) fn wake_sections(is_closed: impl Fn(u64) -> bool) {
+    for section in gate::sections(is_closed) {
+        // Not woken under the lock: the thread needs that next.
+        let requests = SLEEPERS.lock().get(&section.thread).cloned();
+        requests.into_iter().flatten().for_each(|request| request.wake());
     }
 }
 
-#[cfg(all(test, not(loom)))]
 pub(crate) fn is_closing(device: u64) -> bool {
     CLOSING.lock().contains(&device)
 }

@@ -63,12 +63,22 @@ impl Entry {
         self.device.load(Ordering::Relaxed) & 1 == 1
     }
 
-    /// If the slot holds a section of this device: the operation, and whether the section is an owned one.
-    pub(in crate::gate) fn section_of(&self, device: u64) -> Option<(&'static Op, bool)> {
+    /// The [`tag`] of the section that stands here, or [`FREE`].
+    fn seen(&self) -> u64 {
         // Acquire pairs with the release in `open`, for the operation. It also pairs with the release in `clear`, for
         // all that the section did.
-        let seen = self.device.load(needed("acquire of a slot", Ordering::Acquire));
-        if number(seen) != device || seen == FREE {
+        self.device.load(needed("acquire of a slot", Ordering::Acquire))
+    }
+
+    /// The number of the device whose section stands here. No device has the number of a free slot.
+    pub(in crate::gate) fn device(&self) -> u64 {
+        number(self.seen())
+    }
+
+    /// If the slot holds a section of a device that `is_meant`: the operation, and whether the section is an owned one.
+    pub(super) fn section_of(&self, is_meant: impl Fn(u64) -> bool) -> Option<(&'static Op, bool)> {
+        let seen = self.seen();
+        if seen == FREE || !is_meant(number(seen)) {
             return None;
         }
         // SAFETY: by the invariant, the pointer is null or comes from an `&'static Op`.

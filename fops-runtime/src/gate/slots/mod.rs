@@ -28,12 +28,13 @@ use crate::op::Op;
 
 // What every backend has:
 // - `Slot`: the slot of one section. `Tally`: the backend's own part of each gate.
-// - `open` and `clear` begin and end a section. `entries` walks all slots, `sections` those of one device.
+// - `open` and `clear` begin and end a section. `entries` walks all slots, `sections` those of some devices. `is_inside`
+//   tells whether the current thread has one of those.
 // - `light` is a section's fence. If `is_symmetric`, it also passes `light_symmetric`. `heavy` is unplug's fence.
 // - `fence_kind`: the name of that pair of fences.
 pub(crate) use backend::Slot;
 pub(super) use backend::{
-    Tally, clear, entries, fence_kind, heavy, is_symmetric, light, light_symmetric, open, sections,
+    Tally, clear, entries, fence_kind, heavy, is_inside, is_symmetric, light, light_symmetric, open, sections,
 };
 pub(super) use entry::{number, tag};
 

@@ -17,7 +17,7 @@
 use super::entry::Entry;
 use super::{FenceKind, Section};
 use crate::op::Op;
-use crate::platform::Edge;
+use crate::platform::{self, Edge};
 use crate::platform::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence};
 
 /// `struct fops_slot`.
@@ -147,13 +147,19 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
     Walk::new().map(|slot| &slot.entry)
 }
 
-/// The sections of `device`, in one walk.
-pub(in crate::gate) fn sections(device: u64) -> impl Iterator<Item = Section> {
+/// The sections of the devices that are meant, in one walk.
+pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
     Walk::new().filter_map(move |slot| {
-        let (op, owned) = slot.entry.section_of(device)?;
+        let (op, owned) = slot.entry.section_of(&is_meant)?;
         // Relaxed: written before the release that `section_of` has read, unless another section took the slot since.
         Some(Section { op, thread: slot.thread.load(Ordering::Relaxed), owned })
     })
+}
+
+/// Whether this task is inside a section of a device that is meant, other than an owned one.
+pub(in crate::gate) fn is_inside(is_meant: impl Fn(u64) -> bool) -> bool {
+    let here = platform::thread_id();
+    here != 0 && sections(is_meant).any(|section| section.thread == here && !section.owned)
 }
 
 /// There is no other pair.

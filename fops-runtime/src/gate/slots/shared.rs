@@ -84,12 +84,17 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
     SLOTS.iter()
 }
 
-/// The sections of `device`, in one walk.
-pub(in crate::gate) fn sections(device: u64) -> impl Iterator<Item = Section> {
+/// The sections of the devices that are meant, in one walk.
+pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
     entries().filter_map(move |entry| {
-        let (op, owned) = entry.section_of(device)?;
+        let (op, owned) = entry.section_of(&is_meant)?;
         Some(Section { op, thread: 0, owned })
     })
+}
+
+/// Nothing tells whose a section is.
+pub(in crate::gate) fn is_inside(_: impl Fn(u64) -> bool) -> bool {
+    false
 }
 
 /// There is no other pair.

@@ -14,16 +14,16 @@ macro_rules! backend {
             fn $name() {
                 let (device, other) = (platform::next_number(), platform::next_number());
                 let tally = $name::Tally::new();
-                let in_flight = |device| $name::sections(device).count();
+                let in_flight = |device| $name::sections(move |other| other == device).count();
                 let slots: Vec<_> = (0..$count)
                     .map(|at| $name::open(&tally, super::tag(device, at % 2 == 1), &READ))
                     .collect();
                 assert_eq!((in_flight(device), tally.unnamed()), ($named, $count - $named));
                 assert_eq!(in_flight(other), 0);
-                let there = || $name::entries().filter(|entry| entry.section_of(device).is_some()).count();
+                let there = || $name::entries().filter(|entry| entry.device() == device).count();
                 assert_eq!(there(), $named);
-                assert!($name::sections(device).all(|section| section.op.name() == "read"));
-                assert_eq!($name::sections(device).filter(|section| section.owned).count(), $named / 2);
+                assert!($name::sections(|other| other == device).all(|section| section.op.name() == "read"));
+                assert_eq!($name::sections(|other| other == device).filter(|section| section.owned).count(), $named / 2);
                 #[cfg(feature = "tracing")]
                 {
                     let keys: std::collections::BTreeSet<_> = slots.iter().filter_map(|slot| slot.key()).collect();

@@ -16,7 +16,9 @@ pub(crate) use log::trace_later;
 pub(crate) use log::{flush_log, log_error, log_later};
 pub(crate) use sleep::{wait, wake_all};
 pub(crate) use std::time::Instant;
-pub(crate) use threads::{at_fork_in_child, at_thread_exit, fmt_thread, forks, own_block, set_slots, spot, thread_id};
+pub(crate) use threads::{
+    at_fork_in_child, at_thread_exit, fmt_thread, forks, is_thread_ending, own_block, set_slots, spot, thread_id,
+};
 
 use core::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 use core::time::Duration;

@@ -38,6 +38,11 @@ pub(crate) fn at_thread_exit(retire: fn()) -> bool {
     AT_EXIT.try_with(|at_exit| at_exit.0.set(Some(retire))).is_ok()
 }
 
+/// Whether the thread is in its last moments, in which it keeps no block.
+pub(crate) fn is_thread_ending() -> bool {
+    AT_EXIT.try_with(|_| ()).is_err()
+}
+
 /// How many forks lie between this process and the one that opened the first section. What the threads of another
 /// process have put into a list is not this process's own: their stacks may be anything here.
 pub(crate) fn forks() -> u64 {
