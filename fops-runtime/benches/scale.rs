@@ -18,7 +18,12 @@ mod linux {
     const STACK: usize = 64 << 10;
 
     /// Has `sleepers` threads sleep on `queue` in a section of `device` each, and runs `then`.
-    fn with_sleepers(sleepers: usize, device: &DeviceLifetime<()>, queue: &WaitQueue, then: impl FnOnce() -> f64) -> f64 {
+    fn with_sleepers(
+        sleepers: usize,
+        device: &DeviceLifetime<()>,
+        queue: &WaitQueue,
+        then: impl FnOnce() -> f64,
+    ) -> f64 {
         let asleep = &AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..sleepers {

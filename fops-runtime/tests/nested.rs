@@ -132,13 +132,22 @@ fn the_last_moments_of_a_thread_are_safe() {
         fn drop(&mut self) {
             let queue = WaitQueue::new();
             let access = self.0.enter(op!("late")).unwrap();
+            assert_eq!(self.0.alone().begin_unplug(Cause::Unbind).err(), Some(UnplugError::Deadlock));
             self.1.send(access.wait_event(&queue, || Some(()))).unwrap();
         }
     }
     thread_local!(static LATE: RefCell<Option<Late>> = const { RefCell::new(None) });
     let lifetime: &'static _ = Box::leak(Box::new(DeviceLifetime::new(())));
     let (send, receive) = mpsc::channel();
-    thread::spawn(move || LATE.set(Some(Late(lifetime, send)))).join().unwrap();
-    assert_eq!(receive.recv_timeout(DEADLINE).unwrap(), Ok(()));
+    // Its slots may be given up before that, or not.
+    for has_slots in [false, true] {
+        let send = send.clone();
+        let run = move || {
+            LATE.set(Some(Late(lifetime, send)));
+            drop(has_slots.then(|| lifetime.enter(op!("early")).unwrap()));
+        };
+        thread::spawn(run).join().unwrap();
+        assert_eq!(receive.recv_timeout(DEADLINE).unwrap(), Ok(()));
+    }
     lifetime.alone().begin_unplug(Cause::Unbind).unwrap().wait();
 }

@@ -149,3 +149,67 @@ impl fmt::Debug for WaitQueue {
             .finish()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    struct Nobody;
+
+    impl Poller for Nobody {
+        fn wake(&self) {}
+    }
+
+    /// The shortest of some turns: what else runs on the machine makes a turn longer, and never shorter.
+    fn shortest(mut turn: impl FnMut()) -> Duration {
+        let time = |_| {
+            let began = Instant::now();
+            turn();
+            began.elapsed()
+        };
+        (0..50).map(time).min().expect("some")
+    }
+
+    fn poller() -> Arc<dyn Poller> {
+        Arc::new(Nobody)
+    }
+
+    #[test]
+    fn a_poller_costs_the_same_however_many_there_are() {
+        let cost = |pollers: usize| {
+            let queue = WaitQueue::new();
+            let all: Vec<_> = (0..pollers).map(|_| poller()).collect();
+            all.iter().for_each(|poller| queue.register(poller));
+            shortest(|| (0..20).for_each(|_| queue.register(&poller())))
+        };
+        let (few, many) = (cost(10), cost(10_000));
+        assert!(many < few * 10, "{few:?} beside 10 pollers, {many:?} beside 10,000");
+    }
+
+    #[test]
+    fn a_sleeper_costs_the_same_however_many_there_are() {
+        let cost = |sleepers: usize| {
+            let queue = WaitQueue::new();
+            let requests: Vec<_> = (0..sleepers).map(|_| Request::new(None)).collect();
+            let _asleep: Vec<_> = requests.iter().map(|request| queue.enlist(request)).collect();
+            let request = Request::new(None);
+            shortest(|| (0..20).for_each(|_| drop(queue.enlist(&request))))
+        };
+        let (few, many) = (cost(10), cost(10_000));
+        assert!(many < few * 10, "{few:?} beside 10 sleepers, {many:?} beside 10,000");
+    }
+
+    #[test]
+    fn pollers_that_are_gone_take_no_room_for_long() {
+        let (queue, stays) = (WaitQueue::new(), poller());
+        queue.register(&stays);
+        for _ in 0..1000 {
+            queue.register(&poller());
+            queue.register(&stays);
+        }
+        let waiters = queue.lock();
+        assert!(waiters.pollers.len() <= 2 + PRUNE_AT, "{} pollers", waiters.pollers.len());
+        assert_eq!(waiters.pollers.values().filter(|poller| poller.strong_count() > 0).count(), 1);
+    }
+}

@@ -45,7 +45,11 @@ pub(super) fn enlist(request: &Arc<Request>) -> impl Drop + use<> {
     }
 
     let thread = platform::thread_id();
-    SLEEPERS.lock().entry(thread).or_default().push(request.clone());
+    let mut sleepers = SLEEPERS.lock();
+    sleepers.entry(thread).or_default().push(request.clone());
+    let count = sleepers.len();
+    drop(sleepers);
+    platform::expect_sleepers(count);
     Enlisted(thread)
 }
 

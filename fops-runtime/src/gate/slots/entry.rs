@@ -85,4 +85,10 @@ impl Entry {
         let op = unsafe { self.op.load(Ordering::Relaxed).as_ref() }?;
         Some((op, seen & 1 == 1))
     }
+
+    /// Whether a section of a device that `is_meant` stands here, and no thread but the one that opened it has it.
+    #[cfg(any(feature = "std", feature = "kernel"))]
+    pub(super) fn is_bound(&self, is_meant: impl Fn(u64) -> bool) -> bool {
+        self.section_of(is_meant).is_some_and(|(_, owned)| !owned)
+    }
 }

@@ -285,8 +285,8 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
     blocks().flat_map(|block| block.entries().iter().map(move |entry| (block, entry))).filter_map(
         move |(block, entry)| {
-            let (op, owned) = entry.section_of(&is_meant)?;
-            Some(Section { op, thread: block.thread.load(Ordering::Relaxed), owned })
+            let (op, _) = entry.section_of(&is_meant)?;
+            Some(Section { op, thread: block.thread.load(Ordering::Relaxed) })
         },
     )
 }
@@ -295,17 +295,19 @@ pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator
 /// alone.
 pub(in crate::gate) fn is_inside(is_meant: impl Fn(u64) -> bool) -> bool {
     let first = platform::own_block().cast::<Block>();
+    let is_one = |entry: &Entry| entry.is_bound(&is_meant);
     // SAFETY: null, or a block that this thread owns.
     let Some(first) = (unsafe { first.as_ref() }) else {
         // It has opened no section, or is ending and keeps no block.
         let here = platform::thread_id();
-        return platform::is_thread_ending() && sections(is_meant).any(|section| section.thread == here && !section.owned);
+        let is_own = |block: &&Block| block.thread.load(Ordering::Relaxed) == here;
+        return platform::is_thread_ending() && blocks().filter(is_own).flat_map(Block::entries).any(is_one);
     };
     // SAFETY: a ring of blocks that this thread owns.
     let next = |block: &&'static Block| unsafe { &*block.ring.load(Ordering::Relaxed) };
     core::iter::successors(Some(first), |block| Some(next(block)).filter(|next| !ptr::eq(*next, first)))
         .flat_map(Block::entries)
-        .any(|entry| entry.section_of(&is_meant).is_some_and(|(_, owned)| !owned))
+        .any(is_one)
 }
 
 /// Runs in the child after `fork(2)`. The child has only one thread, so it forgets the sections of all others.

@@ -55,6 +55,4 @@ pub(crate) struct Section {
     pub(crate) op: &'static Op,
     /// The thread that opened it.
     pub(crate) thread: u64,
-    /// Whether another thread may have it by now.
-    pub(crate) owned: bool,
 }

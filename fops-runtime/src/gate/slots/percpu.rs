@@ -17,8 +17,8 @@
 use super::entry::Entry;
 use super::{FenceKind, Section};
 use crate::op::Op;
-use crate::platform::{self, Edge};
 use crate::platform::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence};
+use crate::platform::{self, Edge};
 
 /// `struct fops_slot`.
 #[repr(C)]
@@ -150,16 +150,18 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 /// The sections of the devices that are meant, in one walk.
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
     Walk::new().filter_map(move |slot| {
-        let (op, owned) = slot.entry.section_of(&is_meant)?;
+        let (op, _) = slot.entry.section_of(&is_meant)?;
         // Relaxed: written before the release that `section_of` has read, unless another section took the slot since.
-        Some(Section { op, thread: slot.thread.load(Ordering::Relaxed), owned })
+        Some(Section { op, thread: slot.thread.load(Ordering::Relaxed) })
     })
 }
 
 /// Whether this task is inside a section of a device that is meant, other than an owned one.
 pub(in crate::gate) fn is_inside(is_meant: impl Fn(u64) -> bool) -> bool {
     let here = platform::thread_id();
-    here != 0 && sections(is_meant).any(|section| section.thread == here && !section.owned)
+    // Relaxed: this task has written it.
+    let is_own = |slot: &&Named| slot.thread.load(Ordering::Relaxed) == here;
+    here != 0 && Walk::new().filter(is_own).any(|slot| slot.entry.is_bound(&is_meant))
 }
 
 /// There is no other pair.

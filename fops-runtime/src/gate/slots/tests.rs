@@ -23,7 +23,7 @@ macro_rules! backend {
                 let there = || $name::entries().filter(|entry| entry.device() == device).count();
                 assert_eq!(there(), $named);
                 assert!($name::sections(|other| other == device).all(|section| section.op.name() == "read"));
-                assert_eq!($name::sections(|other| other == device).filter(|section| section.owned).count(), $named / 2);
+                assert_eq!($name::entries().filter(|entry| entry.is_bound(|other| other == device)).count(), $named / 2);
                 #[cfg(feature = "tracing")]
                 {
                     let keys: std::collections::BTreeSet<_> = slots.iter().filter_map(|slot| slot.key()).collect();

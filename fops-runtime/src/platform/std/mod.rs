@@ -14,7 +14,7 @@ pub(crate) use fence::heavy_fence;
 #[cfg(feature = "tracing")]
 pub(crate) use log::trace_later;
 pub(crate) use log::{flush_log, log_error, log_later};
-pub(crate) use sleep::{wait, wake_all};
+pub(crate) use sleep::{expect_sleepers, wait, wake_all};
 pub(crate) use std::time::Instant;
 pub(crate) use threads::{
     at_fork_in_child, at_thread_exit, fmt_thread, forks, is_thread_ending, own_block, set_slots, spot, thread_id,
