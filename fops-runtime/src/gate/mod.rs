@@ -168,7 +168,7 @@ impl Gate {
     }
 
     /// [`drain`], of this gate alone.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "std"))]
     pub(crate) fn drain(&self, timeout: Option<Duration>) -> bool {
         drain(core::iter::once(self), |number| (number == self.number()).then_some(self), timeout)
     }

@@ -7,7 +7,7 @@ use std::vec::Vec;
 static READ: Op = Op::guarded("Device", "read");
 
 macro_rules! backend {
-    ($($name:ident: $count:expr, $named:expr;)+) => {
+    ($($name:ident: $count:expr, $named:expr, $tells_threads:expr;)+) => {
         $(
             /// More sections than a backend may have slots for.
             #[test]
@@ -29,10 +29,17 @@ macro_rules! backend {
                     let keys: std::collections::BTreeSet<_> = slots.iter().filter_map(|slot| slot.key()).collect();
                     assert_eq!(keys.len(), $named);
                 }
+                let is_inside = |device| $name::is_inside(move |other| other == device);
+                assert_eq!([device, other].map(is_inside), [$tells_threads, false]);
                 for slot in slots {
                     $name::clear(&tally, slot);
                 }
                 assert_eq!((in_flight(device), there(), tally.unnamed()), (0, 0, 0));
+                assert!(!is_inside(device));
+                // An owned one may be another thread's.
+                let slot = $name::open(&tally, super::tag(device, true), &READ);
+                assert!(!is_inside(device));
+                $name::clear(&tally, slot);
                 // A slot that was cleared is used again.
                 let slot = $name::open(&tally, super::tag(other, false), &READ);
                 assert_eq!((in_flight(other), tally.unnamed()), (1, 0));
@@ -43,8 +50,8 @@ macro_rules! backend {
 }
 
 backend! {
-    local: 100, 100;
-    shared: 100, 64;
+    local: 100, 100, true;
+    shared: 100, 64, false;
 }
 
 /// The models show that each fence is needed. This shows what each backend says of its fences.
