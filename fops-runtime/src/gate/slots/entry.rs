@@ -58,7 +58,7 @@ impl Entry {
     }
 
     /// Whether the section that stands here, if any, may be ended by another thread than the one that opened it.
-    #[cfg(feature = "std")]
+    #[cfg(all(feature = "std", not(fops_shared)))]
     pub(super) fn is_owned(&self) -> bool {
         self.device.load(Ordering::Relaxed) & 1 == 1
     }
@@ -87,7 +87,7 @@ impl Entry {
     }
 
     /// Whether a section of a device that `is_meant` stands here, and no thread but the one that opened it has it.
-    #[cfg(any(feature = "std", feature = "kernel"))]
+    #[cfg(any(all(feature = "std", not(fops_shared)), feature = "kernel"))]
     pub(super) fn is_bound(&self, is_meant: impl Fn(u64) -> bool) -> bool {
         self.section_of(is_meant).is_some_and(|(_, owned)| !owned)
     }
