@@ -4,11 +4,22 @@ use super::cause::Cause;
 use super::work::Work;
 use crate::gate::{Gate, Slot};
 use crate::platform::{self, Instant, Lazy, Lock};
+use core::mem::ManuallyDrop;
 
 /// The part of a lifetime that does not depend on the type of the resources.
 pub(super) struct Core {
     pub(super) gate: Gate,
-    rare: Lazy<Rare>,
+    /// Dropped by `drop` alone.
+    rare: ManuallyDrop<Lazy<Rare>>,
+}
+
+/// Out of line, and compiled once: what is dropped here must not crowd the registers where sections open and end.
+impl Drop for Core {
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: here alone, and nothing comes after it.
+        unsafe { ManuallyDrop::drop(&mut self.rare) }
+    }
 }
 
 /// What operations do not touch.
@@ -136,7 +147,7 @@ impl Cold {
 
 impl Core {
     pub(super) fn new() -> Self {
-        Self { gate: Gate::new(), rare: Lazy::new() }
+        Self { gate: Gate::new(), rare: ManuallyDrop::new(Lazy::new()) }
     }
 
     pub(super) fn cold(&self) -> &Lock<Cold> {
