@@ -11,7 +11,7 @@ use crate::nodes::open_file::OpenFile;
 use fops_runtime::{
     Client, Command, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Request, Result, SeekFrom, WaitQueue,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) enum Opened {
 /// All open files, by handle.
 #[derive(Default)]
 pub(super) struct Files {
-    table: SharedLock<HashMap<u64, Arc<Opened>>>,
+    table: SharedLock<BTreeMap<u64, Arc<Opened>>>,
     last: AtomicU64,
     /// Woken when a file is closed.
     closed: WaitQueue,

@@ -3,12 +3,12 @@ use super::channel::Kernel;
 use super::reply;
 use crate::lock::Lock;
 use fops_runtime::{Errno, Request};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 /// The requests that have been read and not been answered, by number.
 #[derive(Default)]
-pub(super) struct InFlight(Lock<HashMap<u64, Flight>>);
+pub(super) struct InFlight(Lock<BTreeMap<u64, Flight>>);
 
 enum Flight {
     /// A thread serves it, or is about to.

@@ -121,12 +121,20 @@ impl Service {
         }
     }
 
-    /// Serves one request, on this thread. Returns whether that is all: not if something else answers it later.
-    pub(super) fn handle(&self, channel: &Weak<dyn Kernel>, bytes: &[u8], reply: &mut Reply) -> bool {
+    /// Serves one request, on this thread. `served` is called before the answer is sent: nothing sleeps from there on.
+    /// Returns whether that is all: not if something else answers it later.
+    pub(super) fn handle(
+        &self,
+        channel: &Weak<dyn Kernel>,
+        bytes: &[u8],
+        reply: &mut Reply,
+        served: impl FnOnce(),
+    ) -> bool {
         reply.clear();
         let parsed = match parse(bytes) {
             Ok(parsed) => parsed,
             Err(malformed) => {
+                served();
                 refuse(malformed, channel, reply);
                 return true;
             }
@@ -142,6 +150,7 @@ impl Service {
             log!(error, "fuse: request {} of {} panicked; it gets EIO", header.opcode, header.pid);
             Err(Errno::EIO)
         });
+        served();
         if answer == Ok(Answer::Later) {
             return false;
         }

@@ -84,7 +84,9 @@ impl Rig {
 
     /// Has the request answered, on this thread.
     fn handle(&self, bytes: &[u8], reply: &mut Reply) -> Vec<Vec<u8>> {
-        if self.service.look(&self.kernel, bytes, reply).is_some() && !self.service.handle(&self.kernel, bytes, reply) {
+        if self.service.look(&self.kernel, bytes, reply).is_some()
+            && !self.service.handle(&self.kernel, bytes, reply, || ())
+        {
             // The answer to a removal is given when that is done.
             while self.recorder.replies.lock().is_empty() {
                 std::thread::yield_now();

@@ -9,6 +9,14 @@
 //! Whatever cannot be refused (a release, `bind`) goes to a reserved thread then. Whatever does not sleep is run by
 //! any reader: names, attributes, interrupts, and the beginning of a removal, whose answer is sent when it is done.
 //!
+//! # Why so few threads read
+//! The kernel wakes one more sleeping reader for each request, even if another reader is about to read it. A thread that is
+//! woken for nothing costs as much as an operation. So there is one reader for each CPU, and one that is left when these
+//! run operations. Further threads are parked: a reader that is the last to read has one of them read.
+//!
+//! A thread counts as a reader as soon as its operation has ended, before the answer is sent: the answer wakes the client,
+//! whose next request may come before this thread has run on.
+//!
 //! One user's share of the operations is limited, so that no user takes all the threads.
 use super::abi::BUFFER;
 use super::channel::{Channel, Kernel, Received};
@@ -18,13 +26,13 @@ use super::serve::{Need, Service};
 use crate::lock::{Lock, wait};
 use crate::log::log;
 use fops_runtime::Errno;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, MutexGuard, Weak};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-/// How many stay when there is nothing to do.
-const IDLE: usize = 6;
+/// How many more than the readers stay when there is nothing to do.
+const PARKED: usize = 4;
 /// How many there are from the start: one to run an operation, and one to read meanwhile.
 const FIRST: usize = 2;
 /// How much stack a driver's operation has, in bytes. Only what is touched is taken.
@@ -35,6 +43,10 @@ const SMALL: usize = 8 << 10;
 /// The workers of one mounted directory.
 pub(super) struct Workers {
     state: Lock<State>,
+    /// How many read requests when there is nothing else to do.
+    readers: usize,
+    /// A parked thread is to read, or all are to end.
+    unparked: Condvar,
     /// A thread has ended.
     ended: Condvar,
     /// There is something to do for the reserved thread, or it is to end.
@@ -50,6 +62,10 @@ struct State {
     helpers: usize,
     /// Readers that wait for a request, or are about to.
     idle: usize,
+    /// Threads that wait until they are to read.
+    parked: usize,
+    /// The buffers of those that are to read, and do not know it yet.
+    unparked: Vec<Pages>,
     /// The kernel has closed the channel.
     closed: bool,
     /// No operation is begun any more.
@@ -58,7 +74,7 @@ struct State {
     /// Buffers for requests that no reader has now.
     spare: Vec<Pages>,
     /// How many operations of each user are in flight.
-    users: HashMap<u32, usize>,
+    users: BTreeMap<u32, usize>,
     /// Requests for the reserved thread.
     deferred: VecDeque<Vec<u8>>,
     /// When it was last said that an operation was refused, and how many were since.
@@ -78,7 +94,14 @@ enum Place {
 
 impl Workers {
     pub(super) fn new(share: usize) -> Self {
-        Self { state: Lock::default(), ended: Condvar::new(), deferred: Condvar::new(), share }
+        Self {
+            state: Lock::default(),
+            readers: thread::available_parallelism().map_or(1, usize::from) + 1,
+            unparked: Condvar::new(),
+            ended: Condvar::new(),
+            deferred: Condvar::new(),
+            share,
+        }
     }
 
     /// Starts the workers and helpers that there always are; further workers are started as needed.
@@ -114,6 +137,15 @@ impl Workers {
     fn start_reader(self: &Arc<Self>, service: &Arc<Service>, channel: &Weak<Channel>) -> Result<(), Errno> {
         let spare = self.lock().spare.pop();
         let buf = spare.map_or_else(|| Pages::present(BUFFER), Ok)?;
+        let mut state = self.lock();
+        if state.parked > 0 {
+            state.parked -= 1;
+            state.idle += 1;
+            state.unparked.push(buf);
+            self.unparked.notify_one();
+            return Ok(());
+        }
+        drop(state);
         let (service, channel) = (service.clone(), channel.clone());
         self.spawn("fuse", |state| state.idle += 1, move |workers| workers.read(&service, &channel, buf))
     }
@@ -161,7 +193,7 @@ impl Workers {
             let user = header.uid;
             match self.place(need, user, service, channel) {
                 Place::Reader => {
-                    service.handle(&kernel, &reads[..len], &mut reply);
+                    service.handle(&kernel, &reads[..len], &mut reply, || ());
                 }
                 Place::Refused(errno) => service.refuse(&kernel, &reads[..len], errno, &mut reply),
                 Place::Deferred => self.defer(&reads[..len]),
@@ -174,8 +206,11 @@ impl Workers {
                     } else {
                         &reads[..len]
                     };
-                    service.handle(&kernel, bytes, &mut reply);
-                    if !self.become_reader(need, user, &mut buf) {
+                    let (mut is_reader, mut next, held) = (false, None, len > SMALL);
+                    let served = || is_reader = self.become_reader(need, user, held, &mut next);
+                    service.handle(&kernel, bytes, &mut reply, served);
+                    buf = buf.or(next);
+                    if !is_reader && !self.park(&mut buf) {
                         return;
                     }
                 }
@@ -220,8 +255,8 @@ impl Workers {
         }
     }
 
-    /// A worker has run a request: whether it reads again, with a buffer, or ends.
-    fn become_reader(&self, need: Need, user: u32, buf: &mut Option<Pages>) -> bool {
+    /// A worker has run a request: whether it reads again. If it holds no buffer, it gets one in `next` then.
+    fn become_reader(&self, need: Need, user: u32, held: bool, next: &mut Option<Pages>) -> bool {
         let mut state = self.lock();
         if need.is_counted()
             && let Some(count) = state.users.get_mut(&user)
@@ -231,15 +266,38 @@ impl Workers {
                 state.users.remove(&user);
             }
         }
-        if state.idle >= IDLE {
-            state.spare.truncate(1);
+        if state.idle >= self.readers {
             return false;
         }
-        if buf.is_none() {
-            *buf = state.spare.pop().or_else(|| Pages::present(BUFFER).ok());
+        if !held {
+            *next = state.spare.pop().or_else(|| Pages::present(BUFFER).ok());
         }
-        state.idle += usize::from(buf.is_some());
-        buf.is_some()
+        let is_reader = held || next.is_some();
+        state.idle += usize::from(is_reader);
+        is_reader
+    }
+
+    /// Waits until this thread is to read. Returns `false` if it is to end.
+    fn park(&self, buf: &mut Option<Pages>) -> bool {
+        let mut state = self.lock();
+        state.spare.extend(buf.take());
+        state.spare.truncate(1);
+        if state.parked >= PARKED {
+            return false;
+        }
+        state.parked += 1;
+        loop {
+            // Counted by the thread that gave it.
+            *buf = state.unparked.pop();
+            if buf.is_some() {
+                return true;
+            }
+            if state.closed || state.stopped {
+                state.parked -= 1;
+                return false;
+            }
+            state = wait(&self.unparked, state, None);
+        }
     }
 
     fn defer(&self, bytes: &[u8]) {
@@ -255,7 +313,7 @@ impl Workers {
             match state.deferred.pop_front() {
                 Some(bytes) => {
                     drop(state);
-                    service.handle(kernel, &bytes, &mut reply);
+                    service.handle(kernel, &bytes, &mut reply, || ());
                     state = self.lock();
                 }
                 None => state = wait(&self.deferred, state, None),
@@ -266,6 +324,7 @@ impl Workers {
     fn close(&self) {
         self.lock().closed = true;
         self.deferred.notify_all();
+        self.unparked.notify_all();
     }
 
     /// Blocks until the kernel has closed the channel and no worker is left.
@@ -281,8 +340,9 @@ impl Workers {
     pub(super) fn settle(&self, limit: Duration, nudge: impl Fn()) -> usize {
         self.lock().refusing = true;
         let me = thread::current().id();
-        let busy =
-            |state: &State| state.live.len() - state.helpers - state.idle - usize::from(state.live.contains(&me));
+        let busy = |state: &State| {
+            state.live.len() - state.helpers - state.idle - state.parked - usize::from(state.live.contains(&me))
+        };
         self.wait_until(limit, busy, nudge)
     }
 
@@ -290,6 +350,7 @@ impl Workers {
     pub(super) fn join(&self, limit: Duration) {
         self.lock().stopped = true;
         self.deferred.notify_all();
+        self.unparked.notify_all();
         let me = thread::current().id();
         self.wait_until(limit, |state| state.live.len() - usize::from(state.live.contains(&me)), || {});
     }

@@ -148,14 +148,12 @@ impl Node {
             log!(error, "{}: {call:?} panicked; the caller gets EIO", self.name);
             Err(Errno::EIO)
         });
-        let ended = Instant::now();
         self.running.fetch_sub(1, Relaxed);
         if self.device.is_unplugged()
             && let Some(flag) = self.device.unplug_began()
             && began < flag
-            && flag < ended
         {
-            self.note(Answer { call, client, errno: result.as_ref().err().copied(), after: ended - flag });
+            self.note(Answer { call, client, errno: result.as_ref().err().copied(), after: flag.elapsed() });
         }
         result
     }

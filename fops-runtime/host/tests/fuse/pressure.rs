@@ -262,3 +262,35 @@ fn sleeping_reads_of_a_mebibyte_cost_little_memory() {
     });
     until("the memory is given back", || measure() < before + (8 << 10));
 }
+
+/// How many threads of a server sleep in read(2). They are its readers.
+fn readers(server: u32) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{server}/task")).unwrap().flatten();
+    let reads = |task: fs::DirEntry| {
+        let at = |name| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+        let is_read = at("syscall").split(' ').next() == Some(&libc::SYS_read.to_string());
+        is_read && at("comm").trim_end() == "fuse"
+    };
+    tasks.map(reads).filter(|reads| *reads).count()
+}
+
+#[test]
+fn few_threads_read_when_there_is_nothing_else_to_do() {
+    let server = Client::start_by(&mut Client::command(), "measure");
+    let root = server.line();
+    if root == "no" {
+        return skip("the server has no mount");
+    }
+    let mut command = Client::command();
+    command.env("FOPS_NODE", Path::new(&root).join("dev/bell0")).env("FOPS_SLEEPERS", "50").env("FOPS_SIZE", "1");
+    let mut hog = Client::start_by(&mut command, "hog");
+    assert_eq!(hog.line(), "ready");
+    let started = || fs::read_dir(format!("/proc/{}/task", server.child.id())).unwrap().count() > 50;
+    until("each has a thread", started);
+    hog.child.kill().unwrap();
+    reap(&mut hog.child);
+    // The others are parked, or have ended: the kernel would wake one more of them for each request.
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    until("few read", || readers(server.child.id()) == cpus + 1);
+    assert_eq!(File::open(Path::new(&root).join("dev/bell0")).map(drop).map_err(|error| error.to_string()), Ok(()));
+}

@@ -96,11 +96,11 @@ fn an_early_interrupt_is_sent_again_and_heeded() {
     let read = request(FUSE_READ, 100, 0, args.as_bytes());
     let again = request(FUSE_INTERRUPT, 101, 0, interrupt.as_bytes());
     std::thread::scope(|scope| {
-        let reader = scope.spawn(|| rig.service.handle(&rig.kernel, &read, &mut Reply::new()));
+        let reader = scope.spawn(|| rig.service.handle(&rig.kernel, &read, &mut Reply::new(), || ()));
         // As the kernel does with one that was sent back; not for ever.
         let mut tries = 0..1_000_000;
         while !reader.is_finished() && tries.next().is_some() {
-            rig.service.handle(&rig.kernel, &again, &mut Reply::new());
+            rig.service.handle(&rig.kernel, &again, &mut Reply::new(), || ());
         }
         // Or this would wait for it.
         if !reader.is_finished() {
