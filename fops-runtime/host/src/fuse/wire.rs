@@ -84,12 +84,16 @@ impl Rig {
 
     /// Has the request answered, on this thread.
     fn handle(&self, bytes: &[u8], reply: &mut Reply) -> Vec<Vec<u8>> {
-        if self.service.look(&self.kernel, bytes, reply).is_some()
-            && !self.service.handle(&self.kernel, bytes, reply, || ())
-        {
-            // The answer to a removal is given when that is done.
-            while self.recorder.replies.lock().is_empty() {
-                std::thread::yield_now();
+        if self.service.look(&self.kernel, bytes, reply).is_some() {
+            let mut sent = None;
+            let served = || sent = Some(self.recorder.replies.lock().len());
+            if self.service.handle(&self.kernel, bytes, reply, served) {
+                assert_eq!(sent, Some(0), "an operation ends before its answer is sent");
+            } else {
+                // The answer to a removal is given when that is done.
+                while self.recorder.replies.lock().is_empty() {
+                    std::thread::yield_now();
+                }
             }
         }
         self.recorder.take()
