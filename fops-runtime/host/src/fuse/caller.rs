@@ -12,20 +12,19 @@
 //! ours. Such a page is served by a worker like any other. (The server itself must not be the caller then: it would
 //! hold the lock of the very memory that its workers run in.)
 use super::channel::Kernel;
+use super::memory::Memory;
 use crate::lock::Lock;
 use crate::log::log;
 use fops_runtime::{Errno, Request, Result, UserMemory, WaitQueue};
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Once, Weak};
 use std::thread;
 use std::time::Duration;
 
-/// How many threads may copy at a time. Only callers who keep theirs waiting for a page get that far.
-const COPIERS: usize = 256;
+/// How many threads may copy at a time for one user. Only callers who keep theirs waiting for a page get that far, and they
+/// keep nobody else's.
+const COPIERS: usize = 64;
 /// How long a copy goes on for a caller that got a signal.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -33,15 +32,17 @@ const GRACE: Duration = Duration::from_millis(200);
 pub(super) struct Caller<'a> {
     /// The number of its thread, or why its memory cannot be found.
     thread: Result<u32, &'static str>,
+    /// Its user's number.
+    user: u32,
     kernel: &'a Weak<dyn Kernel>,
     copier: Lock<Option<Copier>>,
 }
 
 impl<'a> Caller<'a> {
-    /// The caller that a request's header names as `thread`, where [`numbers_agree`].
-    pub(super) fn new(agree: Result<(), &'static str>, thread: u32, kernel: &'a Weak<dyn Kernel>) -> Self {
+    /// The caller that a request's header names as `thread` of `user`, where [`numbers_agree`].
+    pub(super) fn new(agree: Result<(), &'static str>, thread: u32, user: u32, kernel: &'a Weak<dyn Kernel>) -> Self {
         let seen = if thread == 0 { Err("the caller is in another pid namespace") } else { Ok(thread) };
-        Self { thread: agree.and(seen), kernel, copier: Lock::new(None) }
+        Self { thread: agree.and(seen), user, kernel, copier: Lock::new(None) }
     }
 
     /// Has the copier do `job`. Its result is [`Job::Read`]'s data.
@@ -65,7 +66,7 @@ impl<'a> Caller<'a> {
             SAID.call_once(|| log!(warn, "fuse: {reason}: what the pointers in ioctl arguments name gets EFAULT"));
             Errno::EFAULT
         })?;
-        let copier = Copier::start(thread)?;
+        let copier = Copier::start(thread, self.user)?;
         // Its first answer: whether it has the memory.
         copier.desk.wait()?.map_err(|errno| refused(errno, thread))?;
         // Until now the number was the caller's: from here on the memory is.
@@ -155,31 +156,44 @@ pub(super) fn with_grace<T>(grace: Duration, wait: impl Fn(Option<Duration>) -> 
     }
 }
 
-static RUNNING: AtomicUsize = AtomicUsize::new(0);
+/// How many copiers run for each user.
+static RUNNING: Lock<BTreeMap<u32, usize>> = Lock::new(BTreeMap::new());
 
-/// A copier that runs, on unwinding too.
-struct Running;
+/// A copier that runs for a user, on unwinding too.
+struct Running(u32);
 
 impl Running {
-    fn begin() -> Result<Self> {
-        let running = Self;
-        if RUNNING.fetch_add(1, Relaxed) < COPIERS {
-            return Ok(running);
+    fn begin(user: u32) -> Result<Self> {
+        let mut running = RUNNING.lock();
+        let count = running.entry(user).or_default();
+        if *count < COPIERS {
+            *count += 1;
+            return Ok(Self(user));
         }
-        log!(warn, "fuse: {COPIERS} threads copy from and to callers that keep them waiting; one more gets ENOMEM");
+        drop(running);
+        log!(
+            warn,
+            "fuse: {COPIERS} threads copy for callers of user {user} that keep them waiting; one more gets ENOMEM"
+        );
         Err(Errno::ENOMEM)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Relaxed);
+        let mut running = RUNNING.lock();
+        if let Some(count) = running.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(&self.0);
+            }
+        }
     }
 }
 
 impl Copier {
-    fn start(caller: u32) -> Result<Self> {
-        let running = Running::begin()?;
+    fn start(caller: u32, user: u32) -> Result<Self> {
+        let running = Running::begin(user)?;
         let (jobs, to_do) = channel();
         let desk = Arc::new(Desk::default());
         let copier = thread::Builder::new().name("fuse copier".into()).stack_size(1 << 18);
@@ -199,7 +213,10 @@ fn copy(caller: u32, jobs: &Receiver<Job>, desk: &Desk) {
     desk.put(memory.as_ref().map(|_| Vec::new()).map_err(|errno| *errno));
     let Ok(mut memory) = memory else { return };
     for job in jobs {
-        desk.put(memory.run(job));
+        desk.put(match job {
+            Job::Read { address, len } => memory.read(address, len),
+            Job::Write { address, data } => memory.write(address, &data).map(|()| Vec::new()),
+        });
     }
 }
 
@@ -220,67 +237,6 @@ fn leave_files() -> Result {
     // `copy` alone, uses none that was open before.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, UNSHARE) };
     if closed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error().into()) }
-}
-
-/// The memory of the process that a thread belonged to when this was opened.
-struct Memory {
-    mem: File,
-    /// Which parts of it there are, and what may be done with each: writes through `mem` heed no protection.
-    maps: File,
-}
-
-impl Memory {
-    fn open(thread: u32) -> Result<Self> {
-        let mem = File::options().read(true).write(true).open(format!("/proc/{thread}/mem"))?;
-        Ok(Self { mem, maps: File::open(format!("/proc/{thread}/maps"))? })
-    }
-
-    fn run(&mut self, job: Job) -> Result<Vec<u8>> {
-        match job {
-            Job::Read { address, len } => {
-                self.check(address, len, 0, b'r')?;
-                let mut data = vec![0; len];
-                self.mem.read_exact_at(&mut data, address).map_err(|_| Errno::EFAULT)?;
-                Ok(data)
-            }
-            Job::Write { address, data } => {
-                self.check(address, data.len(), 1, b'w')?;
-                self.mem.write_all_at(&data, address).map_err(|_| Errno::EFAULT)?;
-                Ok(Vec::new())
-            }
-        }
-    }
-
-    /// Whether all of it is there, and may be used in this way.
-    fn check(&mut self, address: u64, len: usize, at: usize, permission: u8) -> Result {
-        let end = address.checked_add(len as u64).ok_or(Errno::EFAULT)?;
-        let mut maps = Vec::new();
-        self.maps.rewind().and_then(|()| self.maps.read_to_end(&mut maps)).map_err(|_| Errno::EFAULT)?;
-        if covers(&maps, address..end, at, permission) { Ok(()) } else { Err(Errno::EFAULT) }
-    }
-}
-
-/// Whether `maps`, as proc(5) has it, holds all of `range` with `permission` at place `at` of the four.
-fn covers(maps: &[u8], range: std::ops::Range<u64>, at: usize, permission: u8) -> bool {
-    let number = |text: &[u8]| u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok();
-    let mut next = range.start;
-    for line in maps.split(|&byte| byte == b'\n') {
-        let mut words = line.split(|&byte| byte == b' ');
-        let (Some(area), Some(permissions)) = (words.next(), words.next()) else { break };
-        let mut ends = area.split(|&byte| byte == b'-').map(number);
-        let (Some(Some(start)), Some(Some(end))) = (ends.next(), ends.next()) else { break };
-        if end <= next {
-            continue;
-        }
-        if start > next || permissions.get(at) != Some(&permission) {
-            break;
-        }
-        next = end;
-        if next >= range.end {
-            return true;
-        }
-    }
-    range.is_empty()
 }
 
 /// Whether `/proc/<number>` is what the kernel means by the number in a request, or why not.
@@ -327,7 +283,7 @@ mod tests {
         let (address, thread) = (secret.as_ptr().expose_provenance() as u64, std::process::id());
         let look = |agree, thread, kernel: &Weak<dyn Kernel>| {
             let mut seen = [0; 6];
-            Caller::new(agree, thread, kernel).read(address, &mut seen).map(|()| seen)
+            Caller::new(agree, thread, 0, kernel).read(address, &mut seen).map(|()| seen)
         };
         let (waits, went): (Arc<dyn Kernel>, Arc<dyn Kernel>) = (Arc::new(Silent(true)), Arc::new(Silent(false)));
         let (live, broken) = (Arc::downgrade(&waits), Arc::downgrade(&went));
@@ -339,19 +295,14 @@ mod tests {
         drop(waits);
         assert_eq!(look(Ok(()), thread, &live), Err(Errno::EFAULT), "the channel is closed");
     }
-
     #[test]
-    fn maps_are_read_as_they_are_written() {
-        let maps = b"1000-3000 rw-p 00000000 00:00 0 \n3000-4000 r--p 00000000 08:01 12 /a b\\012c\n\
-                     5000-6000 ---p 00000000 00:00 0\nffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]\n";
-        let reads = |range| covers(maps, range, 0, b'r');
-        let writes = |range| covers(maps, range, 1, b'w');
-        assert!(reads(0x1000..0x4000) && reads(0x2fff..0x3001) && reads(0x3fff..0x4000));
-        assert!(!reads(0xfff..0x1001) && !reads(0x3fff..0x4001) && !reads(0x4000..0x4001) && !reads(0x5000..0x5001));
-        assert!(!reads(0x1000..u64::MAX) && !reads(0xffff_ffff_ff60_0000..0xffff_ffff_ff60_0008));
-        assert!(writes(0x1000..0x3000) && !writes(0x1000..0x3001) && !writes(0x3000..0x3001));
-        for torn in [&b""[..], b"\n", b"1000", b"1000-", b"x-y rw-p", b"1000-2000", b"1000-2000 "] {
-            assert!(!covers(torn, 0x1000..0x1001, 0, b'r'));
-        }
+    fn a_user_takes_no_other_users_copiers() {
+        let (greedy, other) = (u32::MAX, u32::MAX - 1);
+        let all: Vec<_> = (0..COPIERS).map(|_| Running::begin(greedy).unwrap()).collect();
+        assert_eq!(Running::begin(greedy).err(), Some(Errno::ENOMEM));
+        assert!(Running::begin(other).is_ok());
+        drop(all);
+        assert!(Running::begin(greedy).is_ok());
+        assert!(RUNNING.lock().keys().all(|user| ![greedy, other].contains(user)));
     }
 }

@@ -41,6 +41,7 @@ mod in_flight;
 mod keeper;
 mod looked_up;
 mod mapping;
+mod memory;
 mod mount;
 mod options;
 mod pages;

@@ -253,7 +253,7 @@ impl Service {
                 reply.put(&fuse_write_out { size: written as u32, padding: 0 });
             }
             Operation::Ioctl { args, data } => {
-                let caller = Caller::new(self.callers, parsed.header.pid, channel);
+                let caller = Caller::new(self.callers, parsed.header.pid, parsed.header.uid, channel);
                 self.files.node(args.fh, |file| file.ioctl(&args, data, &caller, reply))?;
             }
             Operation::Poll(args) => reply.put(&match &*self.files.get(args.fh)? {
