@@ -297,7 +297,7 @@ fn who_sleeps_in_poll_is_a_sleeper_until_it_is_gone() {
     assert!(queue.has_sleepers());
     queue.wake_all();
     assert_eq!([&first, &second].map(|counter| counter.0.load(SeqCst)), [1, 1]);
-    // What is left of those that are gone goes when the next one comes.
+    // What is left of those that are gone goes when a next one comes: where there are many, when they are as many as the others.
     drop((first, second));
     assert!(!queue.has_sleepers());
     assert_eq!(pollers(), "WaitQueue { sections: 0, pollers: 2 }");

@@ -63,7 +63,7 @@ impl Default for Waiters {
 }
 
 /// So few pollers that are gone may stay.
-const PRUNE_AT: usize = 16;
+const PRUNE_AT: usize = 2;
 
 impl WaitQueue {
     /// An empty queue.
@@ -127,12 +127,15 @@ impl WaitQueue {
     /// From now on the poller is woken with the queue, until it is dropped.
     pub(crate) fn register(&self, poller: &Arc<dyn Poller>) {
         let mut waiters = self.lock();
+        let address = Arc::as_ptr(poller).cast::<()>().addr();
+        if waiters.pollers.contains_key(&address) {
+            return;
+        }
         if waiters.pollers.len() >= waiters.prune_at {
             waiters.pollers.retain(|_, other| other.strong_count() > 0);
             waiters.prune_at = 2 * waiters.pollers.len() + PRUNE_AT;
         }
-        let address = Arc::as_ptr(poller).cast::<()>().addr();
-        waiters.pollers.entry(address).or_insert_with(|| Arc::downgrade(poller));
+        waiters.pollers.insert(address, Arc::downgrade(poller));
     }
 
     fn lock(&self) -> impl DerefMut<Target = Waiters> {
