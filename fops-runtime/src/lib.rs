@@ -82,7 +82,7 @@ pub use host::catch_panic;
 pub use host::{flush_log, log_later};
 pub use lifetime::{
     Access, Alone, Cause, Device, DeviceLifetime, Draining, Part, Parts, Present, Report, Straggler, Unplug,
-    UnplugError, Unplugged, Work,
+    UnplugError, Unpluggable, Unplugged, Work,
 };
 #[cfg(feature = "async")]
 pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};

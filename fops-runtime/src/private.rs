@@ -252,6 +252,17 @@ impl<P: Deref<Target = T>, T: SharedLifetime> SharedTarget<P> for T {
     }
 }
 
+/// In an impl of a device: refuses an inherent method `unplug`, which callers would get in place of the trait's.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __unplug_is_one {
+    () => {{
+        use $crate::Unplug as _;
+        $crate::__private::one_unplug((Self::unplug, <Self as $crate::Unplug>::unplug));
+    }};
+}
+pub use __unplug_is_one as unplug_is_one;
+
 /// Takes the `unplug` that a path on the device's type leads to, and that of the trait `Unplug`.
 #[inline]
 pub fn one_unplug<F: OneUnplug>(_: F) {}

@@ -5,8 +5,8 @@ mod common;
 use common::{Registers, counter, eventually, skip, watchdog};
 use fops_runtime::op::op;
 use fops_runtime::{
-    Alone, Cause, DeviceLifetime, Draining, FenceKind, Part, Parts, Unplug, UnplugError, WaitError, WaitQueue,
-    fence_kind,
+    Alone, Cause, DeviceLifetime, Draining, FenceKind, Part, Parts, Unplug, UnplugError, Unpluggable, WaitError,
+    WaitQueue, fence_kind,
 };
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::process::Command;
@@ -91,7 +91,7 @@ fn refused_after_its_first_use_nothing_is_freed() {
             &self.0
         }
     }
-    impl Unplug for Device {
+    impl Unpluggable for Device {
         type Resources = Registers;
         fn parts(&self) -> impl Parts<Resources = Registers> {
             Part::of(self)

@@ -270,13 +270,13 @@ fn a_group_has_a_deadline_and_a_report_and_is_taken_over() {
 /// One that lies about its parts: what it named first is what it gets, and nothing comes back without its own drain.
 #[test]
 fn parts_that_change_hand_nothing_back() {
-    use fops_runtime::{Alone, DeviceLifetime, Parts};
+    use fops_runtime::{Alone, DeviceLifetime, Parts, Unpluggable};
     struct Fickle {
         devices: [DeviceLifetime<u32>; 2],
         calls: std::sync::atomic::AtomicUsize,
         changes_at: usize,
     }
-    impl Unplug for Fickle {
+    impl Unpluggable for Fickle {
         type Resources = u32;
         fn parts(&self) -> impl Parts<Resources = u32> {
             let call = self.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);

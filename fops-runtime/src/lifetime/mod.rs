@@ -27,6 +27,7 @@ mod tasks;
 mod together;
 mod trace;
 mod unplug;
+mod unpluggable;
 #[cfg(feature = "std")]
 mod waits;
 mod work;
@@ -47,4 +48,5 @@ pub use report::{Report, Straggler};
 pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 pub use together::{Alone, Present};
 pub use unplug::{Draining, Unplug};
+pub use unpluggable::Unpluggable;
 pub use work::Work;

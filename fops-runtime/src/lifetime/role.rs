@@ -50,10 +50,10 @@ impl Role {
         Ok(())
     }
 
-    /// Takes all roles, or none where one is taken: that one is returned.
+    /// Takes all roles, or none where one is taken: that one is returned. A child that has gone has none.
     ///
     /// # Errors
-    /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone.
+    /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone that is no child, or a part of a child.
     pub(super) fn take<'m>(&self, parts: &'m impl Parts, holder: Holder) -> Result<Option<Busy<'m>>, UnplugError> {
         let _others_wait = ROLES.lock();
         let mut busy = None;
@@ -61,18 +61,29 @@ impl Role {
             let core = member.core();
             let cold = core.cold().lock();
             if cold.phase == Phase::Gone {
-                return Err(UnplugError::AlreadyUnplugged);
+                continue;
             }
             if let Some(Remover { holder, .. }) = cold.remover {
                 // Under the lock: whoever gives the role up signals afterwards.
                 busy = busy.or(Some(Busy { member, seen: core.gate.event(), holder }));
             }
         }
+        // After the look at the roles: a device whose role is free stays as it is while we hold the lock.
+        let standing = parts.standing();
+        if standing.has_gone {
+            return Err(UnplugError::AlreadyUnplugged);
+        }
         if busy.is_some() {
             return Ok(busy);
         }
+        if standing.is_torn {
+            return Err(UnplugError::AlreadyUnplugged);
+        }
         for member in parts.members() {
-            member.core().cold().lock().remover = Some(Remover { role: self.0, holder });
+            let mut cold = member.core().cold().lock();
+            if cold.phase != Phase::Gone {
+                cold.remover = Some(Remover { role: self.0, holder });
+            }
         }
         Ok(None)
     }
@@ -125,6 +136,11 @@ impl Role {
             }
         }
         Ok(())
+    }
+
+    /// Whether this unplug has the role of a device.
+    pub(super) fn has(&self, core: &Core) -> bool {
+        core.cold().lock().is_held_by(self)
     }
 
     /// Whether this unplug has set the flag of a device.

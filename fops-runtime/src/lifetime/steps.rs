@@ -20,7 +20,8 @@ type Taken<'m> = Result<Option<Busy<'m>>, UnplugError>;
 /// [`UnplugError::FenceRefused`]. The sleepers are woken all the same.
 pub(super) fn tell(role: &Role, parts: &impl Parts, taken: &Taken<'_>) -> Result<(), UnplugError> {
     let has_roles = matches!(taken, Ok(None));
-    let is_told = |member: &Member<'_>| has_roles || role.has_flagged(member.core());
+    let is_told =
+        |member: &Member<'_>| if has_roles { role.has(member.core()) } else { role.has_flagged(member.core()) };
     let fenced = if has_roles {
         role.fence(parts)
     } else if !parts.members().any(|member| is_told(&member)) || gate::heavy_fence() {

@@ -4,47 +4,32 @@ use super::parts::{Parts, Sealed};
 use super::report::Report;
 use super::state::{Holder, Role};
 use super::steps;
+use super::unpluggable::Unpluggable;
 use crate::platform;
 use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
 
-/// What can be unplugged: a device with all that goes with it, or several devices.
+/// Unplug: one sequence for every [`Unpluggable`] device or group of devices.
 ///
-/// `#[guarded_fops(.., unplug(..))]` implements it. It is implemented for references to devices, for tuples of up to
-/// eight and for vectors of them, parents before children. All ways to unplug are one sequence: every device is flagged,
-/// every sleeper is woken, every stop hook has run, and only then the first section is waited for. So an operation of
-/// one device may wait for another one's. The resources come back in the order of the devices; the remover tears
-/// children down first.
+/// Every device is flagged, every sleeper is woken, every stop hook has run, and only then the first section is waited
+/// for. So an operation of one device may wait for another one's. The resources come back in the order of the devices;
+/// the remover tears children down first.
+///
+/// Implemented for all that implements [`Unpluggable`], and for nothing else. So no device can replace a step.
 ///
 /// ```
-/// use fops_runtime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug};
+/// use fops_runtime::{Cause, DeviceLifetime, Unplug};
 ///
-/// struct Node(DeviceLifetime<&'static str>);
-/// impl Device for Node {
-///     type Resources = &'static str;
-///     fn lifetime(&self) -> &DeviceLifetime<&'static str> { &self.0 }
-/// }
-/// impl Unplug for Node {
-///     type Resources = &'static str;
-///     fn parts(&self) -> impl Parts<Resources = &'static str> { Part::of(self) }
-/// }
-///
-/// let (vin, csi2) = (Node(DeviceLifetime::new("vin")), Node(DeviceLifetime::new("csi2")));
-/// assert_eq!((&vin, &csi2).unplug(Cause::Unbind), Ok(("vin", "csi2")));
+/// let (vin, csi2) = (DeviceLifetime::new("vin"), DeviceLifetime::new("csi2"));
+/// assert_eq!((vin.alone(), csi2.alone()).unplug(Cause::Unbind), Ok(("vin", "csi2")));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no unplug routine",
     label = "a device has to be unpluggable here",
     note = "write `unplug()` among the options of its `#[guarded_fops(..)]`, or `unplug(stop = <method>)`"
 )]
-pub trait Unplug {
-    /// What unplug hands back: the resources of each device.
-    type Resources;
-
-    /// The device and all that goes with it: [`Part::of`](super::Part::of) the device, or a tuple of parts. The same at each call.
-    fn parts(&self) -> impl Parts<Resources = Self::Resources>;
-
+pub trait Unplug: Unpluggable {
     /// Refuses new sections, wakes the sleepers, stops the hardware: all but the waiting.
     ///
     /// While another thread unplugs one of the devices, this one waits; all of them are flagged and their sleepers
@@ -75,9 +60,10 @@ pub trait Unplug {
         self.parts().members().for_each(|member| member.core().escalate(member.cause(cause)));
     }
 
-    /// The worst cause that anybody gave for one of the devices, once its unplug has begun.
+    /// The worst cause that anybody gave for one of the devices, once its unplug has begun. That of a subdev may be its
+    /// own, and does not count.
     fn cause(&self) -> Option<Cause> {
-        self.parts().members().filter_map(|member| member.core().cause()).max()
+        self.parts().members().filter(|member| !member.is_child).filter_map(|member| member.core().cause()).max()
     }
 
     /// What an unplug of these devices waits for now, or would wait for: the sections in flight.
@@ -85,6 +71,9 @@ pub trait Unplug {
         Report::of(self.parts())
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl<D: Unpluggable + ?Sized> Unplug for D {}
 
 /// The remover's role: the device is closed with all that goes with it, sections may be in flight, the resources are
 /// still in place.
