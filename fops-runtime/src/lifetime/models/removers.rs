@@ -224,3 +224,32 @@ fn a_parent_against_an_unplug_of_its_child() {
         operation.join().unwrap();
     });
 }
+
+/// A device and its child, which has a child.
+struct Clan(Node, Family);
+
+impl Unpluggable for Clan {
+    type Resources = (Registers, Option<(Registers, Option<Registers>)>);
+
+    fn parts(&self) -> impl Parts<Resources = Self::Resources> {
+        (Part::of(&self.0), Part::child(&self.1))
+    }
+}
+
+/// The devices of the child go one after the other.
+#[test]
+fn a_parent_against_an_unplug_of_a_child_with_children() {
+    super::bounded(2, || {
+        let new = || Node(DeviceLifetime::new(Registers::new()));
+        let clan = Arc::new(Clan(new(), Family(new(), new())));
+        let alone = spawn!(|clan| clan.1.unplug(Cause::Unbind));
+        let (parent, child) = clan.unplug(Cause::Unbind).unwrap();
+        let alone = alone.join().unwrap();
+        assert!(alone.is_ok() != child.is_some(), "the child's resources come back once");
+        parent.destroy();
+        for (child, grandchild) in child.into_iter().chain(alone) {
+            child.destroy();
+            grandchild.unwrap().destroy();
+        }
+    });
+}
