@@ -10,6 +10,7 @@ mod fd;
 mod heap_cancel;
 #[cfg(all(loom, test))]
 mod models;
+mod notes;
 #[cfg(feature = "std")]
 mod on_unplug;
 #[cfg(feature = "std")]

@@ -11,9 +11,11 @@
 //! Only the holder of the role moves a device from `Unfenced` to `Unplugging`, and it passes the heavy fence after it
 //! took the role and after the flag was set. So a device in `Unplugging` has no section that a look at the slots would miss.
 use super::cause::{Cause, UnplugError};
+use super::notes::Note;
 use super::parts::{Member, Parts};
-use super::state::{Core, Holder, Phase, Remover, Role, Waiting};
+use super::state::{Core, Holder, Phase, Remover, Role};
 use super::trace::{self, Step};
+use super::work::Work;
 use crate::gate;
 use crate::platform::without::{self, without};
 use crate::platform::{self, Lock};
@@ -152,14 +154,12 @@ impl Role {
     pub(super) fn note(&self, parts: &impl Parts, busy: Option<&Busy<'_>>) {
         for member in parts.members() {
             let mut cold = member.core().cold().lock();
-            match busy {
-                Some(busy) => {
-                    let device = busy.member.core().gate.number();
-                    cold.waiting = Some(Waiting { role: self.0, device, holder: busy.holder });
-                }
-                None if cold.waiting.is_some_and(|waiting| waiting.role == self.0) => cold.waiting = None,
-                None => {}
-            }
+            let Some(Busy { member, holder, .. }) = busy else {
+                cold.notes.remove(self.0);
+                continue;
+            };
+            let work = Work::Role(member.core().gate.number());
+            cold.notes.put(Note { key: self.0, work, thread: if holder.is_task { 0 } else { holder.thread } });
         }
     }
 

@@ -1,5 +1,6 @@
 //! The steps of an unplug, for whatever goes together: tell, stop, wake, drain.
 use super::cause::{Cause, UnplugError};
+use super::notes::Note;
 use super::parts::{Member, Parts};
 use super::role::Busy;
 use super::state::{Core, Holder, Phase, Role};
@@ -131,13 +132,10 @@ impl Core {
 
     /// Runs the driver's code, named in reports meanwhile. `None` when it panicked.
     fn run_hook<T>(&self, work: Work, hook: impl FnOnce() -> T) -> Option<T> {
-        self.cold().lock().hook = Some((work, platform::thread_id()));
+        let key = platform::next_number();
+        self.cold().lock().notes.put(Note { key, work, thread: platform::thread_id() });
         let result = platform::catch(hook);
-        let here = platform::thread_id();
-        let mut cold = self.cold().lock();
-        // Another unplug of the device may run code of the driver's too.
-        cold.hook = cold.hook.filter(|&(_, thread)| thread != here);
-        drop(cold);
+        self.cold().lock().notes.remove(key);
         if result.is_none() {
             platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
         }
