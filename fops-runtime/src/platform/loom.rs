@@ -134,7 +134,15 @@ pub(crate) fn at_thread_exit(retire: fn()) -> bool {
 }
 
 /// No model forks.
-pub(crate) fn at_fork_in_child(_forget: fn()) {}
+pub(crate) struct AtFork;
+
+impl AtFork {
+    pub(crate) const fn new(_hold: fn() -> std::boxed::Box<dyn core::any::Any>, _in_child: fn()) -> Self {
+        Self
+    }
+
+    pub(crate) const fn register(&'static self) {}
+}
 
 /// The thread of a model ends.
 #[cfg(test)]

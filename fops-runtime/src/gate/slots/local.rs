@@ -222,7 +222,8 @@ fn obtain() -> &'static Block {
 }
 
 fn publish() -> &'static Block {
-    platform::at_fork_in_child(forget_other_threads);
+    static AT_FORK: platform::AtFork = platform::AtFork::new(|| Box::new(()), forget_other_threads);
+    AT_FORK.register();
     let block: &'static Block = Box::leak(Box::new(Block::new()));
     // Relaxed: we read nothing of the first block. A thread that sees our block still sees the first block as it was
     // made: every write to the word is this exchange, so all writes are one release sequence.
