@@ -2,13 +2,14 @@
 #![cfg(all(feature = "std", target_os = "linux", not(loom)))]
 mod common;
 
+use common::DEADLINE;
 use fops_runtime::op::op;
 use fops_runtime::{Alone, Cause, Client, DeviceLifetime, Draining, Request, Unplug, WaitError, WaitQueue};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Set in the child, where the test does what it is about.
 const CHILD: &str = "FOPS_FORK_CHILD";
@@ -33,9 +34,16 @@ fn holds_in_a_child(check: impl FnOnce() -> bool) {
         // SAFETY: the child ends.
         unsafe { libc::_exit(status) };
     }
-    let mut status = 0;
+    let (mut status, began) = (0, Instant::now());
+    // It may hang before it has its alarm.
     // SAFETY: the status is written to.
-    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    while unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) } != child {
+        if began.elapsed() > DEADLINE {
+            // SAFETY: it is a child that has not been waited for.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
     assert_eq!(status, 0, "the child hung, or failed");
 }
 
