@@ -19,6 +19,7 @@ use super::work::Work;
 use crate::gate;
 use crate::platform::without::{self, without};
 use crate::platform::{self, Lock};
+use core::time::Duration;
 
 platform::shared_static! {
     /// Held while an unplug names its devices, and while it takes their roles. No code of a driver's runs under it.
@@ -191,9 +192,9 @@ impl Role {
 }
 
 impl Busy<'_> {
-    /// Sleeps until the role may be free. May return early.
-    pub(super) fn wait(&self) {
-        self.member.core().gate.wait_event(self.seen, None);
+    /// Sleeps until the role may be free, or for `limit`. May return early.
+    pub(super) fn wait(&self, limit: Option<Duration>) {
+        self.member.core().gate.wait_event(self.seen, limit);
     }
 }
 

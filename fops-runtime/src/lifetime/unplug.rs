@@ -35,6 +35,9 @@ pub trait Unplug: Unpluggable {
     /// While another thread unplugs one of the devices, this one waits; all of them are flagged and their sleepers
     /// woken by then. If that one gives up, this one takes over.
     ///
+    /// The driver's hooks run on this thread. If one hangs, this does not return, and no deadline of this thread's can
+    /// change that: another thread is told by [`report`](Self::report).
+    ///
     /// # Errors
     /// [`UnplugError::Deadlock`] when this thread is inside a section of one of the devices, or unplugs one already, or was
     /// the last to poll a task that does;
@@ -43,7 +46,32 @@ pub trait Unplug: Unpluggable {
     /// when nothing can be known of the sections in flight. The devices are closed then, their sleepers are woken, and
     /// an unplug of theirs goes on from there.
     fn begin_unplug(&self, cause: Cause) -> Result<Draining<'_, Self>, UnplugError> {
-        Draining::begin(self, cause)
+        Draining::begin(self, cause, None)
+    }
+
+    /// As [`begin_unplug`](Self::begin_unplug), but waits for at most `limit` for another unplug of one of the devices:
+    /// for its sections, and for a hook that hangs on its thread.
+    ///
+    /// ```
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, UnplugError};
+    /// use std::time::Duration;
+    ///
+    /// let lifetime = DeviceLifetime::new("registers");
+    /// let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap();
+    /// std::thread::scope(|s| {
+    ///     let late = s.spawn(|| lifetime.alone().begin_unplug_for(Cause::Unbind, Duration::from_millis(1)).err());
+    ///     assert_eq!(late.join().unwrap(), Some(UnplugError::Busy));
+    /// });
+    /// assert_eq!(draining.wait(), "registers");
+    /// ```
+    ///
+    /// # Errors
+    /// [`UnplugError::Busy`] if the other one has not ended by then. The devices are closed and their sleepers are woken.
+    /// Those that no other unplug has are stopped, and [`report`](Self::report) says what the other one waits for. Else as
+    /// [`begin_unplug`](Self::begin_unplug).
+    #[cfg(any(feature = "std", feature = "kernel"))]
+    fn begin_unplug_for(&self, cause: Cause, limit: Duration) -> Result<Draining<'_, Self>, UnplugError> {
+        Draining::begin(self, cause, Some(limit))
     }
 
     /// Unplugs the device with all that goes with it, and returns the resources once nobody uses them any more.
@@ -97,12 +125,12 @@ pub(super) fn longer(pause: Duration) -> Duration {
 }
 
 impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
-    /// All but the waiting for sections.
-    pub(super) fn begin(device: &'a D, cause: Cause) -> Result<Self, UnplugError> {
+    /// All but the waiting for sections. Waits for at most `limit` for other unplugs.
+    fn begin(device: &'a D, cause: Cause, limit: Option<Duration>) -> Result<Self, UnplugError> {
         let (parts, here) = (device.parts(), Holder { thread: platform::thread_id(), is_task: false });
         let mut this = Self { device, role: Role::new(), pause: None, woken: None, _not_send: PhantomData };
         this.role.flag(&parts, cause, here)?;
-        let result = this.take_roles(&parts, here);
+        let result = this.take_roles(&parts, here, limit);
         this.role.has_asked(&parts);
         result?;
         steps::stop(&this.role, &parts);
@@ -113,7 +141,8 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     }
 
     /// Has all devices told, and waits for the roles.
-    fn take_roles(&self, parts: &impl Parts, here: Holder) -> Result<(), UnplugError> {
+    fn take_roles(&self, parts: &impl Parts, here: Holder, limit: Option<Duration>) -> Result<(), UnplugError> {
+        let began = limit.and_then(|_| platform::now());
         let mut taken = self.role.take(parts, here);
         steps::tell(&self.role, parts, &taken)?;
         if !matches!(taken, Ok(None)) {
@@ -121,8 +150,12 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
         }
         let mut is_late = false;
         while let Some(busy) = taken? {
+            let left = limit.map(|limit| limit.saturating_sub(began.map_or(limit, platform::elapsed)));
+            if left == Some(Duration::ZERO) {
+                return Err(UnplugError::Busy);
+            }
             self.role.note(parts, Some(&busy));
-            busy.wait();
+            busy.wait(left);
             self.role.note(parts, None);
             taken = self.role.take(parts, here);
             is_late = true;
@@ -146,8 +179,9 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     /// Waits for at most `limit`, then gives the role back together with the [report](Self::report) of who is
     /// still inside. Nothing is freed then; the caller decides whether to wait on.
     ///
-    /// The limit is for the sections. The driver's hooks run on this thread: whoever wants to know that one of them
-    /// hangs asks for [`DeviceLifetime::report`](super::DeviceLifetime::report) from another thread, as the bus does.
+    /// The limit is for the sections. The wake hooks run on this thread, so it cannot end one that hangs: another thread is
+    /// told by [`DeviceLifetime::report`](super::DeviceLifetime::report), and its own
+    /// [`begin_unplug_for`](Unplug::begin_unplug_for) keeps its limit.
     ///
     /// # Errors
     /// The role, when sections are left.
