@@ -164,6 +164,24 @@ impl HookOutcome for () {
     fn log(self, _hook: &str, _device: &str) {}
 }
 
+/// What a function of this type returns. Only so can `!` be named.
+pub trait Returns {
+    /// It.
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
+}
+
+/// A hook that does not return: it panics, as one that is still to be written, and unplug goes on.
+#[diagnostic::do_not_recommend]
+impl HookOutcome for <fn() -> ! as Returns>::Output {
+    fn log(self, _hook: &str, _device: &str) {
+        match self {}
+    }
+}
+
 impl<T, E: fmt::Debug> HookOutcome for Result<T, E> {
     fn log(self, hook: &str, device: &str) {
         if let Err(error) = self {
