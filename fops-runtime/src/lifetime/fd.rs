@@ -5,8 +5,8 @@ use super::access::Access;
 use super::device_lifetime::DeviceLifetime;
 use super::owned::OwnedAccess;
 use super::state::{Core, Phase};
+use super::unplug_fd::UnplugFd;
 use crate::abi::PollEvents;
-use crate::platform;
 use crate::wait::{self, EventFd, WaitError};
 use core::time::Duration;
 use std::io;
@@ -122,18 +122,6 @@ impl<R> OwnedAccess<R> {
     }
 }
 
-/// The descriptor, and the process that it was made in: a forked child shares its parent's.
-pub(super) struct UnplugFd {
-    event: EventFd,
-    forks: u64,
-}
-
-impl UnplugFd {
-    fn is_own(&self) -> bool {
-        self.forks == platform::forks()
-    }
-}
-
 impl Core {
     fn unplug_fd(&self) -> io::Result<BorrowedFd<'_>> {
         let mut cold = self.cold().lock();
@@ -144,7 +132,7 @@ impl Core {
                 event.raise();
             }
             // That of the parent stays open: the thread that forked may have borrowed it.
-            core::mem::forget(cold.unplug_fd.replace(UnplugFd { event, forks: platform::forks() }));
+            core::mem::forget(cold.unplug_fd.replace(UnplugFd::new(event)));
         }
         let fd = cold.unplug_fd.as_ref().expect("just made").event.as_fd().as_raw_fd();
         // SAFETY: it is closed with the lifetime, and not before.

@@ -28,6 +28,8 @@ mod tasks;
 mod together;
 mod trace;
 mod unplug;
+#[cfg(all(feature = "std", target_os = "linux"))]
+mod unplug_fd;
 mod unpluggable;
 #[cfg(feature = "std")]
 mod waits;

@@ -33,12 +33,13 @@ impl Notes {
     /// Adds the note, in place of one with the same key.
     pub(super) fn put(&mut self, note: Note) {
         self.remove(note.key);
-        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
-            *place = Some(note);
-            return;
+        match self.0.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(note),
+            #[cfg(feature = "std")]
+            None => self.0.push(Some(note)),
+            #[cfg(not(feature = "std"))]
+            None => {}
         }
-        #[cfg(feature = "std")]
-        self.0.push(Some(note));
     }
 
     /// Takes the note out, if there is one.

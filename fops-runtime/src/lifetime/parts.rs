@@ -3,7 +3,6 @@ use super::cause::Cause;
 use super::device::Device;
 use super::device_lifetime::DeviceLifetime;
 use super::state::{Core, Phase, Role};
-use super::unpluggable::Unpluggable;
 use core::fmt;
 
 /// Devices that are unplugged as one: what [`Unpluggable::parts`](super::Unpluggable::parts) returns.
@@ -120,42 +119,7 @@ impl<'a, R> Part<'a, R> {
     pub fn of<D: Device<Resources = R>>(device: &'a D) -> Self {
         Self { lifetime: device.lifetime(), hooks: Some(device) }
     }
-}
 
-impl Part<'_, ()> {
-    /// A device that goes with its parent, with all that goes with that device: a subdev.
-    ///
-    /// A subdev may be unplugged by itself before. Then its parent goes without it: `None` comes back in place of its
-    /// resources.
-    ///
-    /// ```
-    /// use fops_runtime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug, Unpluggable};
-    ///
-    /// struct Vin { lifetime: DeviceLifetime<&'static str>, csi2: DeviceLifetime<u8> }
-    /// impl Device for Vin {
-    ///     type Resources = &'static str;
-    ///     fn lifetime(&self) -> &DeviceLifetime<&'static str> { &self.lifetime }
-    /// }
-    /// impl Unpluggable for Vin {
-    ///     type Resources = (&'static str, Option<u8>);
-    ///     fn parts(&self) -> impl Parts<Resources = Self::Resources> {
-    ///         (Part::of(self), Part::child(self.csi2.alone()))
-    ///     }
-    /// }
-    ///
-    /// let new = || Vin { lifetime: DeviceLifetime::new("registers"), csi2: DeviceLifetime::new(4) };
-    /// assert_eq!(new().unplug(Cause::Unbind), Ok(("registers", Some(4))));
-    ///
-    /// let vin = new();
-    /// assert_eq!(vin.csi2.alone().unplug(Cause::Removal), Ok(4));
-    /// assert_eq!(vin.unplug(Cause::Unbind), Ok(("registers", None)));
-    /// ```
-    pub fn child<D: Unpluggable + ?Sized>(device: &D) -> impl Parts<Resources = Option<D::Resources>> {
-        Child(device.parts())
-    }
-}
-
-impl<'a, R> Part<'a, R> {
     pub(super) const fn alone(lifetime: &'a DeviceLifetime<R>) -> Self {
         Self { lifetime, hooks: None }
     }
@@ -227,8 +191,8 @@ impl<P: Sealed> Sealed for Capped<P> {
     }
 }
 
-/// Parts that may be gone when the rest goes: see [`Part::child`].
-struct Child<P>(P);
+/// Parts that may be gone when the rest goes: see [`Part::child`](super::Part::child).
+pub(super) struct Child<P>(pub(super) P);
 
 impl<P: Sealed> Sealed for Child<P> {
     type Resources = Option<P::Resources>;

@@ -55,7 +55,7 @@ pub(super) struct Cold {
     pub(super) cancellations: Cancellations,
     /// Readable once unplug has begun, where somebody asked for it.
     #[cfg(all(feature = "std", target_os = "linux"))]
-    pub(super) unplug_fd: Option<super::fd::UnplugFd>,
+    pub(super) unplug_fd: Option<super::unplug_fd::UnplugFd>,
 }
 
 /// The remover's role for the devices of one unplug: a number that no other unplug has.

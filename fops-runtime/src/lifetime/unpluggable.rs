@@ -1,5 +1,5 @@
 //! What can be unplugged.
-use super::parts::Parts;
+use super::parts::{Child, Part, Parts};
 
 /// A device with all that goes with it, or several devices: what [`Unplug`](super::Unplug) takes as one.
 ///
@@ -34,4 +34,37 @@ pub trait Unpluggable {
     /// The device and all that goes with it: [`Part::of`](super::Part::of) the device, or a tuple of that and of
     /// [`Part::child`](super::Part::child) of each subdev. The same at each call.
     fn parts(&self) -> impl Parts<Resources = Self::Resources>;
+}
+
+impl Part<'_, ()> {
+    /// A device that goes with its parent, with all that goes with that device: a subdev.
+    ///
+    /// A subdev may be unplugged by itself before. Then its parent goes without it: `None` comes back in place of its
+    /// resources.
+    ///
+    /// ```
+    /// use fops_runtime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug, Unpluggable};
+    ///
+    /// struct Vin { lifetime: DeviceLifetime<&'static str>, csi2: DeviceLifetime<u8> }
+    /// impl Device for Vin {
+    ///     type Resources = &'static str;
+    ///     fn lifetime(&self) -> &DeviceLifetime<&'static str> { &self.lifetime }
+    /// }
+    /// impl Unpluggable for Vin {
+    ///     type Resources = (&'static str, Option<u8>);
+    ///     fn parts(&self) -> impl Parts<Resources = Self::Resources> {
+    ///         (Part::of(self), Part::child(self.csi2.alone()))
+    ///     }
+    /// }
+    ///
+    /// let new = || Vin { lifetime: DeviceLifetime::new("registers"), csi2: DeviceLifetime::new(4) };
+    /// assert_eq!(new().unplug(Cause::Unbind), Ok(("registers", Some(4))));
+    ///
+    /// let vin = new();
+    /// assert_eq!(vin.csi2.alone().unplug(Cause::Removal), Ok(4));
+    /// assert_eq!(vin.unplug(Cause::Unbind), Ok(("registers", None)));
+    /// ```
+    pub fn child<D: Unpluggable + ?Sized>(device: &D) -> impl Parts<Resources = Option<D::Resources>> {
+        Child(device.parts())
+    }
 }
