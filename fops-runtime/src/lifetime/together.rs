@@ -84,7 +84,7 @@ pub struct Alone<R>(DeviceLifetime<R>);
 impl<R> DeviceLifetime<R> {
     /// This lifetime as a device of its own, for a program that opens its sections by hand and has no hooks.
     ///
-    /// A driver is unplugged by [`Unplug`], never by this: its hooks would not run, and its subdevs would stay.
+    /// A driver is unplugged by [`Unplug`](super::Unplug), never by this: its hooks would not run, and its subdevs would stay.
     ///
     /// ```
     /// use fops_runtime::{Cause, DeviceLifetime, Unplug};
