@@ -13,14 +13,13 @@ use syn::{
     Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type,
     ext::IdentExt,
     parse::{ParseStream, Parser},
-    punctuated::Punctuated,
     spanned::Spanned,
 };
 
 use crate::{
     diagnostics::{Diagnostics, Outcome, written},
     ops::Policy,
-    source::{Source, is_punct},
+    source::{Source, contains, is_punct},
 };
 
 /// `#[guarded_fops(..)]`.
@@ -108,20 +107,26 @@ impl FromMeta for Subdevs {
         let Meta::List(list) = item else {
             return Err(expected(item, &|name| format!("expected `{name}(<field> = <type>, ..)`")));
         };
-        let subdev = |input: ParseStream| -> syn::Result<(Ident, Type)> {
-            let field: Ident = input.parse()?;
-            if !input.peek(Token![=]) {
-                return Err(syn::Error::new_spanned(
-                    &field,
-                    format_args!("expected `{field} = <type>`: the field is a `Subdev<type>`"),
-                ));
+        let mut subdevs = Vec::new();
+        let all = |input: ParseStream| -> syn::Result<()> {
+            while !input.is_empty() {
+                let field: Ident = input.parse()?;
+                if !input.peek(Token![=]) {
+                    return Err(syn::Error::new_spanned(
+                        &field,
+                        format_args!("expected `{field} = <type>`: the field is a `Subdev<type>`"),
+                    ));
+                }
+                input.parse::<Token![=]>()?;
+                subdevs.push((field, input.parse()?));
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
             }
-            input.parse::<Token![=]>()?;
-            Ok((field, input.parse()?))
+            Ok(())
         };
-        let all = Punctuated::<(Ident, Type), Token![,]>::parse_terminated_with;
-        let all = (|input: ParseStream| all(input, subdev)).parse2(list.tokens.clone())?;
-        Ok(Self(all.into_iter().collect()))
+        all.parse2(list.tokens.clone())?;
+        Ok(Self(subdevs))
     }
 }
 
@@ -146,12 +151,15 @@ pub(crate) struct FopOptions {
 impl FopOptions {
     /// The policies given, each with the span of its word: one, if the author made no mistake.
     pub(crate) fn policies(&self) -> Vec<(Policy, Span)> {
-        let words =
-            [(Policy::Guarded, self.guarded), (Policy::Always, self.always), (Policy::Unguarded, self.unguarded)];
         let mut policies = Vec::new();
-        for (policy, Word(span)) in words {
-            policies.extend(span.map(|span| (policy, span)));
-        }
+        let mut note = |policy, word: Word| {
+            if let Some(span) = word.0 {
+                policies.push((policy, span));
+            }
+        };
+        note(Policy::Guarded, self.guarded);
+        note(Policy::Always, self.always);
+        note(Policy::Unguarded, self.unguarded);
         policies
     }
 }
@@ -165,11 +173,11 @@ pub(crate) trait Options {
 /// What darling's derive makes of a struct, with less for rustc to compile: the derived code was a twelfth of this
 /// crate's build.
 macro_rules! options {
-    ($options:ident: $($name:literal => $field:ident),*) => {
+    ($options:ident: $($name:literal => $($some:ident)? ($field:ident)),*) => {
         impl Options for $options {
             fn set(&mut self, name: &str, given: &NestedMeta) -> darling::Result<()> {
                 match name {
-                    $($name => self.$field = value_of(given)?,)*
+                    $($name => self.$field = $($some)? (value_of(given)?),)*
                     _ => return Err(darling::Error::unknown_field_with_alts(name, [$($name),*].as_slice())),
                 }
                 Ok(())
@@ -179,12 +187,13 @@ macro_rules! options {
 }
 
 options!(BlockOptions:
-    "lifetime" => lifetime, "via" => via, "not_found" => not_found, "unplugged" => unplugged, "unplug" => unplug,
-    "resources" => resources, "name" => name, "subdev" => subdev, "default" => default, "crate" => runtime);
-options!(UnplugHooks: "stop" => stop, "wake" => wake, "subdevs" => subdevs);
+    "lifetime" => Some(lifetime), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged),
+    "unplug" => Some(unplug), "resources" => (resources), "name" => Some(name), "subdev" => (subdev),
+    "default" => Some(default), "crate" => (runtime));
+options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (subdevs));
 options!(FopOptions:
-    "polled" => polled, "guarded" => guarded, "always" => always, "unguarded" => unguarded, "reason" => reason,
-    "via" => via, "not_found" => not_found, "unplugged" => unplugged);
+    "polled" => (polled), "guarded" => (guarded), "always" => (always), "unguarded" => (unguarded),
+    "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged));
 
 fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
     match given {
@@ -198,7 +207,8 @@ fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
 /// mistake does not bring errors about what it left unsaid.
 pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: &mut Diagnostics) -> Outcome {
     let (list, mut outcome) = options_of(tokens, diagnostics);
-    let mut seen = Vec::new();
+    // As `,a,b,`: the names so far.
+    let mut seen = String::from(",");
     for given in &list {
         let path = match given {
             NestedMeta::Meta(item) => item.path(),
@@ -216,14 +226,15 @@ pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: 
                 .reported();
             continue;
         }
-        let set = match seen.contains(&name) {
+        let set = match contains(&seen, &format!(",{name},")) {
             true => Err(darling::Error::duplicate_field(&name)),
             false => options.set(&name, given),
         };
         if let Err(error) = set {
             outcome = diagnostics.options(error.with_span(given));
         }
-        seen.push(name);
+        seen.push_str(&name);
+        seen.push(',');
     }
     outcome
 }
@@ -232,13 +243,17 @@ pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: 
 /// comma is what is missing.
 fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<NestedMeta>, Outcome) {
     let mut list = Vec::new();
-    let mut slips = Vec::new();
+    let mut slips = None;
+    let mut note = |slip: syn::Error| match &mut slips {
+        None => slips = Some(slip),
+        Some(slips) => slips.combine(slip),
+    };
     let all = |input: ParseStream| -> syn::Result<()> {
         while !input.is_empty() {
             match input.parse::<NestedMeta>() {
                 Ok(given) => list.push(given),
                 Err(slip) => {
-                    slips.push(slip);
+                    note(slip);
                     skip_to_comma(input)?;
                 }
             }
@@ -246,7 +261,7 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
                 break;
             }
             let Err(slip) = input.parse::<Token![,]>() else { continue };
-            slips.push(slip);
+            note(slip);
             if !begins_option(input) {
                 // What precedes it may be a part of it, as `lifetime` is in `lifetime: field`.
                 if matches!(list.last(), Some(NestedMeta::Meta(Meta::Path(_)) | NestedMeta::Lit(_))) {
@@ -258,9 +273,11 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
         }
         Ok(())
     };
-    let end = all.parse2(opened(tokens));
-    slips.extend(end.err());
+    if let Err(slip) = all.parse2(opened(tokens)) {
+        note(slip);
+    }
     let mut outcome = Ok(());
+    let Some(slips) = slips else { return (list, outcome) };
     for slip in slips {
         outcome = diagnostics
             .error_at(slip.span(), format_args!("{slip}"))
@@ -361,10 +378,10 @@ pub(crate) struct Hook(pub(crate) Ident);
 
 impl FromMeta for Hook {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        ident(item)
-            .filter(|name| !is_keyword(name))
-            .map(Self)
-            .ok_or_else(|| expected(item, &|name| not_source(item, name, "<method>")))
+        match ident(item) {
+            Some(name) if !is_keyword(&name) => Ok(Self(name)),
+            _ => Err(expected(item, &|name| not_source(item, name, "<method>"))),
+        }
     }
 }
 
@@ -425,7 +442,7 @@ fn ident(item: &Meta) -> Option<Ident> {
 
 /// Whether a path can be this word, and nothing else have it for its name.
 pub(crate) fn is_keyword(name: &Ident) -> bool {
-    ["self", "Self", "super", "crate"].contains(&name.to_string().as_str())
+    matches!(name.to_string().as_str(), "self" | "Self" | "super" | "crate")
 }
 
 /// Says what an option wants, and how to write it if it is given a string.
