@@ -325,8 +325,12 @@ fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     }
     if op.policy == Policy::Unguarded {
         let mut has_no_effect = |option: &Code| {
-            let message = format_args!("`{ident}` is unguarded and does not look for the device's lifetime");
-            diagnostics.error(&option.expression, message).reported()
+            diagnostics
+                .error(
+                    &option.expression,
+                    format_args!("`{ident}` is unguarded and does not look for the device's lifetime"),
+                )
+                .reported()
         };
         if let Some(option) = &options.via {
             outcome = has_no_effect(option);
