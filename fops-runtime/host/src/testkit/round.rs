@@ -1,0 +1,413 @@
+//! One scenario: the device is used, goes, comes back, and is used again.
+use crate::bus::Removal;
+use crate::nodes::node::Node;
+use crate::testkit::act::{Act, Answer};
+use crate::testkit::actor::{Actor, End};
+use crate::testkit::ambush::{Ambush, Deed};
+use crate::testkit::disturber::Disturber;
+use crate::testkit::held::Held;
+use crate::testkit::report::Row;
+use crate::testkit::scenario::{Close, Scenario, Twist, Way};
+use crate::testkit::suite::{Habit, Suite};
+use fops_runtime::{Cause, Errno, Result};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How a removal ended.
+pub(super) struct Gone {
+    pub(super) removal: Duration,
+    pub(super) answers: String,
+    /// From the unplug to the last answer.
+    pub(super) last: Option<Duration>,
+}
+
+impl<H: Send + Sync + 'static> Suite<'_, H> {
+    /// Sees how an act goes while nobody unplugs.
+    pub(super) fn learn(&mut self, act: &Act) {
+        self.now = format!("nobody unplugs, with \"{}\"", act.name);
+        let Some(nodes) = self.plugged() else { return };
+        let actors = self.start(&[act], &nodes, None);
+        self.settle(&actors);
+        let [actor] = &*actors else { return };
+        let disturber = self.disturb();
+        let enough = || match &disturber {
+            Some(disturber) => disturber.times() >= 50 || actor.progress().returned > 1,
+            None => true,
+        };
+        self.patience.until(|| enough() && !actor.trace.state().suspects);
+        let progress = actor.progress();
+        let (answers, returns) = (progress.before.clone(), progress.returned > 1);
+        drop(progress);
+        let opened = actor.trace.state().opened.clone();
+        self.habits.insert(act.name.clone(), Habit { answers, returns, opened });
+        drop(disturber);
+        self.goes(Way::Unbind, Twist::Plain, actors, None);
+    }
+
+    /// Plays a scenario.
+    pub(super) fn round(&mut self, scenario: &Scenario, load: &[&Act]) {
+        let names = match load {
+            [] => "nothing".into(),
+            [act] => format!("\"{}\"", act.name),
+            acts => format!("all {}", acts.len()),
+        };
+        self.now = format!("{}, with {names} in flight", scenario.name);
+        let found = self.report.findings.len();
+        let gone = self.play_round(scenario, load);
+        let is_bad = gone.is_none() || self.report.findings.len() > found;
+        self.report.rows.push(Row {
+            scenario: scenario.name.clone(),
+            load: names,
+            answers: gone.as_ref().map_or_else(|| "-".into(), |gone| gone.answers.clone()),
+            worst: gone.as_ref().and_then(|gone| gone.last),
+            removal: gone.map(|gone| gone.removal),
+            is_bad,
+        });
+    }
+
+    /// `None` where the round ended early.
+    fn play_round(&mut self, scenario: &Scenario, load: &[&Act]) -> Option<Gone> {
+        let nodes = self.plugged()?;
+        let states: Vec<_> = nodes.iter().map(|node| node.downgrade()).collect();
+        let ambush = scenario.twist.op().map(|op| Arc::new(Ambush::new(op, self.deed(scenario.twist), self.patience)));
+        let mut held: Vec<_> = match scenario.close {
+            Close::NoFile => Vec::new(),
+            _ => nodes.iter().filter_map(|node| Held::open(node, self.patience)).map(Arc::new).collect(),
+        };
+        let actors = self.start(load, &nodes, ambush.as_ref());
+        if scenario.twist.op().is_none() {
+            self.settle(&actors);
+            self.are_well(&actors, load);
+        }
+        let hardware = self.world.as_ref().and_then(|world| (world.hardware)());
+        let disturber = self.disturb();
+        let gone = self.goes(scenario.way, scenario.twist, actors, ambush.as_deref())?;
+        self.is_away(&nodes, hardware.as_deref());
+        self.answer_gone(&held);
+        drop(disturber);
+        if scenario.close == Close::Early {
+            self.close(&mut held);
+            self.is_away(&nodes, hardware.as_deref());
+        }
+        drop((nodes, hardware));
+        let nodes = self.comes_back(scenario.way)?;
+        if let Some(held) = held.iter().find(|held| nodes.iter().any(|node| node.name() == held.name())) {
+            self.find(
+                format!("the name `{}` is reused while an old file is open", held.name()),
+                "register nodes by the bus",
+            );
+        }
+        self.answer_gone(&held);
+        if scenario.close == Close::Late {
+            self.close(&mut held);
+        }
+        let actors = self.start(load, &nodes, None);
+        self.settle(&actors);
+        self.are_well(&actors, load);
+        let disturber = self.disturb();
+        if let [act] = load
+            && self.habits.get(&act.name).is_some_and(|habit| habit.returns)
+            && !self
+                .patience
+                .until(|| actors.iter().all(|actor| actor.progress().returned > 1 || actor.end().is_some()))
+        {
+            self.find(
+                format!(
+                    "the device does not work after it came back: the act \"{}\" sleeps, and returned before",
+                    act.name
+                ),
+                "probe has to set up anew all that the stop hook took down",
+            );
+        }
+        drop(disturber);
+        let hardware = self.world.as_ref().and_then(|world| (world.hardware)());
+        self.goes(Way::Unbind, Twist::Plain, actors, None)?;
+        self.close(&mut held);
+        self.is_away(&nodes, hardware.as_deref());
+        drop(hardware);
+        let ids: Vec<_> = nodes.iter().map(|node| node.id()).collect();
+        drop((nodes, held));
+        self.nothing_is_left(&ids, &states);
+        Some(gone)
+    }
+
+    /// Starts the acts.
+    pub(super) fn start(&mut self, load: &[&Act], nodes: &[Arc<Node>], ambush: Option<&Arc<Ambush>>) -> Vec<Actor> {
+        let mut actors = Vec::new();
+        for act in load {
+            let is_meant = |node: &&Arc<Node>| act.prefix.as_ref().is_none_or(|prefix| node.name().starts_with(prefix));
+            match nodes.iter().find(is_meant) {
+                Some(node) => actors.push(Actor::start(act, node, ambush.cloned(), self.patience)),
+                None => self.find(
+                    format!("no node for the act \"{}\" among {nodes:?}", act.name),
+                    "name the node as probe registers it",
+                ),
+            }
+        }
+        actors
+    }
+
+    /// Waits until each act does what it does.
+    pub(super) fn settle(&mut self, actors: &[Actor]) {
+        for actor in actors {
+            if !self.patience.until(|| actor.is_settled()) {
+                self.find(
+                    format!("the act \"{}\" calls no operation of the driver", actor.name),
+                    "open a file and call the driver in the act",
+                );
+            }
+        }
+    }
+
+    /// The acts go as they always do.
+    fn are_well(&mut self, actors: &[Actor], load: &[&Act]) {
+        for actor in actors {
+            let progress = actor.progress();
+            let (end, before) = (progress.end, progress.before.clone());
+            drop(progress);
+            let habit = self.habits.get(&actor.name).cloned().unwrap_or_default();
+            for answer in before {
+                if habit.answers.contains(&answer) {
+                    continue;
+                }
+                let is_new = matches!(answer, Answer::Failed(_)) && load.len() == 1;
+                if is_new || answer.is_gone() {
+                    self.find(
+                        format!("the device is there, and the act \"{}\" answers {answer}", actor.name),
+                        "what the stop hook sets has to be of this device, and set anew when it is probed again",
+                    );
+                }
+            }
+            if let Some((End::Panicked, _)) = end {
+                self.find(format!("the act \"{}\" panicked", actor.name), "return errors from the act");
+            }
+        }
+    }
+
+    pub(super) fn disturb(&self) -> Option<Disturber> {
+        let hardware = self.world.as_ref().and_then(|world| (world.hardware)())?;
+        self.plan.disturb.clone().map(|disturb| Disturber::start(disturb, hardware))
+    }
+
+    fn deed(&self, twist: Twist) -> Deed {
+        match (twist, &self.world) {
+            (Twist::Panics(_), _) => Deed::Panic,
+            (Twist::Inside(_), Some(world)) => {
+                let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
+                Deed::Run(Box::new(move || {
+                    // It is refused to wait for itself; the removal goes on.
+                    let _ = bus.unbind(&driver, &device).and_then(|removal| removal.wait());
+                }))
+            }
+            _ => Deed::Hold,
+        }
+    }
+
+    /// Unplugs the device, and waits until it is gone and the acts have ended. `None`, with findings, where that hangs: then
+    /// the world is left behind.
+    pub(super) fn goes(&mut self, way: Way, twist: Twist, actors: Vec<Actor>, ambush: Option<&Ambush>) -> Option<Gone> {
+        if let Some(ambush) = ambush
+            // An act that is not always the same may never come there again.
+            && !self.patience.until(|| ambush.has_caught() || actors.iter().all(|actor| actor.end().is_some()))
+        {
+            ambush.release();
+        }
+        let world = self.world.as_ref()?;
+        let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
+        let removed = world.counts.as_ref().map(|counts| counts.get().1.len());
+        let began = Instant::now();
+        let removal = match begin(way, &bus, &driver, &device) {
+            // An operation was faster: this waits for the same removal.
+            Err(Errno::ENODEV) if matches!(twist, Twist::Inside(_)) => None,
+            Err(errno) => {
+                self.find(format!("the removal cannot begin: {errno}"), "the device is unplugged by the bus alone");
+                return None;
+            }
+            Ok(removal) => Some(removal),
+        };
+        let second = match twist {
+            Twist::Twice => begin(way, &bus, &driver, &device).ok(),
+            Twist::Worsens => begin(Way::Surprise, &bus, &driver, &device).ok(),
+            _ => None,
+        };
+        if let Some(ambush) = ambush {
+            self.hold(twist, removal.as_deref(), &actors);
+            ambush.release();
+        }
+        for removal in removal.iter().chain(&second) {
+            if !self.patience.sleeping_until(|pause| !matches!(removal.wait_for(pause), Ok(None))) {
+                self.removal_hangs(removal, &actors);
+                self.leave_behind(actors);
+                return None;
+            }
+        }
+        if removal.is_none() {
+            let is_unbound = || bus.device_names().iter().all(|(name, driver)| *name != device || driver.is_none());
+            self.patience.until(is_unbound);
+        }
+        let took = began.elapsed();
+        match removal.as_ref().map(|removal| removal.wait()) {
+            Some(Err(Errno::EIO)) => self.find(
+                "the driver panics in `remove`, or while its resources are dropped".into(),
+                "a removal has no caller to tell: log the error and go on",
+            ),
+            Some(Err(errno)) => self.find(
+                format!("the removal fails: {errno}"),
+                "leave unplug to the bus: an operation that wants its device gone calls `bus_device.remove(..)`",
+            ),
+            Some(Ok(_)) | None => {}
+        }
+        if let (Some(world), Some(before)) = (&self.world, removed)
+            && let Some(counts) = &world.counts
+        {
+            let (_, causes) = counts.get();
+            let (ran, cause) = (causes.len() - before, causes.last().copied());
+            if ran != 1 {
+                self.find(format!("`remove` ran {ran} times for one removal"), "leave unplug to the bus");
+            } else if matches!(twist, Twist::Worsens) && cause != Some(Cause::SurpriseRemoval) {
+                let was_over = second.is_none();
+                if !was_over {
+                    self.find(
+                        format!(
+                            "the cause of the removal became {}, and `remove` was told {cause:?}",
+                            Cause::SurpriseRemoval
+                        ),
+                        "`Removable::cause` has to say the worst",
+                    );
+                }
+            }
+        }
+        actors.iter().for_each(Actor::removal_is_over);
+        if !self.patience.until(|| actors.iter().all(|actor| actor.end().is_some())) {
+            self.acts_hang(&actors);
+            self.leave_behind(actors);
+            return None;
+        }
+        Some(self.ended(actors, twist, took, began))
+    }
+
+    /// Holds the operation in its section while the unplug is under way.
+    fn hold(&mut self, twist: Twist, removal: Option<&Removal>, actors: &[Actor]) {
+        let Some(removal) = removal else { return };
+        let is_flagged = || actors.iter().all(|actor| actor.node().is_unplugged());
+        match twist {
+            Twist::InFlight(_) => {
+                self.patience.until(is_flagged);
+            }
+            Twist::InFlightLong(op) => {
+                let stopped = || {
+                    is_flagged() && !removal.stragglers().contains("hook") && removal.stragglers().contains(op.name())
+                };
+                self.patience.until(stopped);
+                thread::sleep(Duration::from_millis(2));
+            }
+            Twist::Straggler(op) => {
+                self.patience.until(is_flagged);
+                let waited = removal.wait_for(Duration::from_millis(20));
+                let stragglers = removal.stragglers();
+                if !matches!(waited, Ok(None)) {
+                    self.find(
+                        format!("the device is removed while {op} is in its section"),
+                        "`Removable::take_down` has to unplug every device whose operations are in flight",
+                    );
+                } else if !stragglers.contains(op.name()) {
+                    self.find(
+                        format!("the removal waits for {op}, and its report does not name it: {stragglers:?}"),
+                        "`Removable::stragglers` has to name the sections of every device that goes",
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at how the acts have ended.
+    fn ended(&mut self, actors: Vec<Actor>, twist: Twist, removal: Duration, began: Instant) -> Gone {
+        let (mut answers, mut last) = (Vec::new(), None);
+        let is_alone = actors.len() == 1;
+        for actor in actors {
+            self.met.add(actor.trace.met());
+            let progress = actor.progress();
+            let (end, met, before) = (progress.end, progress.met.clone(), progress.before.clone());
+            drop(progress);
+            let name = actor.name.clone();
+            let (panicked, unheard) = {
+                let state = actor.trace.state();
+                (state.panicked.clone(), state.unheard)
+            };
+            actor.join();
+            if let Some(op) = panicked.first()
+                && !matches!(twist, Twist::Panics(_))
+            {
+                self.find(
+                    format!("`{op}` panics in the act \"{name}\""),
+                    "answer an error; the message of the panic says where",
+                );
+            }
+            if let Some(mask) = unheard {
+                self.find(
+                    format!("poll's mask became {mask:?}, and nobody woke the act \"{name}\", which sleeps in poll"),
+                    "register each queue that the mask depends on, before the mask is computed: `table.wait(&self.queue)`",
+                );
+            }
+            let habit = self.habits.get(&name).cloned().unwrap_or_default();
+            let is_usual = |answer| habit.answers.contains(answer) || before.contains(answer);
+            let unusual = met.iter().find(|answer| !is_usual(answer) && !matches!(answer, Answer::Done));
+            if let Some(answer) = unusual.filter(|_| is_alone && !matches!(twist, Twist::Panics(_))) {
+                self.find(
+                    format!("the act \"{name}\" was in flight when unplug began, and answered {answer}"),
+                    "return the error of the wait as it is: `?` makes `ENODEV` of it",
+                );
+            }
+            match end {
+                Some((End::Gone(answer), at)) => {
+                    let after = at.saturating_duration_since(began);
+                    last = last.max(Some(after));
+                    answers.push(answer.to_string());
+                }
+                Some((End::GoesOn(answer), _)) => self.find(
+                    format!("the device is gone, and the act \"{name}\" answers {answer}"),
+                    "an act returns the first error that it sees; an operation that is `always` or `unguarded` answers `ENODEV` itself",
+                ),
+                Some((End::Panicked, _)) => self.find(format!("the act \"{name}\" panicked"), "return errors from the act"),
+                Some((End::Stopped, _)) | None => {}
+            }
+        }
+        answers.sort();
+        answers.dedup();
+        Gone { removal, answers: answers.join(", "), last }
+    }
+
+    /// What hangs stays as it is: it may end by itself.
+    fn leave_behind(&mut self, actors: Vec<Actor>) {
+        for actor in actors {
+            self.met.add(actor.trace.met());
+            actor.stop();
+        }
+        self.world = None;
+    }
+
+    /// Brings the device back.
+    fn comes_back(&mut self, way: Way) -> Option<Vec<Arc<Node>>> {
+        let world = self.world.as_ref()?;
+        let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
+        let came = match way {
+            Way::Unbind => self.comes(move || bus.bind(&driver, &device), "bind after unbind"),
+            Way::Unplug | Way::Surprise => self.comes(move || bus.rescan(), "rescan after unplug"),
+        };
+        if !came {
+            self.world = None;
+            return None;
+        }
+        self.plugged()
+    }
+}
+
+fn begin(way: Way, bus: &Arc<crate::bus::Bus>, driver: &str, device: &str) -> Result<Arc<Removal>> {
+    match way {
+        Way::Unbind => bus.unbind(driver, device),
+        Way::Unplug => bus.remove(device, Cause::Removal),
+        Way::Surprise => bus.remove(device, Cause::SurpriseRemoval),
+    }
+}
