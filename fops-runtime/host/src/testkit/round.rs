@@ -215,7 +215,6 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
         let world = self.world.as_ref()?;
         let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
-        let removed = world.counts.as_ref().map(|counts| counts.get().1.len());
         let began = Instant::now();
         let removal = match begin(way, &bus, &driver, &device) {
             // An operation was faster: this waits for the same removal.
@@ -258,26 +257,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             ),
             Some(Ok(_)) | None => {}
         }
-        if let (Some(world), Some(before)) = (&self.world, removed)
-            && let Some(counts) = &world.counts
-        {
-            let (_, causes) = counts.get();
-            let (ran, cause) = (causes.len() - before, causes.last().copied());
-            if ran != 1 {
-                self.find(format!("`remove` ran {ran} times for one removal"), "leave unplug to the bus");
-            } else if matches!(twist, Twist::Worsens) && cause != Some(Cause::SurpriseRemoval) {
-                let was_over = second.is_none();
-                if !was_over {
-                    self.find(
-                        format!(
-                            "the cause of the removal became {}, and `remove` was told {cause:?}",
-                            Cause::SurpriseRemoval
-                        ),
-                        "`Removable::cause` has to say the worst",
-                    );
-                }
-            }
-        }
+        self.is_removed_once(matches!(twist, Twist::Worsens) && second.is_some());
         actors.iter().for_each(Actor::removal_is_over);
         if !self.patience.until(|| actors.iter().all(|actor| actor.end().is_some())) {
             self.acts_hang(&actors);
@@ -285,6 +265,29 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             return None;
         }
         Some(self.ended(actors, twist, took, began))
+    }
+
+    /// The driver's `remove` has run once for each probe of a device that is not bound any more.
+    fn is_removed_once(&mut self, is_surprise: bool) {
+        let Some(world) = &self.world else { return };
+        let Some(counts) = &world.counts else { return };
+        let bound = world.bus.device_names().iter().filter(|(_, driver)| driver.is_some()).count();
+        let (probed, causes) = counts.get();
+        if causes.len() + bound != probed {
+            self.find(
+                format!(
+                    "{} of {probed} probed devices are gone, and `remove` ran {} times",
+                    probed - bound,
+                    causes.len()
+                ),
+                "leave unplug to the bus: an operation that wants its device gone calls `bus_device.remove(..)`",
+            );
+        } else if is_surprise && causes.last() != Some(&Cause::SurpriseRemoval) {
+            self.find(
+                format!("the removal became a surprise removal, and `remove` was told {:?}", causes.last()),
+                "`Removable::cause` has to say the worst",
+            );
+        }
     }
 
     /// Holds the operation in its section while the unplug is under way.
