@@ -1,0 +1,14 @@
+//! Drivers with one mistake each that people make, which the kit finds, and their right twins, which pass.
+mod hardware;
+mod interrupt_without_section;
+mod lock_over_sleep;
+mod own_condvar;
+mod poll_without_queue;
+mod probe_leaks_node;
+mod release_touches_hardware;
+mod release_twice;
+mod resources_cloned;
+mod shared_static;
+mod stop_forgets_timer;
+mod stop_undone;
+mod system_call;
