@@ -35,7 +35,10 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             Some(disturber) => disturber.times() >= 50 || actor.progress().returned > 1,
             None => true,
         };
-        self.patience.until(|| enough() && !actor.trace.state().suspects);
+        self.patience.until(enough);
+        // A poll that suspects something has a limit of its own.
+        self.patience.until(|| !actor.trace.state().suspects);
+        self.patience.until(|| !actor.trace.state().suspects);
         let progress = actor.progress();
         let (answers, returns) = (progress.before.clone(), progress.returned > 1);
         drop(progress);

@@ -54,7 +54,7 @@ fn report(is_wrong: bool) -> Report {
 #[test]
 fn wrong() {
     let finding = finds(&report(true), "unplug cannot end Sensor::read (");
-    assert!(finding.scenario.contains("past the stop hook"), "{finding}");
+    assert!(finding.scenario.contains("read in flight"), "{finding}");
 }
 
 #[test]
