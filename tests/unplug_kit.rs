@@ -6,10 +6,9 @@ use rcar_vin::core::{DEVICE, DRIVER};
 use rcar_vin::csi2::{CSI2_DEVICE, CSI2_DRIVER};
 use rcar_vin::ioctls::*;
 use rcar_vin::machine::Machine;
-use rcar_vin::uapi::{
-    Format, V4L2_BUF_TYPE_VIDEO_CAPTURE, media_device_info, v4l2_capability, v4l2_subdev_capability, zeroed,
-};
-use system_tests::machine_with;
+use rcar_vin::media_uapi::*;
+use rcar_vin::uapi::{Format, V4L2_BUF_TYPE_VIDEO_CAPTURE, v4l2_capability, zeroed};
+use system_tests::{machine_with, vin};
 
 /// Small pictures: it is not the painting that is tested.
 fn start(node: &ClientNode) -> Result<Stream<fops_host::Descriptor>> {
@@ -39,6 +38,7 @@ fn a_vin_goes() {
         .act("reads", |node| node.open()?.read(&mut [0; 4096]))
         .act("polls", |node| node.open()?.poll(PollEvents::PRI))
         .act("asks", |node| get(&*node.open()?, VIDIOC_QUERYCAP, zeroed::<v4l2_capability>()))
+        .surprise(|machine| vin(machine, DEVICE).surprise_remove(), |machine| vin(machine, DEVICE).insert())
         .beside("e6ef1000.video")
         .away(untouched)
         .run();

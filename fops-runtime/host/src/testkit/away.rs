@@ -23,9 +23,14 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             );
         }
         let Some(hardware) = hardware else { return };
-        for check in &self.plan.away {
+        for (number, check) in self.plan.away.iter().enumerate() {
+            // Once is enough: what it counts may only grow.
+            if self.failed_checks.contains(&number) {
+                continue;
+            }
             let failed = catch_unwind(AssertUnwindSafe(|| check(hardware))).err();
             if let Some(payload) = failed {
+                self.failed_checks.insert(number);
                 self.find(
                     format!("the device is away, and this does not hold: {}", message(&*payload)),
                     "touch the hardware inside sections alone, and give back in `remove` all that probe took",

@@ -18,6 +18,8 @@ pub struct Hotplug<H> {
     pub(super) make: Box<dyn Fn() -> World<H>>,
     pub(super) acts: Vec<Act>,
     pub(super) disturb: Option<Arc<dyn Fn(&H) + Send + Sync>>,
+    /// Pulls the hardware out, and puts it back.
+    pub(super) surprise: Option<[Box<dyn Fn(&H)>; 2]>,
     pub(super) away: Vec<Box<dyn Fn(&H)>>,
     /// An operation, and why it is not tried.
     pub(super) excuses: Vec<(String, String)>,
@@ -30,6 +32,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
             make: Box::new(make),
             acts: Vec::new(),
             disturb: None,
+            surprise: None,
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
@@ -101,6 +104,13 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
     /// transfer.
     pub fn disturb(mut self, disturb: impl Fn(&H) + Send + Sync + 'static) -> Self {
         self.disturb = Some(Arc::new(disturb));
+        self
+    }
+
+    /// How the hardware is pulled out, and put back. Without it, the driver is told of a surprise removal while the
+    /// hardware is there, and must not be blamed if that goes on to write to memory.
+    pub fn surprise(mut self, pull_out: impl Fn(&H) + 'static, put_back: impl Fn(&H) + 'static) -> Self {
+        self.surprise = Some([Box::new(pull_out), Box::new(put_back)]);
         self
     }
 

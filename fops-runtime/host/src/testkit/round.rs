@@ -94,6 +94,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.is_away(&nodes, hardware.as_deref());
         }
         drop((nodes, hardware));
+        if scenario.way == Way::Surprise || matches!(scenario.twist, Twist::Worsens) {
+            self.surprise(1);
+        }
         let nodes = self.comes_back(scenario.way)?;
         if let Some(held) = held.iter().find(|held| nodes.iter().any(|node| node.name() == held.name())) {
             self.find(
@@ -219,9 +222,12 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         let world = self.world.as_ref()?;
         let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
         let began = Instant::now();
+        if way == Way::Surprise {
+            self.surprise(0);
+        }
         let removal = match begin(way, &bus, &driver, &device) {
-            // An operation was faster: this waits for the same removal.
-            Err(Errno::ENODEV) if matches!(twist, Twist::Inside(_)) => None,
+            // An operation was faster: it has asked for the removal, which is over already.
+            Err(Errno::ENODEV) if matches!(twist, Twist::Inside(_)) || way == Way::Surprise => None,
             Err(errno) => {
                 self.find(format!("the removal cannot begin: {errno}"), "the device is unplugged by the bus alone");
                 return None;
@@ -230,7 +236,10 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         };
         let second = match twist {
             Twist::Twice => begin(way, &bus, &driver, &device).ok(),
-            Twist::Worsens => begin(Way::Surprise, &bus, &driver, &device).ok(),
+            Twist::Worsens => {
+                self.surprise(0);
+                begin(Way::Surprise, &bus, &driver, &device).ok()
+            }
             _ => None,
         };
         if let Some(ambush) = ambush {
@@ -293,6 +302,14 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
     }
 
+    /// Pulls the hardware out (0), or puts it back (1).
+    fn surprise(&self, step: usize) {
+        let hardware = self.world.as_ref().and_then(|world| (world.hardware)());
+        if let (Some(steps), Some(hardware)) = (&self.plan.surprise, hardware) {
+            steps[step](&hardware);
+        }
+    }
+
     /// Holds the operation in its section while the unplug is under way.
     fn hold(&mut self, twist: Twist, removal: Option<&Removal>, actors: &[Actor]) {
         let Some(removal) = removal else { return };
@@ -301,12 +318,15 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             Twist::InFlight(_) => {
                 self.patience.until(is_flagged);
             }
-            Twist::InFlightLong(op) => {
-                let stopped = || {
-                    is_flagged() && !removal.stragglers().contains("hook") && removal.stragglers().contains(op.name())
-                };
-                self.patience.until(stopped);
-                thread::sleep(Duration::from_millis(2));
+            Twist::InFlightLong(_) => {
+                self.patience.until(is_flagged);
+                // The stop hook follows the flag at once. It may wait for a lock that this operation holds.
+                for _ in 0..10 {
+                    thread::sleep(Duration::from_millis(2));
+                    if !removal.stragglers().contains("hook") {
+                        break;
+                    }
+                }
             }
             Twist::Straggler(op) => {
                 self.patience.until(is_flagged);

@@ -26,6 +26,8 @@ pub(super) struct Suite<'a, H> {
     pub(super) habits: BTreeMap<String, Habit>,
     /// The acts that unplug could not end: they are left out from then on.
     pub(super) hanging: BTreeSet<String>,
+    /// Of the author's checks, by number.
+    pub(super) failed_checks: BTreeSet<usize>,
     pub(super) ops: Vec<&'static Op>,
     pub(super) met: Met,
     /// The scenario that runs, for findings.
@@ -57,6 +59,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             report: Report::default(),
             habits: BTreeMap::new(),
             hanging: BTreeSet::new(),
+            failed_checks: BTreeSet::new(),
             ops: Vec::new(),
             met: Met::default(),
             now: String::new(),
