@@ -6,7 +6,8 @@ extern crate std;
 
 use crate::op::Op;
 use core::cell::RefCell;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread_local;
 
 /// Where a thread is with its section.
@@ -63,6 +64,26 @@ pub fn at_points<T>(hook: Arc<dyn Fn(Point) + Send + Sync>, f: impl FnOnce() -> 
 
     let _restore = Restore(HOOK.with(|current| current.replace(Some(hook))));
     f()
+}
+
+/// The devices whose driver's code has panicked on the way of an unplug.
+static PANICKED: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
+
+/// Whether a hook or a cancellation of this device has panicked during its unplug: for test kits. `device` is the
+/// [`id`](crate::DeviceLifetime::id) of its lifetime.
+///
+/// Unplug goes on after a panic of the driver's, so nothing else tells.
+pub fn hook_has_panicked(device: u64) -> bool {
+    panicked().contains(&device)
+}
+
+pub(crate) fn note_panic(device: u64) {
+    panicked().insert(device);
+}
+
+fn panicked() -> MutexGuard<'static, BTreeSet<u64>> {
+    // Nothing panics under it.
+    PANICKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The thread is at `point`.

@@ -20,6 +20,9 @@ pub(crate) trait AnyDevice: Send + Sync {
     /// Its operations on files.
     #[cfg(feature = "testkit")]
     fn ops(&self) -> &'static [Op];
+    /// The number of its lifetime.
+    #[cfg(feature = "testkit")]
+    fn lifetime_id(&self) -> u64;
     /// Leads to the driver's structure as long as somebody holds it.
     #[cfg(feature = "testkit")]
     fn downgrade(&self) -> Weak<dyn Any + Send + Sync>;
@@ -53,6 +56,11 @@ impl<D: FileOperations + Device> AnyDevice for OfType<D> {
     #[cfg(feature = "testkit")]
     fn ops(&self) -> &'static [Op] {
         D::OPS
+    }
+
+    #[cfg(feature = "testkit")]
+    fn lifetime_id(&self) -> u64 {
+        self.0.lifetime().id()
     }
 
     #[cfg(feature = "testkit")]

@@ -22,6 +22,12 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 "name its device among those that go together: `unplug(subdevs(..))`, or in `Unplug::parts`",
             );
         }
+        if let Some(node) = nodes.iter().find(|node| node.hook_has_panicked()) {
+            self.find(
+                format!("a hook of the device of `{}` panics during unplug", node.name()),
+                "unplug goes on after that, with the hardware as it is: log the error, and do not `unwrap` in a hook",
+            );
+        }
         let Some(hardware) = hardware else { return };
         for (number, check) in self.plan.away.iter().enumerate() {
             // Once is enough: what it counts may only grow.

@@ -1,4 +1,5 @@
 //! Drivers with one mistake each that people make, which the kit finds, and their right twins, which pass.
+mod coverage;
 mod hardware;
 mod interrupt_without_section;
 mod lock_over_sleep;
@@ -10,5 +11,6 @@ mod release_twice;
 mod resources_cloned;
 mod shared_static;
 mod stop_forgets_timer;
+mod stop_panics;
 mod stop_undone;
 mod system_call;
