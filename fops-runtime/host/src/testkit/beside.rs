@@ -39,7 +39,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.settle(&first_actors);
             self.settle(&others);
             self.goes(Way::Unbind, Twist::Plain, first_actors, None)?;
-            self.goes_on(act, &others);
+            self.goes_on(act, second, &others);
             others.iter().for_each(Actor::stop);
             if !self.patience.until(|| others.iter().all(|actor| actor.end().is_some())) {
                 // It cannot be interrupted, which is not what is asked here.
@@ -52,9 +52,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     }
 
     /// The act goes on, on the device that stays.
-    fn goes_on(&mut self, act: &Act, actors: &[Actor]) {
+    fn goes_on(&mut self, act: &Act, device: &str, actors: &[Actor]) {
         let habit = self.habits.get(&act.name).cloned().unwrap_or_default();
-        let disturber = self.disturb();
+        let disturber = self.disturb_device(device);
         for actor in actors {
             let before = actor.progress().returned;
             if habit.returns && !self.patience.until(|| actor.progress().returned > before + 1) {

@@ -72,7 +72,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         Self::new(move || {
             let machine = Arc::new(machine());
             let bus = bus(&machine);
-            let hardware = Box::new(move || Some(machine.clone()));
+            let hardware = Box::new(move |_: &str| Some(machine.clone()));
             World { bus, driver: driver.clone(), device: device.clone(), hardware, counts: None }
         })
     }

@@ -83,7 +83,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.settle(&actors);
             self.are_well(&actors, load);
         }
-        let hardware = self.world.as_ref().and_then(|world| (world.hardware)());
+        let hardware = self.world.as_ref().and_then(|world| world.hardware());
         let disturber = self.disturb();
         let gone = self.goes(scenario.way, scenario.twist, actors, ambush.as_deref())?;
         self.is_away(&nodes, hardware.as_deref());
@@ -127,7 +127,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             );
         }
         drop(disturber);
-        let hardware = self.world.as_ref().and_then(|world| (world.hardware)());
+        let hardware = self.world.as_ref().and_then(|world| world.hardware());
         self.goes(Way::Unbind, Twist::Plain, actors, None)?;
         self.close(&mut held);
         self.is_away(&nodes, hardware.as_deref());
@@ -192,7 +192,11 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     }
 
     pub(super) fn disturb(&self) -> Option<Disturber> {
-        let hardware = self.world.as_ref().and_then(|world| (world.hardware)())?;
+        self.disturb_device(&self.world.as_ref()?.device)
+    }
+
+    pub(super) fn disturb_device(&self, device: &str) -> Option<Disturber> {
+        let hardware = self.world.as_ref().and_then(|world| (world.hardware)(device))?;
         self.plan.disturb.clone().map(|disturb| Disturber::start(disturb, hardware))
     }
 
@@ -304,7 +308,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
 
     /// Pulls the hardware out (0), or puts it back (1).
     fn surprise(&self, step: usize) {
-        let hardware = self.world.as_ref().and_then(|world| (world.hardware)());
+        let hardware = self.world.as_ref().and_then(|world| world.hardware());
         if let (Some(steps), Some(hardware)) = (&self.plan.surprise, hardware) {
             steps[step](&hardware);
         }

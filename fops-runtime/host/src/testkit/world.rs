@@ -3,6 +3,7 @@ use crate::bus::{Bus, Driver, Probe, Removable};
 use crate::lock::Lock;
 use crate::nodes::Devices;
 use fops_runtime::{Cause, Device, FileOperations, Result, Unplug};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 /// One machine with the device under test.
@@ -10,8 +11,8 @@ pub(super) struct World<H> {
     pub(super) bus: Arc<Bus>,
     pub(super) driver: String,
     pub(super) device: String,
-    /// What the author's closures are given, while there is one.
-    pub(super) hardware: Box<dyn Fn() -> Option<Arc<H>>>,
+    /// What the author's closures are given for a device, while there is one.
+    pub(super) hardware: Box<dyn Fn(&str) -> Option<Arc<H>>>,
     /// Unless the author made the bus.
     pub(super) counts: Option<Arc<Counts>>,
 }
@@ -53,6 +54,11 @@ impl<D: Driver> Driver for Counted<D> {
 }
 
 impl<H> World<H> {
+    /// What the author's closures are given for the device under test.
+    pub(super) fn hardware(&self) -> Option<Arc<H>> {
+        (self.hardware)(&self.device)
+    }
+
     /// A bus with the driver and the device.
     pub(super) fn of(driver: H, device: &str) -> Self
     where
@@ -60,7 +66,7 @@ impl<H> World<H> {
     {
         let driver = Arc::new(driver);
         let hardware = driver.clone();
-        Self::with(driver, device, move || Some(hardware.clone()))
+        Self::with(driver, device, move |_| Some(hardware.clone()))
     }
 
     /// A bus with a driver that makes a device of `make` whenever it probes.
@@ -68,12 +74,12 @@ impl<H> World<H> {
     where
         H: FileOperations + Device + Unplug<Resources: Send>,
     {
-        let current = Arc::<Lock<Weak<H>>>::default();
-        let driver = Maker { node: node.into(), make, current: current.clone() };
-        Self::with(Arc::new(driver), "device.0", move || current.lock().upgrade())
+        let made = Arc::<Lock<BTreeMap<String, Weak<H>>>>::default();
+        let driver = Maker { node: node.into(), make, made: made.clone() };
+        Self::with(Arc::new(driver), "device.0", move |device| made.lock().get(device)?.upgrade())
     }
 
-    fn with<D: Driver>(driver: Arc<D>, device: &str, hardware: impl Fn() -> Option<Arc<H>> + 'static) -> Self {
+    fn with<D: Driver>(driver: Arc<D>, device: &str, hardware: impl Fn(&str) -> Option<Arc<H>> + 'static) -> Self {
         let bus = Bus::new("testkit", Devices::new());
         let (name, counts) = (driver.name().to_owned(), Arc::<Counts>::default());
         let registered = bus.register_driver(Counted { driver, counts: counts.clone() });
@@ -86,7 +92,8 @@ impl<H> World<H> {
 struct Maker<D> {
     node: String,
     make: Arc<dyn Fn() -> D + Send + Sync>,
-    current: Arc<Lock<Weak<D>>>,
+    /// By the name on the bus.
+    made: Arc<Lock<BTreeMap<String, Weak<D>>>>,
 }
 
 impl<D: FileOperations + Device + Unplug<Resources: Send>> Driver for Maker<D> {
@@ -98,7 +105,7 @@ impl<D: FileOperations + Device + Unplug<Resources: Send>> Driver for Maker<D> {
 
     fn probe(&self, probe: &mut Probe) -> Result<Arc<D>> {
         let device = Arc::new((self.make)());
-        *self.current.lock() = Arc::downgrade(&device);
+        self.made.lock().insert(probe.device().into(), Arc::downgrade(&device));
         probe.register_node(&self.node, &device, None);
         Ok(device)
     }
