@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
+/// What the hardware does.
+pub(super) type Disturb<H> = Arc<dyn Fn(&H) + Send + Sync>;
+
 /// A thread that disturbs the device until this is dropped.
 pub(super) struct Disturber {
     shared: Arc<Shared>,
@@ -17,7 +20,7 @@ struct Shared {
 }
 
 impl Disturber {
-    pub(super) fn start<H: Send + Sync + 'static>(disturb: Arc<dyn Fn(&H) + Send + Sync>, hardware: Arc<H>) -> Self {
+    pub(super) fn start<H: Send + Sync + 'static>(disturb: Disturb<H>, hardware: Arc<H>) -> Self {
         let shared = Arc::<Shared>::default();
         let this = Self { shared: shared.clone() };
         let work = move || {

@@ -2,6 +2,7 @@
 use crate::bus::{Bus, Driver};
 use crate::testkit::act::Act;
 use crate::testkit::client::ClientNode;
+use crate::testkit::plan::Plan;
 use crate::testkit::report::Report;
 use crate::testkit::suite::Suite;
 use crate::testkit::world::World;
@@ -14,21 +15,11 @@ use std::sync::Arc;
 /// `H` is what the author's closures reach the hardware by: the driver, the device that has no driver, or what the author
 /// made.
 #[must_use = "nothing is tested before `run`"]
-pub struct Hotplug<H> {
-    pub(super) make: Box<dyn Fn() -> World<H>>,
-    pub(super) acts: Vec<Act>,
-    pub(super) disturb: Option<Arc<dyn Fn(&H) + Send + Sync>>,
-    /// Pulls the hardware out, and puts it back.
-    pub(super) surprise: Option<[Box<dyn Fn(&H)>; 2]>,
-    pub(super) away: Vec<Box<dyn Fn(&H)>>,
-    /// An operation, and why it is not tried.
-    pub(super) excuses: Vec<(String, String)>,
-    pub(super) beside: Option<String>,
-}
+pub struct Hotplug<H>(Plan<H>);
 
 impl<H: Send + Sync + 'static> Hotplug<H> {
     fn new(make: impl Fn() -> World<H> + 'static) -> Self {
-        Self {
+        Self(Plan {
             make: Box::new(make),
             acts: Vec::new(),
             disturb: None,
@@ -36,7 +27,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
-        }
+        })
     }
 
     /// Tests a driver with one of its devices. `driver` makes the driver, together with the hardware that it drives.
@@ -85,7 +76,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         name: &str,
         act: impl Fn(&ClientNode) -> Result<T> + Send + Sync + 'static,
     ) -> Self {
-        self.acts.push(Act::new(name, None, act));
+        self.0.acts.push(Act::new(name, None, act));
         self
     }
 
@@ -96,52 +87,52 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         name: &str,
         act: impl Fn(&ClientNode) -> Result<T> + Send + Sync + 'static,
     ) -> Self {
-        self.acts.push(Act::new(name, Some(node), act));
+        self.0.acts.push(Act::new(name, Some(node), act));
         self
     }
 
     /// What the hardware does meanwhile, again and again, on a thread of its own: raises an interrupt, completes a
     /// transfer.
     pub fn disturb(mut self, disturb: impl Fn(&H) + Send + Sync + 'static) -> Self {
-        self.disturb = Some(Arc::new(disturb));
+        self.0.disturb = Some(Arc::new(disturb));
         self
     }
 
     /// How the hardware is pulled out, and put back. Without it, the driver is told of a surprise removal while the
     /// hardware is there, and must not be blamed if that goes on to write to memory.
     pub fn surprise(mut self, pull_out: impl Fn(&H) + 'static, put_back: impl Fn(&H) + 'static) -> Self {
-        self.surprise = Some([Box::new(pull_out), Box::new(put_back)]);
+        self.0.surprise = Some([Box::new(pull_out), Box::new(put_back)]);
         self
     }
 
     /// What has to hold while the device is away: nobody has touched the hardware, its interrupt is free. It panics if it
     /// does not hold, as `assert!` does. Files may be open.
     pub fn away(mut self, check: impl Fn(&H) + 'static) -> Self {
-        self.away.push(Box::new(check));
+        self.0.away.push(Box::new(check));
         self
     }
 
     /// Another device of the same driver: it has to go on while the first one goes.
     pub fn beside(mut self, device: &str) -> Self {
-        self.beside = Some(device.into());
+        self.0.beside = Some(device.into());
         self
     }
 
     /// The operation `op` is not tried, because `why`.
     pub fn not_tried(mut self, op: &str, why: &str) -> Self {
-        self.excuses.push((op.into(), why.into()));
+        self.0.excuses.push((op.into(), why.into()));
         self
     }
 
     /// Runs all scenarios. It always ends: what hangs is left behind, and reported.
     pub fn run(self) -> Report {
-        Suite::new(&self).run()
+        Suite::new(&self.0).run()
     }
 }
 
 impl<H> fmt::Debug for Hotplug<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let acts: Vec<_> = self.acts.iter().map(|act| &act.name).collect();
+        let acts: Vec<_> = self.0.acts.iter().map(|act| &act.name).collect();
         f.debug_struct("Hotplug").field("acts", &acts).finish_non_exhaustive()
     }
 }

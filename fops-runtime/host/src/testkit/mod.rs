@@ -131,6 +131,7 @@ mod held;
 mod hotplug;
 mod in_time;
 mod patience;
+mod plan;
 mod probe_fails;
 mod report;
 mod round;

@@ -2,9 +2,9 @@
 use crate::nodes::node::Node;
 use crate::testkit::act::{Act, Answer};
 use crate::testkit::finding::Finding;
-use crate::testkit::hotplug::Hotplug;
 use crate::testkit::in_time::{Late, in_time};
 use crate::testkit::patience::Patience;
+use crate::testkit::plan::Plan;
 use crate::testkit::report::{NotTried, Report};
 use crate::testkit::scenario::{self, Close, Scenario, Twist, Way};
 use crate::testkit::trace::{Met, key};
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 /// One run.
 pub(super) struct Suite<'a, H> {
-    pub(super) plan: &'a Hotplug<H>,
+    pub(super) plan: &'a Plan<H>,
     pub(super) patience: Patience,
     /// `None` before the first scenario, and after one that hangs.
     pub(super) world: Option<World<H>>,
@@ -51,7 +51,7 @@ pub(super) struct Habit {
 const HUNG: usize = 2;
 
 impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
-    pub(super) fn new(plan: &'a Hotplug<H>) -> Self {
+    pub(super) fn new(plan: &'a Plan<H>) -> Self {
         Self {
             plan,
             patience: Patience::measure(),

@@ -6,13 +6,15 @@ use fops_runtime::{Cause, Device, FileOperations, Result, Unplug};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
+/// What the author's closures are given for a device, while there is one.
+type Hardware<H> = Box<dyn Fn(&str) -> Option<Arc<H>>>;
+
 /// One machine with the device under test.
 pub(super) struct World<H> {
     pub(super) bus: Arc<Bus>,
     pub(super) driver: String,
     pub(super) device: String,
-    /// What the author's closures are given for a device, while there is one.
-    pub(super) hardware: Box<dyn Fn(&str) -> Option<Arc<H>>>,
+    pub(super) hardware: Hardware<H>,
     /// Unless the author made the bus.
     pub(super) counts: Option<Arc<Counts>>,
 }

@@ -53,10 +53,12 @@ impl Drop for Registers {
     }
 }
 
+type ProbeFn<D> = dyn Fn(&mut Probe, &Arc<Hardware>) -> Result<Arc<D>> + Send + Sync;
+
 /// A driver whose probe is a closure.
 pub(crate) struct Chip<D> {
     pub(crate) hardware: Arc<Hardware>,
-    probe: Arc<dyn Fn(&mut Probe, &Arc<Hardware>) -> Result<Arc<D>> + Send + Sync>,
+    probe: Arc<ProbeFn<D>>,
 }
 
 impl<D: Removable> Driver for Chip<D> {
@@ -75,7 +77,7 @@ impl<D: Removable> Driver for Chip<D> {
 pub(crate) fn hotplug<D: Removable>(
     probe: impl Fn(&mut Probe, &Arc<Hardware>) -> Result<Arc<D>> + Send + Sync + 'static,
 ) -> Hotplug<Chip<D>> {
-    let probe: Arc<dyn Fn(&mut Probe, &Arc<Hardware>) -> Result<Arc<D>> + Send + Sync> = Arc::new(probe);
+    let probe: Arc<ProbeFn<D>> = Arc::new(probe);
     Hotplug::of(move || Chip { hardware: Arc::default(), probe: probe.clone() }, "chip.0")
         .disturb(|chip| chip.hardware.interrupt())
         .away(|chip| chip.hardware.is_left_alone())
