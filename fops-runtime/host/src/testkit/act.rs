@@ -1,4 +1,5 @@
 //! An act: what a client does again and again while the device goes.
+use crate::nodes::node::Node;
 use crate::testkit::client::ClientNode;
 use fops_runtime::{Errno, PollEvents, Result};
 use std::any::Any;
@@ -37,6 +38,11 @@ impl Act {
             Err(errno) => Answer::Failed(errno),
         });
         Self { name: name.into(), prefix: prefix.map(Into::into), run }
+    }
+
+    /// Whether it is meant for this node.
+    pub(super) fn is_on(&self, node: &Node) -> bool {
+        self.prefix.as_ref().is_none_or(|prefix| node.name().starts_with(prefix))
     }
 
     pub(super) fn run(&self, node: &ClientNode) -> Answer {

@@ -2,10 +2,9 @@
 use crate::lock::Lock;
 use crate::nodes::node::Node;
 use crate::testkit::act::{Act, Answer};
-use crate::testkit::ambush::Ambush;
 use crate::testkit::client::ClientNode;
 use crate::testkit::patience::Patience;
-use crate::testkit::trace::Trace;
+use crate::testkit::trace::{Guide, Trace};
 use crate::testkit::whereabouts::{self, Whereabouts};
 use fops_runtime::Request;
 use std::collections::HashSet;
@@ -63,8 +62,8 @@ pub(super) enum End {
 
 impl Actor {
     /// Starts the act on the node.
-    pub(super) fn start(act: &Act, node: &Arc<Node>, ambush: Option<Arc<Ambush>>, patience: Patience) -> Self {
-        let trace = Trace::new(node.clone(), ambush);
+    pub(super) fn start(act: &Act, node: &Arc<Node>, guide: Option<Arc<dyn Guide>>, patience: Patience) -> Self {
+        let trace = Trace::new(node.clone(), guide);
         let shared = Arc::<Shared>::default();
         let request = Request::new(None);
         let client = ClientNode { node: node.clone(), trace: trace.clone(), patience };

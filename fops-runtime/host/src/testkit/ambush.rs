@@ -1,6 +1,7 @@
 //! Has an operation held where unplug is to find it: inside its section.
 use crate::lock::{Lock, wait};
 use crate::testkit::patience::Patience;
+use crate::testkit::trace::Guide;
 use fops_runtime::Op;
 use fops_runtime::points::Point;
 use std::panic::resume_unwind;
@@ -47,8 +48,10 @@ impl Ambush {
         *self.state.lock() = State::Over;
         self.changed.notify_all();
     }
+}
 
-    pub(super) fn at(&self, point: Point) {
+impl Guide for Ambush {
+    fn at(&self, point: Point) {
         let Point::Entered(op) = point else { return };
         let mut state = self.state.lock();
         if *state != State::Waiting || op.name() != self.op.name() || op.type_name() != self.op.type_name() {

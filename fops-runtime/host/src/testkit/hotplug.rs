@@ -27,6 +27,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
+            orders: 100,
         })
     }
 
@@ -115,6 +116,16 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
     /// Another device of the same driver: it has to go on while the first one goes.
     pub fn beside(mut self, device: &str) -> Self {
         self.0.beside = Some(device.into());
+        self
+    }
+
+    /// Plays this many random orders of the acts and the unplug, in place of 100.
+    ///
+    /// Two threads carry out each act. One goes at a time, from one point of its section to the next: before and after it
+    /// takes its slot, after it is woken, before it gives the slot back. `FOPS_SEED` in the environment decides the order,
+    /// and a report of a race says it.
+    pub fn orders(mut self, orders: usize) -> Self {
+        self.0.orders = orders;
         self
     }
 

@@ -116,12 +116,14 @@
 //! | a stop hook that panics | a hook panics during unplug | log the error |
 //!
 //! # What it does not promise
-//! The kit plays what the author's acts reach. It sees a race between two places inside one section only if it happens.
+//! The kit plays what the author's acts reach. The device stays away for 20 ms at most, so a timer with a longer period may
+//! not fire then. It sees a race between two places inside one section only if it happens.
 //! Without simulated hardware and an `away` check, it cannot see that hardware is touched.
 mod act;
 mod actor;
 mod ambush;
 mod away;
+mod baton;
 mod beside;
 mod client;
 mod disturber;
@@ -130,12 +132,14 @@ mod hang;
 mod held;
 mod hotplug;
 mod in_time;
+mod orders;
 mod patience;
 mod plan;
 mod probe_fails;
 mod report;
 mod round;
 mod scenario;
+mod seed;
 mod suite;
 mod trace;
 mod unload;

@@ -17,4 +17,6 @@ pub(super) struct Plan<H> {
     /// An operation, and why it is not tried.
     pub(super) excuses: Vec<(String, String)>,
     pub(super) beside: Option<String>,
+    /// How many random orders to play.
+    pub(super) orders: usize,
 }

@@ -14,6 +14,8 @@ pub struct Report {
     pub(super) not_tried: Vec<NotTried>,
     pub(super) took: Duration,
     pub(super) test: Option<String>,
+    /// Of the order that showed a race.
+    pub(super) seed: Option<u64>,
 }
 
 /// One scenario, with what was in flight.
@@ -100,7 +102,8 @@ impl fmt::Display for Report {
         if !self.findings.is_empty()
             && let Some(test) = &self.test
         {
-            writeln!(f, "again: cargo test {test}")?;
+            let seed = self.seed.map_or_else(String::new, |seed| format!("FOPS_SEED={seed} "));
+            writeln!(f, "again: {seed}cargo test {test}")?;
         }
         Ok(())
     }

@@ -6,13 +6,18 @@ use crate::testkit::actor::{Actor, End};
 use crate::testkit::ambush::{Ambush, Deed};
 use crate::testkit::disturber::Disturber;
 use crate::testkit::held::Held;
+use crate::testkit::in_time::in_time;
 use crate::testkit::report::Row;
 use crate::testkit::scenario::{Close, Scenario, Twist, Way};
 use crate::testkit::suite::{Habit, Suite};
+use crate::testkit::trace::Guide;
 use fops_runtime::{Cause, Errno, Result};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// How long the device stays away with a file open, where that is closed before it comes back.
+const LINGER: Duration = Duration::from_millis(20);
 
 /// How a removal ended.
 pub(super) struct Gone {
@@ -90,6 +95,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         self.answer_gone(&held);
         drop(disturber);
         if scenario.close == Close::Early {
+            // A timer that the driver has forgotten may fire here.
+            thread::sleep(LINGER);
+            self.is_away(&nodes, hardware.as_deref());
             self.close(&mut held);
             self.is_away(&nodes, hardware.as_deref());
         }
@@ -133,18 +141,19 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         self.is_away(&nodes, hardware.as_deref());
         drop(hardware);
         let ids: Vec<_> = nodes.iter().map(|node| node.id()).collect();
-        drop((nodes, held));
+        // Elsewhere: the driver's destructors may hang.
+        let _ = in_time(self.patience, move || drop((nodes, held)));
         self.nothing_is_left(&ids, &states);
         Some(gone)
     }
 
     /// Starts the acts.
     pub(super) fn start(&mut self, load: &[&Act], nodes: &[Arc<Node>], ambush: Option<&Arc<Ambush>>) -> Vec<Actor> {
+        let guide = ambush.map(|ambush| -> Arc<dyn Guide> { ambush.clone() });
         let mut actors = Vec::new();
         for act in load {
-            let is_meant = |node: &&Arc<Node>| act.prefix.as_ref().is_none_or(|prefix| node.name().starts_with(prefix));
-            match nodes.iter().find(is_meant) {
-                Some(node) => actors.push(Actor::start(act, node, ambush.cloned(), self.patience)),
+            match nodes.iter().find(|node| act.is_on(node)) {
+                Some(node) => actors.push(Actor::start(act, node, guide.clone(), self.patience)),
                 None => self.find(
                     format!("no node for the act \"{}\" among {nodes:?}", act.name),
                     "name the node as probe registers it",

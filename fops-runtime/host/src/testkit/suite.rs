@@ -7,6 +7,7 @@ use crate::testkit::patience::Patience;
 use crate::testkit::plan::Plan;
 use crate::testkit::report::{NotTried, Report};
 use crate::testkit::scenario::{self, Close, Scenario, Twist, Way};
+use crate::testkit::seed::Seed;
 use crate::testkit::trace::{Met, key};
 use crate::testkit::world::World;
 use fops_runtime::{Op, Policy, Result};
@@ -32,6 +33,9 @@ pub(super) struct Suite<'a, H> {
     pub(super) met: Met,
     /// The scenario that runs, for findings.
     pub(super) now: String,
+    pub(super) seed: u64,
+    /// The order that showed a race.
+    pub(super) failed_seed: Option<u64>,
     /// How many scenarios hung without an act to blame.
     pub(super) hung: usize,
 }
@@ -63,6 +67,8 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             ops: Vec::new(),
             met: Met::default(),
             now: String::new(),
+            seed: Seed::given(),
+            failed_seed: None,
             hung: 0,
         }
     }
@@ -86,10 +92,12 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             self.play_with_all(&scenario);
         }
         self.each_op_in_flight();
+        self.orders();
         self.unload();
         self.beside();
         self.probe_fails();
         self.report.not_tried = self.not_tried();
+        self.report.seed = self.failed_seed;
         self.report.took = began.elapsed();
         self.report
     }

@@ -2,17 +2,28 @@
 use crate::lock::Lock;
 use crate::nodes::node::Node;
 use crate::nodes::observer::{Observer, observe};
-use crate::testkit::ambush::Ambush;
 use fops_runtime::Op;
 use fops_runtime::PollEvents;
 use fops_runtime::points::{Point, at_points};
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
+/// Decides how long a thread stays where it is.
+pub(super) trait Guide: Send + Sync {
+    /// It is at a point of its section.
+    fn at(&self, point: Point);
+
+    /// It is about to do the first thing.
+    fn begins(&self) {}
+
+    /// It has done the last thing.
+    fn ended(&self) {}
+}
+
 /// The notes on one thread.
 pub(super) struct Trace {
     node: Arc<Node>,
-    ambush: Option<Arc<Ambush>>,
+    guide: Option<Arc<dyn Guide>>,
     state: Lock<State>,
 }
 
@@ -57,14 +68,17 @@ impl Met {
 }
 
 impl Trace {
-    pub(super) fn new(node: Arc<Node>, ambush: Option<Arc<Ambush>>) -> Arc<Self> {
-        Arc::new(Self { node, ambush, state: Lock::default() })
+    pub(super) fn new(node: Arc<Node>, guide: Option<Arc<dyn Guide>>) -> Arc<Self> {
+        Arc::new(Self { node, guide, state: Lock::default() })
     }
 
     /// Runs `f` on this thread, and notes what it does.
     pub(super) fn run<T>(self: &Arc<Self>, f: impl FnOnce() -> T) -> T {
         let trace = self.clone();
-        observe(self.clone(), || at_points(Arc::new(move |point| trace.reaches(point)), f))
+        self.guide.iter().for_each(|guide| guide.begins());
+        let result = observe(self.clone(), || at_points(Arc::new(move |point| trace.reaches(point)), f));
+        self.guide.iter().for_each(|guide| guide.ended());
+        result
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -115,8 +129,8 @@ impl Trace {
             _ => {}
         }
         drop(state);
-        if let Some(ambush) = &self.ambush {
-            ambush.at(point);
+        if let Some(guide) = &self.guide {
+            guide.at(point);
         }
     }
 }

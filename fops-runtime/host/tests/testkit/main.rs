@@ -13,4 +13,5 @@ mod shared_static;
 mod stop_forgets_timer;
 mod stop_panics;
 mod stop_undone;
+mod stop_undone_by_another;
 mod system_call;
