@@ -50,6 +50,15 @@ pub(super) struct Turns {
 /// A thread that runs for so long may be asleep in a lock. Then others go on.
 const BLOCKED: Duration = Duration::from_millis(1);
 
+/// Whether it may stay there until another thread has gone on. A pause of its own ends by itself.
+fn is_blocked(place: Whereabouts) -> bool {
+    match place {
+        Whereabouts::Asleep(call) => !call.ends_with("nanosleep"),
+        Whereabouts::AsleepSomewhere => true,
+        Whereabouts::Running | Whereabouts::Unknown => false,
+    }
+}
+
 impl Baton {
     pub(super) fn new(seats: usize) -> Arc<Self> {
         let seats = (0..seats).map(|_| Seat { place: Place::Expected, tid: None, point: String::new() }).collect();
@@ -68,15 +77,11 @@ impl Baton {
         loop {
             let is_busy = |seat: &Seat| match seat.place {
                 Place::Expected => true,
-                Place::Runs => {
-                    let is_blocked =
-                        || seat.tid.is_some_and(|tid| matches!(whereabouts::of(tid), Whereabouts::Asleep(_)));
-                    began.elapsed() < BLOCKED || !is_blocked()
-                }
+                Place::Runs => began.elapsed() < BLOCKED || !seat.tid.map(whereabouts::of).is_some_and(is_blocked),
                 Place::Waits | Place::Sleeps | Place::Ended => false,
             };
             // A thread that neither runs on nor sleeps is no reason to wait for ever.
-            if state.turn.is_none() && !state.seats.iter().any(is_busy) || began.elapsed() > BLOCKED * 200 {
+            if state.turn.is_none() && !state.seats.iter().any(is_busy) || began.elapsed() > BLOCKED * 2000 {
                 break;
             }
             state = wait(&self.changed, state, Some(BLOCKED));

@@ -74,6 +74,10 @@
 //! * Each operation that an act calls, held inside its section while unplug begins: until the flag is up, and until the stop
 //!   hook has run. So an operation that never sleeps is in flight for certain. There it also unplugs its own device,
 //!   panics, and keeps the removal waiting beyond a deadline.
+//! * Random [`orders`](Hotplug::orders) of two threads for each act and the unplug, if nothing is wrong so far. One thread
+//!   goes at a time, from one point of its sections to the next. The report of a race says its order and its seed, and
+//!   `FOPS_SEED=<seed>` plays that order first. The same seed gives the same order, unless an act sleeps in poll or in a call
+//!   that the runtime does not know.
 //! * The driver is unloaded with a file open, which is refused. One of two devices goes, and the other one goes on.
 //! * Probe fails at each of its steps: each registration of a node, each allocation of buffer memory, and each
 //!   [`may_fail`]. A registration cannot return an error, so probe unwinds there.
@@ -105,6 +109,7 @@
 //! | a system call that blocks | unplug cannot end the operation | `access.wait_fd(..)`, `access.with_cancellation(..)` |
 //! | a lock held over a sleep, which the stop hook takes | unplug waits for the stop hook | sleep without the lock: `wait_event_locked` |
 //! | an operation in flight undoes the stop hook | it sleeps when it is held past the stop hook | `wait_event`, or a `wake` hook, which is repeated |
+//! | one operation undoes the stop hook for another one | in some orders, one sleeps for ever | likewise |
 //! | poll does not register its queue | the mask has events, nobody wakes the caller | `table.wait(&queue)` first |
 //! | release touches the hardware | `away` fails after the close | `#[access] hw: Option<&Access<..>>` |
 //! | release runs twice | it panics, or `away` fails | leave open files to the host |
@@ -117,7 +122,8 @@
 //!
 //! # What it does not promise
 //! The kit plays what the author's acts reach. The device stays away for 20 ms at most, so a timer with a longer period may
-//! not fire then. It sees a race between two places inside one section only if it happens.
+//! not fire then. It decides the order at the points where sections begin, sleep,
+//! wake and end. A race between two places within a section shows only if it happens.
 //! Without simulated hardware and an `away` check, it cannot see that hardware is touched.
 mod act;
 mod actor;

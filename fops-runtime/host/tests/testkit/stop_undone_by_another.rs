@@ -58,6 +58,7 @@ fn report(is_wrong: bool) -> Report {
     probe
         .act("a read sleeps", |node| node.open()?.read(&mut [0]))
         .act("off and on", |node| node.open()?.write(&[0]))
+        .orders(2000)
         .run()
 }
 
@@ -71,5 +72,7 @@ fn wrong() {
 
 #[test]
 fn right() {
-    report(false).assert();
+    let report = report(false);
+    println!("{report}");
+    report.assert();
 }
