@@ -5,7 +5,8 @@ use crate::testkit::trace::Guide;
 use crate::testkit::whereabouts::{self, Whereabouts};
 use fops_runtime::points::Point;
 use std::fmt::Write as _;
-use std::sync::{Arc, Condvar};
+use std::sync::{Arc, Condvar, MutexGuard};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Lets threads go one by one.
@@ -14,7 +15,7 @@ pub(super) struct Baton {
     changed: Condvar,
 }
 
-struct State {
+pub(super) struct State {
     seats: Vec<Seat>,
     /// Whose turn it is.
     turn: Option<usize>,
@@ -47,6 +48,14 @@ pub(super) struct Turns {
     seat: usize,
 }
 
+impl State {
+    /// The threads that have not come to a point yet.
+    fn running(&self) -> Vec<Option<u32>> {
+        let runs = |seat: &&Seat| matches!(seat.place, Place::Expected | Place::Runs);
+        self.seats.iter().filter(runs).map(|seat| seat.tid).collect()
+    }
+}
+
 /// A thread that runs for so long may be asleep in a lock. Then others go on.
 const BLOCKED: Duration = Duration::from_millis(1);
 
@@ -70,22 +79,36 @@ impl Baton {
         Turns { baton: self.clone(), seat }
     }
 
-    /// Lets one thread go to its next point. `false` where none waits.
-    pub(super) fn step(&self, seed: &mut Seed) -> bool {
+    /// Waits until each thread waits for its turn, sleeps, or has ended.
+    pub(super) fn quiet(&self) -> MutexGuard<'_, State> {
         let began = Instant::now();
         let mut state = self.state.lock();
         loop {
-            let is_busy = |seat: &Seat| match seat.place {
-                Place::Expected => true,
-                Place::Runs => began.elapsed() < BLOCKED || !seat.tid.map(whereabouts::of).is_some_and(is_blocked),
-                Place::Waits | Place::Sleeps | Place::Ended => false,
-            };
-            // A thread that neither runs on nor sleeps is no reason to wait for ever.
-            if state.turn.is_none() && !state.seats.iter().any(is_busy) || began.elapsed() > BLOCKED * 2000 {
-                break;
+            let running = state.running();
+            let is_late = began.elapsed() > BLOCKED * 2000;
+            if running.is_empty() && state.turn.is_none() || is_late {
+                return state;
             }
             state = wait(&self.changed, state, Some(BLOCKED));
+            if began.elapsed() > BLOCKED && state.running() == running && state.turn.is_none() {
+                // Not under the lock: that is no lock to be found asleep in.
+                drop(state);
+                let are_blocked = || running.iter().all(|tid| tid.map(whereabouts::of).is_some_and(is_blocked));
+                let stay = are_blocked() && {
+                    thread::sleep(BLOCKED);
+                    are_blocked()
+                };
+                state = self.state.lock();
+                if stay && state.running() == running {
+                    return state;
+                }
+            }
         }
+    }
+
+    /// Lets one thread go to its next point. `false` where none waits.
+    pub(super) fn step(&self, seed: &mut Seed) -> bool {
+        let mut state = self.quiet();
         let waiting: Vec<_> = (0..state.seats.len()).filter(|&seat| state.seats[seat].place == Place::Waits).collect();
         if waiting.is_empty() {
             return false;

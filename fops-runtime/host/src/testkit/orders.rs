@@ -61,6 +61,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         for _ in 0..seed.below(STEPS) {
             step(&baton, &mut seed, disturb.as_ref());
         }
+        drop(baton.quiet());
         baton.note("unplug");
         let node = nodes.first()?.clone();
         let (conductor, patience) = (baton.clone(), self.patience);

@@ -126,6 +126,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 .patience
                 .until(|| actors.iter().all(|actor| actor.progress().returned > 1 || actor.end().is_some()))
         {
+            self.hanging.insert(act.name.clone());
             self.find(
                 format!(
                     "the device does not work after it came back: the act \"{}\" sleeps, and returned before",
@@ -385,6 +386,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 );
             }
             if let Some(mask) = unheard {
+                // It would take as long each time.
+                self.hanging.insert(name.clone());
                 self.find(
                     format!("poll's mask became {mask:?}, and nobody woke the act \"{name}\", which sleeps in poll"),
                     "register each queue that the mask depends on, before the mask is computed: `table.wait(&self.queue)`",
