@@ -40,6 +40,7 @@
 //!   has the `kernel` crate. See `examples/linux`.
 //! * `lock_api`: `Access::wait_event_locked`, for parking_lot's mutexes and any other `lock_api` ones.
 //! * `async`: unplug, sections and waiting for unplug as futures, for any executor.
+//! * `points`: `points::at_points` has a thread stop at the points of its sections, for test kits.
 //! * `tracing`: a span for each section (level `trace`), an event for each step of an unplug (`info` and `debug`), and
 //!   logging through the `tracing` crate instead of the standard error stream.
 #![cfg_attr(not(any(feature = "std", feature = "kernel")), no_std)] // Kbuild says it by itself.
@@ -93,6 +94,8 @@ pub use linux::{MiscNode, WaitError, WaitQueue};
 pub use op::{Guarded, Op, OpTable, Policy};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
+#[cfg(all(feature = "points", not(loom)))]
+pub use wait::points;
 #[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
 

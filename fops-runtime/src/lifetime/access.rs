@@ -6,6 +6,8 @@ use crate::gate::Slot;
 use crate::op::Op;
 #[cfg(all(fops_controls, feature = "std"))]
 use crate::platform::without::{Step, without};
+#[cfg(all(feature = "points", not(loom)))]
+use crate::wait::points::{self, Point};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -36,11 +38,16 @@ impl<R> DeviceLifetime<R> {
     /// [`Unplugged`] once unplug has begun.
     #[inline]
     pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {
+        #[cfg(all(feature = "points", not(loom)))]
+        points::reach(Point::Entering(op));
         match self.core.gate.enter(op, false) {
             Some(slot) => {
                 #[cfg(feature = "tracing")]
                 super::trace::opened(&slot, self.id(), op, false);
-                Ok(Access::new(self, slot))
+                let access = Access::new(self, slot);
+                #[cfg(all(feature = "points", not(loom)))]
+                points::reach(Point::Entered(op));
+                Ok(access)
             }
             #[cfg(all(fops_controls, feature = "std"))]
             None if op.policy() == crate::op::Policy::Always && without(Step::ReleaseAccess) => {
@@ -110,6 +117,8 @@ impl<R> Deref for Access<'_, R> {
 impl<R> Drop for Access<'_, R> {
     #[inline]
     fn drop(&mut self) {
+        #[cfg(all(feature = "points", not(loom)))]
+        points::reach(Point::Leaving);
         // SAFETY: taken here alone, and the access is not used after its drop.
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
         self.lifetime.core.leave(slot);

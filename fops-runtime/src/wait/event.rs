@@ -135,7 +135,13 @@ impl<U: Fn() -> bool> Wait<'_, U> {
             if left == Some(Duration::ZERO) {
                 return Ok(None);
             }
-            unlocked(lock, &mut || request.sleep(seen, left));
+            unlocked(lock, &mut || {
+                #[cfg(all(feature = "points", not(loom)))]
+                super::points::reach(super::points::Point::Sleeping);
+                request.sleep(seen, left);
+                #[cfg(all(feature = "points", not(loom)))]
+                super::points::reach(super::points::Point::Woken);
+            });
         }
     }
 }
