@@ -150,7 +150,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
 
     /// Starts the acts.
     pub(super) fn start(&mut self, load: &[&Act], nodes: &[Arc<Node>], ambush: Option<&Arc<Ambush>>) -> Vec<Actor> {
-        let guide = ambush.map(|ambush| -> Arc<dyn Guide> { ambush.clone() });
+        let guide = ambush.map(|ambush| ambush.clone() as Arc<dyn Guide>);
         let mut actors = Vec::new();
         for act in load {
             match nodes.iter().find(|node| act.is_on(node)) {
