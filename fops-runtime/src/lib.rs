@@ -94,10 +94,17 @@ pub use linux::{MiscNode, WaitError, WaitQueue};
 pub use op::{Guarded, Op, OpTable, Policy};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
-#[cfg(all(feature = "points", not(loom)))]
-pub use wait::points;
 #[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
+
+/// Points of a section at which a test may hold its thread.
+///
+/// A race between an operation and unplug depends on where the operation is when unplug begins. A test kit sets a hook for a
+/// thread, and decides there how long the thread stays at each point.
+#[cfg(all(feature = "points", not(loom)))]
+pub mod points {
+    pub use crate::gate::points::{Point, at_points, hook_has_panicked};
+}
 
 /// What the kernel's `pr_err!` looks for in each crate.
 #[cfg(feature = "kernel")]

@@ -45,7 +45,7 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
             }
             InputKind::Parameter(Parameter { attributes, pattern, colon, ty }) => {
                 attributes.put(&mut inputs);
-                // In the order of the inputs, as they are.
+                // The moved arguments are in the order of the inputs.
                 match rest.first() {
                     Some(moved) if moved.position == position => {
                         moved.from.put(&mut inputs);

@@ -3,11 +3,10 @@ use super::cancel::Cancellation;
 use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
 use crate::gate::Slot;
+use crate::gate::points::{self, Point};
 use crate::op::Op;
 #[cfg(all(fops_controls, feature = "std"))]
 use crate::platform::without::{Step, without};
-#[cfg(all(feature = "points", not(loom)))]
-use crate::wait::points::{self, Point};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -38,14 +37,12 @@ impl<R> DeviceLifetime<R> {
     /// [`Unplugged`] once unplug has begun.
     #[inline]
     pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {
-        #[cfg(all(feature = "points", not(loom)))]
         points::reach(Point::Entering(op));
         match self.core.gate.enter(op, false) {
             Some(slot) => {
                 #[cfg(feature = "tracing")]
                 super::trace::opened(&slot, self.id(), op, false);
                 let access = Access::new(self, slot);
-                #[cfg(all(feature = "points", not(loom)))]
                 points::reach(Point::Entered(op));
                 Ok(access)
             }
@@ -117,7 +114,6 @@ impl<R> Deref for Access<'_, R> {
 impl<R> Drop for Access<'_, R> {
     #[inline]
     fn drop(&mut self) {
-        #[cfg(all(feature = "points", not(loom)))]
         points::reach(Point::Leaving);
         // SAFETY: taken here alone, and the access is not used after its drop.
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };

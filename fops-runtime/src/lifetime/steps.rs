@@ -138,8 +138,7 @@ impl Core {
         cold.hook = cold.hook.filter(|&(_, thread)| thread != here);
         drop(cold);
         if result.is_none() {
-            #[cfg(all(feature = "points", not(loom)))]
-            crate::wait::points::note_panic(self.gate.number());
+            crate::gate::points::note_panic(self.gate.number());
             platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
         }
         result

@@ -5,6 +5,7 @@ use super::queue::WaitQueue;
 use super::request::Request;
 use super::sleepers;
 use crate::abi::Errno;
+use crate::gate::points::{self, Point};
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
@@ -136,11 +137,9 @@ impl<U: Fn() -> bool> Wait<'_, U> {
                 return Ok(None);
             }
             unlocked(lock, &mut || {
-                #[cfg(all(feature = "points", not(loom)))]
-                super::points::reach(super::points::Point::Sleeping);
+                points::reach(Point::Sleeping);
                 request.sleep(seen, left);
-                #[cfg(all(feature = "points", not(loom)))]
-                super::points::reach(super::points::Point::Woken);
+                points::reach(Point::Woken);
             });
         }
     }

@@ -6,8 +6,6 @@ mod event;
 mod eventfd;
 #[cfg(target_os = "linux")]
 mod fd;
-#[cfg(all(feature = "points", not(loom)))]
-pub mod points;
 mod queue;
 mod request;
 mod sleepers;

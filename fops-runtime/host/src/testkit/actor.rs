@@ -147,7 +147,7 @@ impl Actor {
         self.progress().tid == Some(tid)
     }
 
-    /// Waits for the thread, which has ended but for its last steps.
+    /// Waits for the thread. Its act has ended before.
     pub(super) fn join(mut self) {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -134,6 +134,7 @@ mod beside;
 mod client;
 mod disturber;
 mod finding;
+mod going;
 mod hang;
 mod held;
 mod hotplug;

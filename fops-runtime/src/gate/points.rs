@@ -1,7 +1,4 @@
-//! Points of a section at which a test may hold its thread.
-//!
-//! A race between an operation and unplug depends on where the operation is when unplug begins. A test kit sets a hook for a
-//! thread, and decides there how long the thread stays at each point. Without the feature `points` nothing is compiled in.
+//! What the feature `points` brings. Without it, `no_points.rs` stands here. The docs are those of `crate::points`.
 extern crate std;
 
 use crate::op::Op;
