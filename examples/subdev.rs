@@ -89,3 +89,37 @@ fn main() -> Result {
     println!("the last reference is gone: the sensor was released, once");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fops_host::testkit::Hotplug;
+    use fops_host::{Driver, Probe};
+
+    /// Binds the capture device with its sensor to a bus.
+    struct Board;
+
+    impl Driver for Board {
+        type Device = Capture;
+
+        fn name(&self) -> &str {
+            "capture"
+        }
+
+        fn probe(&self, probe: &mut Probe) -> Result<Arc<Capture>> {
+            let sensor = Subdev::new(Sensor { lifetime: DeviceLifetime::new(0x3c) });
+            probe.register_node("v4l-subdev", &Arc::new(sensor.clone()), None);
+            Ok(Arc::new(Capture { lifetime: DeviceLifetime::new("dma engine"), sensor }))
+        }
+    }
+
+    #[test]
+    fn the_sensor_goes_with_the_capture_device() {
+        Hotplug::of(|| Board, "capture.0")
+            .beside("capture.1")
+            .act("read", |node| node.open()?.read(&mut [0]))
+            .run()
+            .assert();
+        assert!(RELEASED.load(Relaxed) > 0);
+    }
+}

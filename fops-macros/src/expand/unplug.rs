@@ -9,7 +9,7 @@ use super::{
 use crate::{
     args::{Hook, UnplugHooks},
     model::Block,
-    source::Source,
+    source::{Source, contains},
 };
 
 /// What `unplug(..)` asks for, where the type of the resources is known.
@@ -105,7 +105,7 @@ impl<'a> Routine<'a> {
             parts = tokens!(here, "(#parts, (#children))", parts, children);
         }
         // One in this block is an error already.
-        let has_unplug = block.methods.iter().any(|method| method.ident == "unplug");
+        let has_unplug = block.any_method(&|method| method.ident == "unplug");
         let text = "#runtime::__private::unplug_is_one!();";
         let is_one = if has_unplug { Source::default() } else { tokens!(here, text, runtime) };
         carried_over(&block.attributes, output);
@@ -144,7 +144,7 @@ impl<'a> Routine<'a> {
             true => ("stop", "__cause: #runtime::Cause", "_: &Self, _: &R, _: #runtime::Cause", "__resources, __cause"),
             false => ("wake", "", "_: &Self, _: &R", "__resources"),
         };
-        let of_runtime = |text: &str| match text.contains("#runtime") {
+        let of_runtime = |text: &str| match contains(text, "#runtime") {
             true => tokens!(here, text, runtime),
             false => tokens!(here, text),
         };

@@ -137,6 +137,7 @@ impl Core {
         let result = platform::catch(hook);
         self.cold().lock().notes.remove(key);
         if result.is_none() {
+            crate::gate::points::note_panic(self.gate.number());
             platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
         }
         result
