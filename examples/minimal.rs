@@ -41,3 +41,13 @@ fn main() -> Result {
     println!("nobody uses the register any more: {celsius}");
     Ok(())
 }
+
+#[test]
+fn it_goes_while_a_read_sleeps() {
+    use fops_host::testkit::Hotplug;
+    let thermometer = || Thermometer { lifetime: DeviceLifetime::new(36), alarm: WaitQueue::new() };
+    Hotplug::of_device("thermometer", thermometer)
+        .act("a read sleeps", |node| node.open()?.read(&mut [0; 4]))
+        .run()
+        .assert();
+}

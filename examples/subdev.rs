@@ -74,7 +74,8 @@ fn main() -> Result {
 
     // One flag for both, then the sleepers of both, their stop hooks, their drains. Who unplugs has the resources then.
     let (dma, (address,)) = capture.unplug(Cause::Unbind).expect("nobody else unplugs it");
-    assert_eq!((dma, address), ("dma engine", 0x3c));
+    // `None` if the sensor had been unplugged by itself.
+    assert_eq!((dma, address), ("dma engine", Some(0x3c)));
     assert_eq!(capture.start(), Err(Errno::ENODEV));
     assert_eq!(file.read(&mut [0]), Err(Errno::ENODEV));
     assert!(devices.open("v4l-subdev0", OpenFlags::RDONLY).is_err(), "no new opens");
@@ -87,4 +88,38 @@ fn main() -> Result {
     assert_eq!(RELEASED.load(Relaxed), 1);
     println!("the last reference is gone: the sensor was released, once");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fops_host::testkit::Hotplug;
+    use fops_host::{Driver, Probe};
+
+    /// Binds the capture device with its sensor to a bus.
+    struct Board;
+
+    impl Driver for Board {
+        type Device = Capture;
+
+        fn name(&self) -> &str {
+            "capture"
+        }
+
+        fn probe(&self, probe: &mut Probe) -> Result<Arc<Capture>> {
+            let sensor = Subdev::new(Sensor { lifetime: DeviceLifetime::new(0x3c) });
+            probe.register_node("v4l-subdev", &Arc::new(sensor.clone()), None);
+            Ok(Arc::new(Capture { lifetime: DeviceLifetime::new("dma engine"), sensor }))
+        }
+    }
+
+    #[test]
+    fn the_sensor_goes_with_the_capture_device() {
+        Hotplug::of(|| Board, "capture.0")
+            .beside("capture.1")
+            .act("read", |node| node.open()?.read(&mut [0]))
+            .run()
+            .assert();
+        assert!(RELEASED.load(Relaxed) > 0);
+    }
 }

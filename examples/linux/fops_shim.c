@@ -96,8 +96,10 @@ struct fops_block {
 };
 
 static DEFINE_PER_CPU_ALIGNED(struct fops_block, fops_blocks);
-/* Two neighbours, one of which is mostly free. NULL at first. */
-static DEFINE_PER_CPU(struct fops_slot *, fops_spot);
+/* Never free: so a CPU without a spot looks like one whose spot is taken. Nobody fills or walks it. */
+static struct fops_slot fops_taken[2] = { { .device = U64_MAX }, { .device = U64_MAX } };
+/* Two neighbours, one of which is mostly free. */
+static DEFINE_PER_CPU(struct fops_slot *, fops_spot) = fops_taken;
 
 static __always_inline bool fops_is_task(void)
 {
@@ -162,7 +164,7 @@ notrace struct fops_slot *fops_k_open(u64 tag, const void *op, atomic_long_t *ta
 
 	preempt_disable();
 	slot = this_cpu_read(fops_spot);
-	if (unlikely(!slot || !fops_is_task()))
+	if (unlikely(!fops_is_task()))
 		return fops_open_slow(tag, op, tally);
 	if (unlikely(!fops_is_free(slot)) && !fops_is_free(++slot))
 		return fops_open_slow(tag, op, tally);
@@ -226,7 +228,7 @@ void fops_k_gate_put(void)
 	spin_lock_irqsave(&fops_gates_lock, flags);
 	if (!--fops_gates) {
 		for_each_possible_cpu(cpu) {
-			per_cpu(fops_spot, cpu) = NULL;
+			per_cpu(fops_spot, cpu) = fops_taken;
 			block = per_cpu_ptr(&fops_blocks, cpu)->next;
 			per_cpu_ptr(&fops_blocks, cpu)->next = NULL;
 			for (; block; block = next) {

@@ -1,26 +1,24 @@
 //! The options of `#[guarded_fops(..)]` and `#[fop(..)]`.
 //!
-//! darling reads the lists and suggests the right name; the types of the values are ours, so that
-//! each says what it wants in the words of this crate.
+//! darling reads the lists and suggests the right name; `values` has the types of the values.
 
-use darling::{
-    FromMeta,
-    ast::{MetaNameValueInvalidExpr, NestedMeta},
-};
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens;
+mod values;
+
+use darling::{FromMeta, ast::NestedMeta};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::{
-    Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type,
+    Meta, Token,
     ext::IdentExt,
     parse::{ParseStream, Parser},
-    punctuated::Punctuated,
-    spanned::Spanned,
 };
 
+pub(crate) use self::values::{
+    Asked, Code, DefaultPolicy, Hook, Key, Reason, Resources, Runtime, Subdevs, Word, is_keyword,
+};
 use crate::{
-    diagnostics::{Diagnostics, Outcome, written},
+    diagnostics::{Diagnostics, Outcome},
     ops::Policy,
-    source::{Source, is_punct},
+    source::{Source, contains, is_punct},
 };
 
 /// `#[guarded_fops(..)]`.
@@ -48,46 +46,6 @@ pub(crate) struct BlockOptions {
     pub(crate) runtime: Runtime,
 }
 
-/// The path of a crate, if one is given. (darling would take a string for it.)
-#[derive(Default)]
-pub(crate) struct Runtime(pub(crate) Option<Path>);
-
-impl FromMeta for Runtime {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        match value(item) {
-            Some(Expr::Path(path)) if path.qself.is_none() => Ok(Self(Some(path.path.clone()))),
-            _ => Err(expected(item, &|name| not_source(item, name, "<path>"))),
-        }
-    }
-}
-
-/// A type, if one is given. (darling's `Option` would refuse `Vec<u8>`, which is no expression.)
-#[derive(Default)]
-pub(crate) struct Resources(pub(crate) Option<Type>);
-
-impl Resources {
-    fn parse(value: TokenStream) -> darling::Result<Self> {
-        let wrong = |_| darling::Error::custom("expected `resources = <type>`").with_span(&value);
-        Ok(Self(Some(syn::parse2(value.clone()).map_err(wrong)?)))
-    }
-}
-
-impl FromMeta for Resources {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        let Meta::NameValue(given) = item else {
-            return Err(expected(item, &|name| format!("expected `{name} = <type>`")));
-        };
-        if string(item).is_some() {
-            return Err(expected(item, &|name| not_source(item, name, "<type>")));
-        }
-        Self::parse(given.value.to_token_stream())
-    }
-
-    fn from_invalid_expr(given: &MetaNameValueInvalidExpr) -> darling::Result<Self> {
-        Self::parse(given.value.clone())
-    }
-}
-
 /// What stands in `unplug(..)`.
 #[derive(Default)]
 pub(crate) struct UnplugHooks {
@@ -97,32 +55,6 @@ pub(crate) struct UnplugHooks {
     pub(crate) wake: Option<Hook>,
     /// The fields that hold subdevs, which are unplugged with the device.
     pub(crate) subdevs: Subdevs,
-}
-
-/// `subdevs(csi2 = Csi2, ..)`: fields of type `Subdev<Csi2>`.
-#[derive(Default)]
-pub(crate) struct Subdevs(pub(crate) Vec<(Ident, Type)>);
-
-impl FromMeta for Subdevs {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        let Meta::List(list) = item else {
-            return Err(expected(item, &|name| format!("expected `{name}(<field> = <type>, ..)`")));
-        };
-        let subdev = |input: ParseStream| -> syn::Result<(Ident, Type)> {
-            let field: Ident = input.parse()?;
-            if !input.peek(Token![=]) {
-                return Err(syn::Error::new_spanned(
-                    &field,
-                    format_args!("expected `{field} = <type>`: the field is a `Subdev<type>`"),
-                ));
-            }
-            input.parse::<Token![=]>()?;
-            Ok((field, input.parse()?))
-        };
-        let all = Punctuated::<(Ident, Type), Token![,]>::parse_terminated_with;
-        let all = (|input: ParseStream| all(input, subdev)).parse2(list.tokens.clone())?;
-        Ok(Self(all.into_iter().collect()))
-    }
 }
 
 /// `#[fop(..)]`.
@@ -146,12 +78,15 @@ pub(crate) struct FopOptions {
 impl FopOptions {
     /// The policies given, each with the span of its word: one, if the author made no mistake.
     pub(crate) fn policies(&self) -> Vec<(Policy, Span)> {
-        let words =
-            [(Policy::Guarded, self.guarded), (Policy::Always, self.always), (Policy::Unguarded, self.unguarded)];
         let mut policies = Vec::new();
-        for (policy, Word(span)) in words {
-            policies.extend(span.map(|span| (policy, span)));
-        }
+        let mut note = |policy, word: Word| {
+            if let Some(span) = word.0 {
+                policies.push((policy, span));
+            }
+        };
+        note(Policy::Guarded, self.guarded);
+        note(Policy::Always, self.always);
+        note(Policy::Unguarded, self.unguarded);
         policies
     }
 }
@@ -165,11 +100,11 @@ pub(crate) trait Options {
 /// What darling's derive makes of a struct, with less for rustc to compile: the derived code was a twelfth of this
 /// crate's build.
 macro_rules! options {
-    ($options:ident: $($name:literal => $field:ident),*) => {
+    ($options:ident: $($name:literal => $($some:ident)? ($field:ident)),*) => {
         impl Options for $options {
             fn set(&mut self, name: &str, given: &NestedMeta) -> darling::Result<()> {
                 match name {
-                    $($name => self.$field = value_of(given)?,)*
+                    $($name => self.$field = $($some)? (value_of(given)?),)*
                     _ => return Err(darling::Error::unknown_field_with_alts(name, [$($name),*].as_slice())),
                 }
                 Ok(())
@@ -179,12 +114,13 @@ macro_rules! options {
 }
 
 options!(BlockOptions:
-    "lifetime" => lifetime, "via" => via, "not_found" => not_found, "unplugged" => unplugged, "unplug" => unplug,
-    "resources" => resources, "name" => name, "subdev" => subdev, "default" => default, "crate" => runtime);
-options!(UnplugHooks: "stop" => stop, "wake" => wake, "subdevs" => subdevs);
+    "lifetime" => Some(lifetime), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged),
+    "unplug" => Some(unplug), "resources" => (resources), "name" => Some(name), "subdev" => (subdev),
+    "default" => Some(default), "crate" => (runtime));
+options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (subdevs));
 options!(FopOptions:
-    "polled" => polled, "guarded" => guarded, "always" => always, "unguarded" => unguarded, "reason" => reason,
-    "via" => via, "not_found" => not_found, "unplugged" => unplugged);
+    "polled" => (polled), "guarded" => (guarded), "always" => (always), "unguarded" => (unguarded),
+    "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged));
 
 fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
     match given {
@@ -198,7 +134,8 @@ fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
 /// mistake does not bring errors about what it left unsaid.
 pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: &mut Diagnostics) -> Outcome {
     let (list, mut outcome) = options_of(tokens, diagnostics);
-    let mut seen = Vec::new();
+    // As `,a,b,`: the names so far.
+    let mut seen = String::from(",");
     for given in &list {
         let path = match given {
             NestedMeta::Meta(item) => item.path(),
@@ -216,14 +153,15 @@ pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: 
                 .reported();
             continue;
         }
-        let set = match seen.contains(&name) {
+        let set = match contains(&seen, &format!(",{name},")) {
             true => Err(darling::Error::duplicate_field(&name)),
             false => options.set(&name, given),
         };
         if let Err(error) = set {
             outcome = diagnostics.options(error.with_span(given));
         }
-        seen.push(name);
+        seen.push_str(&name);
+        seen.push(',');
     }
     outcome
 }
@@ -232,13 +170,17 @@ pub(crate) fn read(options: &mut dyn Options, tokens: TokenStream, diagnostics: 
 /// comma is what is missing.
 fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<NestedMeta>, Outcome) {
     let mut list = Vec::new();
-    let mut slips = Vec::new();
+    let mut slips = None;
+    let mut note = |slip: syn::Error| match &mut slips {
+        None => slips = Some(slip),
+        Some(slips) => slips.combine(slip),
+    };
     let all = |input: ParseStream| -> syn::Result<()> {
         while !input.is_empty() {
             match input.parse::<NestedMeta>() {
                 Ok(given) => list.push(given),
                 Err(slip) => {
-                    slips.push(slip);
+                    note(slip);
                     skip_to_comma(input)?;
                 }
             }
@@ -246,7 +188,7 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
                 break;
             }
             let Err(slip) = input.parse::<Token![,]>() else { continue };
-            slips.push(slip);
+            note(slip);
             if !begins_option(input) {
                 // What precedes it may be a part of it, as `lifetime` is in `lifetime: field`.
                 if matches!(list.last(), Some(NestedMeta::Meta(Meta::Path(_)) | NestedMeta::Lit(_))) {
@@ -258,9 +200,11 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
         }
         Ok(())
     };
-    let end = all.parse2(opened(tokens));
-    slips.extend(end.err());
+    if let Err(slip) = all.parse2(opened(tokens)) {
+        note(slip);
+    }
     let mut outcome = Ok(());
+    let Some(slips) = slips else { return (list, outcome) };
     for slip in slips {
         outcome = diagnostics
             .error_at(slip.span(), format_args!("{slip}"))
@@ -299,169 +243,4 @@ fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
 /// Whether `name = ..` or `name(..)` follows.
 fn begins_option(input: ParseStream) -> bool {
     input.peek(syn::Ident::peek_any) && (input.peek2(Token![=]) || input.peek2(syn::token::Paren))
-}
-
-/// A bare word: there or not.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Word(pub(crate) Option<Span>);
-
-impl FromMeta for Word {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        match item {
-            Meta::Path(_) => Ok(Self(Some(item.span()))),
-            _ => Err(expected(item, &|name| match name {
-                "unguarded" => format!("`{name}` takes no value\nhelp: `{name}, reason = \"..\"`"),
-                _ => format!("`{name}` takes no value"),
-            })),
-        }
-    }
-}
-
-/// An expression, as written: a string stays a string.
-pub(crate) struct Code {
-    pub(crate) expression: Expr,
-    /// The same, not looked into.
-    pub(crate) source: Source,
-    /// Whether it says `self`.
-    pub(crate) mentions_self: bool,
-}
-
-impl FromMeta for Code {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        match item {
-            Meta::NameValue(given) => {
-                let source = Source::of(&given.value);
-                let mentions_self = source.mentions("self");
-                Ok(Self { expression: given.value.clone(), source, mentions_self })
-            }
-            _ => Err(expected(item, &|name| format!("expected `{name} = <expression>`"))),
-        }
-    }
-}
-
-/// `unplug` or `unplug(..)`, its options unread: a mistake among them does not take the impl away.
-pub(crate) struct Asked {
-    pub(crate) span: Span,
-    pub(crate) hooks: TokenStream,
-}
-
-impl FromMeta for Asked {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        let hooks = match item {
-            Meta::Path(_) => TokenStream::new(),
-            Meta::List(list) => list.tokens.clone(),
-            Meta::NameValue(_) => return Err(expected(item, &|name| format!("expected `{name}(..)`"))),
-        };
-        Ok(Self { span: item.path().span(), hooks })
-    }
-}
-
-/// The name of a method of the device.
-pub(crate) struct Hook(pub(crate) Ident);
-
-impl FromMeta for Hook {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        ident(item)
-            .filter(|name| !is_keyword(name))
-            .map(Self)
-            .ok_or_else(|| expected(item, &|name| not_source(item, name, "<method>")))
-    }
-}
-
-/// The name under which the table of ops is found.
-pub(crate) struct Key(pub(crate) String);
-
-impl FromMeta for Key {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        ident(item)
-            .map(|ident| Self(ident.unraw().to_string()))
-            .ok_or_else(|| expected(item, &|name| not_source(item, name, "<identifier>")))
-    }
-}
-
-/// Why an op needs no guard.
-pub(crate) struct Reason(pub(crate) LitStr);
-
-impl FromMeta for Reason {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        string(item)
-            .map(Self)
-            .ok_or_else(|| expected(item, &|name| format!("a reason is a sentence: `{name} = \"..\"`")))
-    }
-}
-
-/// The policy of a block for methods that are not known by name.
-///
-/// `unguarded` is none: each unguarded op gives its own reason.
-#[derive(Clone, Copy)]
-pub(crate) struct DefaultPolicy(pub(crate) Policy);
-
-impl FromMeta for DefaultPolicy {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        let word = ident(item).map(|ident| ident.to_string());
-        match word.as_deref() {
-            Some("guarded") => Ok(Self(Policy::Guarded)),
-            Some("always") => Ok(Self(Policy::Always)),
-            Some("unguarded") => Err(expected(item, &|_| {
-                "`unguarded` cannot be the default: each unguarded operation needs its own reason\n\
-                 help: `#[fop(unguarded, reason = \"..\")]` on the method"
-                    .into()
-            })),
-            _ => Err(expected(item, &|name| match string(item).map(|text| text.value()).as_deref() {
-                Some("guarded" | "always") => not_source(item, name, ""),
-                _ => format!("expected `{name} = guarded` or `{name} = always`"),
-            })),
-        }
-    }
-}
-
-/// The identifier that an option is given, seen through the groups of macro fragments.
-fn ident(item: &Meta) -> Option<Ident> {
-    match value(item)? {
-        Expr::Path(path) if path.qself.is_none() => path.path.get_ident().cloned(),
-        _ => None,
-    }
-}
-
-/// Whether a path can be this word, and nothing else have it for its name.
-pub(crate) fn is_keyword(name: &Ident) -> bool {
-    ["self", "Self", "super", "crate"].contains(&name.to_string().as_str())
-}
-
-/// Says what an option wants, and how to write it if it is given a string.
-fn not_source(item: &Meta, name: &str, wanted: &str) -> String {
-    match string(item) {
-        Some(text) if !text.value().is_empty() => {
-            format!("`{name}` is source, not a string\nhelp: `{name} = {}`", text.value())
-        }
-        _ => format!("expected `{name} = {wanted}`"),
-    }
-}
-
-/// The string that an option is given.
-fn string(item: &Meta) -> Option<LitStr> {
-    match value(item)? {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
-        _ => None,
-    }
-}
-
-fn value(item: &Meta) -> Option<&Expr> {
-    let Meta::NameValue(given) = item else {
-        return None;
-    };
-    let mut value = &given.value;
-    while let Expr::Group(group) = value {
-        value = &group.expr;
-    }
-    Some(value)
-}
-
-/// An error about the value of an option, at the value where there is one.
-fn expected(item: &Meta, message: &dyn Fn(&str) -> String) -> darling::Error {
-    let error = darling::Error::custom(message(&written(item.path())));
-    match item {
-        Meta::NameValue(given) => error.with_span(&given.value),
-        _ => error.with_span(item.path()),
-    }
 }

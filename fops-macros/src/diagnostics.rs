@@ -6,7 +6,7 @@ use std::fmt;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
-use crate::source::Source;
+use crate::source::{Source, contains};
 
 /// The errors found so far.
 #[derive(Default)]
@@ -71,8 +71,9 @@ impl Diagnostics {
 
     /// The output, followed by the errors as `compile_error!` items.
     pub(crate) fn follow(self, mut output: Source) -> TokenStream {
-        for error in self.errors {
-            output.0.extend(syn::Error::new_spanned(error.culprit, error.message).into_compile_error());
+        for error in &self.errors {
+            let error = syn::Error::new_spanned(&error.culprit, &error.message);
+            output.0.extend(error.into_compile_error());
         }
         output.into_stream()
     }
@@ -94,15 +95,17 @@ impl Diagnostic {
 /// darling's sentences in the style of rustc's: the message, then what to write.
 fn reword(text: &str) -> (String, Option<String>) {
     if let Some(rest) = text.strip_prefix("Unknown field: ") {
-        let (name, advice) = rest.split_once(". ").unwrap_or((rest, ""));
-        let help = if let Some(home) = home_of(name.trim_matches('`'), advice) {
+        // "`name`", or "`name`. What there is."
+        let name = rest.split('`').nth(1).unwrap_or_default();
+        let advice = rest.get(name.len() + "``. ".len()..).unwrap_or_default();
+        let help = if let Some(home) = home_of(name, advice) {
             Some(home.into())
         } else if let Some(right) = advice.strip_prefix("Did you mean ") {
             Some(format!("did you mean {right}"))
         } else {
             advice.strip_prefix("Available values: ").map(|all| format!("the options here are {all}"))
         };
-        return (format!("unknown option {name}"), help);
+        return (format!("unknown option `{name}`"), help);
     }
     if let Some(name) = text.strip_prefix("Duplicate field ") {
         return (format!("option {name} is given twice"), None);
@@ -124,7 +127,7 @@ fn home_of(name: &str, advice: &str) -> Option<&'static str> {
             Some("`#[fop(..)]` on a method sets its policy, `default = ..` that of unknown ones")
         }
         "unguarded" | "reason" | "polled" if is_block => Some("it is an option of `#[fop(..)]` on a method"),
-        "lifetime" | "unplug" | "resources" | "name" | "default" | "crate" if advice.contains("`always`") => {
+        "lifetime" | "unplug" | "resources" | "name" | "default" | "crate" if contains(advice, "`always`") => {
             Some("it is an option of `#[guarded_fops(..)]` on the impl block")
         }
         _ if is_block => Some(
@@ -137,20 +140,15 @@ fn home_of(name: &str, advice: &str) -> Option<&'static str> {
 
 /// Source as its author would have written it, for messages.
 pub(crate) fn written(tokens: &dyn ToTokens) -> String {
-    const TIGHT: [(&str, &str); 12] = [
-        (" <", "<"),
-        ("< ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        ("& ", "&"),
-        (" ::", "::"),
-        (":: ", "::"),
-        (" (", "("),
-        ("( ", "("),
-        (" )", ")"),
-        (" .", "."),
-        (". ", "."),
-    ];
     let text = tokens.to_token_stream().to_string();
-    TIGHT.iter().fold(text, |text, (wide, tight)| text.replace(wide, tight))
+    let mut output = String::new();
+    for (at, char) in text.char_indices() {
+        let follows_tight = matches!(output.as_bytes(), [.., b'<' | b'&' | b'(' | b'.'] | [.., b':', b':']);
+        let rest = &text.as_bytes()[at + char.len_utf8()..];
+        let precedes_tight = matches!(rest, [b'<' | b'>' | b',' | b'(' | b')' | b'.', ..] | [b':', b':', ..]);
+        if char != ' ' || !(follows_tight || precedes_tight) {
+            output.push_str(&text[at..at + char.len_utf8()]);
+        }
+    }
+    output
 }

@@ -17,7 +17,7 @@ use crate::{
     args::{BlockOptions, Code, is_keyword},
     model::{Block, Method, NoBlock, bare, makes_value},
     ops::Policy,
-    source::{self, Attribute, Part, Source, is_punct},
+    source::{self, Attribute, Cursor, Part, Source, is_punct},
 };
 
 /// The block as rustc is to see it, and what the author of one that could not be read wrote instead.
@@ -182,17 +182,19 @@ impl Claim {
     fn of_device(block: &Block) -> Self {
         let mut claim = Self::of(block);
         let mut generics = block.generics.clone();
-        generics.params = generics
-            .params
-            .into_iter()
-            .filter(|param| match param {
+        generics.params.clear();
+        for param in &block.generics.params {
+            let is_here = match param {
                 GenericParam::Lifetime(param) => {
                     let name = param.lifetime.ident.to_string();
                     claim.self_ty.mentions(&name) || claim.bounds.mentions(&name)
                 }
                 _ => true,
-            })
-            .collect();
+            };
+            if is_here {
+                generics.params.push(param.clone());
+            }
+        }
         claim.generics = Source::of(&generics.split_for_impl().0);
         claim
     }
@@ -257,10 +259,10 @@ fn operand(code: &Code) -> Source {
 /// The expression with `device` for each `self`, except where that begins a path.
 fn replace_self(source: Source, device: &dyn Part) -> Source {
     let mut output = Source::default();
-    let mut trees = source.0.into_iter().peekable();
+    let mut trees = Cursor::of(source);
     while let Some(tree) = trees.next() {
         match tree {
-            TokenTree::Ident(ident) if ident == "self" && !is_punct(trees.peek(), ':') => device.put(&mut output),
+            TokenTree::Ident(ident) if ident == "self" && !is_punct(trees.peek(0), ':') => device.put(&mut output),
             TokenTree::Group(group) => {
                 let inside = replace_self(Source(source::trees(group.stream())), device);
                 let mut replaced = Group::new(group.delimiter(), inside.into_stream());

@@ -117,7 +117,7 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `via = <expression>` | What stands for `self` in a method without receiver, such as a parameter; or, where it mentions `self`, what looks the device up for each request: `via = self.find(ino)`. It may name the method's parameters. What it makes, an `Arc` perhaps, is bound first and lives as long as the section. |
 /// | `not_found = <expression>` | The answer where `via` (or `lifetime`) looks a device up and gets `None`. |
 /// | `unplugged = <expression>` | The answer of guarded operations once the device is gone. It may name the method's parameters. Without it the trait `AfterUnplug` of the return type answers. |
-/// | `unplug(stop = <method>, wake = <method>)` | Implements the traits `Device` and `Unplug`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. If `R` is `Copy`, a hook may take it by value. A hook returns nothing, or a `Result`: unplug logs its error and goes on. Hooks are methods of an `impl` block of the device's own, without `#[guarded_fops]`: methods of traits and operations of the block are refused. So is a second method `unplug` of the device. |
+/// | `unplug(stop = <method>, wake = <method>)` | Implements the traits `Device` and `Unpluggable`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. If `R` is `Copy`, a hook may take it by value. A hook returns nothing, or a `Result`: unplug logs its error and goes on. Hooks are methods of an `impl` block of the device's own, without `#[guarded_fops]`: methods of traits and operations of the block are refused. So is a second method `unplug` of the device. |
 /// | `subdev` | The block has the operations of a subdev's node. |
 /// | `resources = <type>` | The type of the resources, where no `#[access]` says it; with several arguments, `Hw::<A, B>`. |
 /// | `name = <identifier>` | The name of the block, which is the key of its table of ops: by default the trait's name, or the type's. A second block of one name needs it. |
@@ -174,7 +174,8 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Subdevs
 /// `unplug(subdevs(csi2 = Csi2, ..))` names the fields of type `Subdev<Csi2>`: they are parts of the device. `Unplug::unplug`
-/// takes them and the device as one group, and returns `(R, (Rsub, ..))`. `subdev` on the impl block of a subdev's
+/// takes them and the device as one group, and returns `(R, (Option<Rsub>, ..))`: `None` for a subdev that was unplugged by
+/// itself before. `subdev` on the impl block of a subdev's
 /// `FileOperations` says that these are of its node, which open files hold: without a release op, `fn release(self)` of
 /// `SubdevOperations`, it does not compile.
 ///

@@ -116,6 +116,16 @@ impl Block {
         by_via || self.options.not_found.is_some()
     }
 
+    /// Whether this holds for one of the methods.
+    pub(crate) fn any_method(&self, holds: &dyn Fn(&Method) -> bool) -> bool {
+        for method in &self.methods {
+            if holds(method) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The name of the device's type, as the ops are reported under it.
     pub(crate) fn type_name(&self) -> String {
         match last_segment(&self.self_ty) {
@@ -139,19 +149,30 @@ impl Block {
             return Some(given.clone());
         }
         // An access that is there on a condition may not be there.
-        let accesses = || self.methods.iter().flat_map(|method| &method.access);
-        let is_conditional =
-            |access: &&Parameter| access.attributes.iter().any(|attribute| attribute.is_builtin("cfg"));
-        for some in [false, true] {
-            for access in accesses().filter(|access| is_conditional(access) == some) {
+        let mut conditional = None;
+        for method in &self.methods {
+            for access in &method.access {
                 let ty = syn::parse2(access.ty.to_token_stream()).ok();
-                if let Some(resources) = ty.as_ref().and_then(lent) {
+                let Some(resources) = ty.as_ref().and_then(lent) else { continue };
+                if !has_cfg(&access.attributes) {
                     return Some(resources.clone());
+                }
+                if conditional.is_none() {
+                    conditional = Some(resources.clone());
                 }
             }
         }
-        None
+        conditional
     }
+}
+
+fn has_cfg(attributes: &[Attribute]) -> bool {
+    for attribute in attributes {
+        if attribute.is_builtin("cfg") {
+            return true;
+        }
+    }
+    false
 }
 
 impl BlockOptions {
@@ -226,11 +247,13 @@ impl Method {
 
     /// Whether something else than parameters, which rustc rejects, stands between its parentheses.
     pub(crate) fn is_broken(&self) -> bool {
-        let is_broken = |kind: &InputKind| match kind {
-            InputKind::Other(other) => matches!(other.0.first(), Some(first) if !is_punct(Some(first), '.')),
-            _ => false,
-        };
-        self.inputs.iter().any(|input| is_broken(&input.kind))
+        for input in &self.inputs {
+            let InputKind::Other(other) = &input.kind else { continue };
+            if !other.0.is_empty() && !is_punct(other.0.first(), '.') {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether `#[async_trait]` made it what it is.
@@ -267,10 +290,10 @@ fn lent(ty: &Type) -> Option<&Type> {
         }
     }
     let argument = last?;
-    if segment.ident == "Option" {
-        lent(argument)
-    } else {
-        ["Access", "OwnedAccess"].iter().any(|name| segment.ident == name).then_some(argument)
+    match segment.ident.to_string().as_str() {
+        "Option" => lent(argument),
+        "Access" | "OwnedAccess" => Some(argument),
+        _ => None,
     }
 }
 

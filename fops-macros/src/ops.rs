@@ -3,6 +3,8 @@
 //! A table serves the trait that it was read from. In any other block a name means nothing: to add one to a table changes
 //! no driver's methods but those of that trait.
 
+use crate::source::contains;
+
 /// How an op meets unplug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
@@ -138,20 +140,24 @@ pub(crate) fn policy_of(trait_name: &str, name: &str) -> Option<Policy> {
     if ["V4l2IoctlOps", "v4l2_ioctl_ops"].contains(&trait_name) {
         return name.starts_with(V4L2_IOCTL_OPS).then_some(Policy::Guarded);
     }
-    let (_, guarded, always) = TRAITS.iter().find(|(names, ..)| names.contains(&trait_name))?;
-    if always.contains(&name) {
-        return Some(Policy::Always);
+    for (names, guarded, always) in TRAITS {
+        if names.contains(&trait_name) {
+            let guards = || guarded.binary_search(&name).is_ok().then_some(Policy::Guarded);
+            return if always.contains(&name) { Some(Policy::Always) } else { guards() };
+        }
     }
-    guarded.binary_search(&name).is_ok().then_some(Policy::Guarded)
+    None
 }
 
 /// Whether a name promises that something is given back: a default of `guarded` would silently
 /// skip that after unplug.
 pub(crate) fn sounds_like_release(name: &str) -> bool {
-    name.contains("release")
-        || name.contains("teardown")
-        || name.contains("tear_down")
-        || name.split('_').any(|word| matches!(word, "drop" | "close" | "destroy" | "forget"))
+    for word in name.split('_') {
+        if matches!(word, "drop" | "close" | "destroy" | "forget") {
+            return true;
+        }
+    }
+    contains(name, "release") || contains(name, "teardown") || contains(name, "tear_down")
 }
 
 #[cfg(test)]

@@ -68,7 +68,14 @@ pub(crate) fn parse(
 /// Whether the attribute reads `#[name = value]`, which rustc rejects: there is nothing to add.
 fn is_key_value(attribute: Span) -> bool {
     let text = attribute.source_text().unwrap_or_default();
-    text.find(['(', '=']).is_some_and(|at| text[at..].starts_with('='))
+    for byte in text.bytes() {
+        match byte {
+            b'=' => return true,
+            b'(' => return false,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The tokens of an item before its last braces, and these.
@@ -81,7 +88,9 @@ fn split(item: TokenStream) -> (TokenStream, Group) {
             split(group.stream())
         }
         last => {
-            tokens.extend(last);
+            if let Some(last) = last {
+                tokens.push(last);
+            }
             let none = Group::new(Delimiter::Brace, TokenStream::new());
             (Source(tokens).into_stream(), none)
         }
@@ -165,7 +174,7 @@ fn content(braces: &Group, diagnostics: &mut Diagnostics) -> (Vec<Method>, Sourc
                 continue;
             }
         }
-        for attribute in attributes {
+        for attribute in &attributes {
             without_helpers(attribute.to_token_stream()).put(&mut before);
         }
         let end = end_of_item(input.rest(), is_constant);
@@ -297,7 +306,7 @@ pub(crate) fn without_attributes(tokens: TokenStream, names: &[&str]) -> Source 
     let mut kept = Source::default();
     let mut input = Cursor::new(tokens);
     loop {
-        for attribute in input.attributes() {
+        for attribute in &input.attributes() {
             if !names.contains(&attribute.name.as_str()) {
                 attribute.put(&mut kept);
             }

@@ -96,11 +96,16 @@ impl Source {
     /// Whether this holds for its trees, or for those of a group in it.
     pub(crate) fn any_level(&self, holds: &dyn Fn(&[TokenTree]) -> bool) -> bool {
         let trees = flat(&self.0);
-        holds(&trees)
-            || trees.iter().any(|tree| match tree {
-                TokenTree::Group(group) => Source(self::trees(group.stream())).any_level(holds),
-                _ => false,
-            })
+        if holds(&trees) {
+            return true;
+        }
+        for tree in trees.iter() {
+            let TokenTree::Group(group) = tree else { continue };
+            if Source(self::trees(group.stream())).any_level(holds) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether the word stands in it, outside of groups.
@@ -152,21 +157,26 @@ pub(crate) fn trees(tokens: TokenStream) -> Vec<TokenTree> {
 /// The trees with the content of each macro fragment in its place. Only to look at: without its group, a fragment may mean
 /// something else.
 pub(crate) fn flat(trees: &[TokenTree]) -> Cow<'_, [TokenTree]> {
-    let is_fragment =
-        |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::None);
-    if !trees.iter().any(is_fragment) {
-        return Cow::Borrowed(trees);
-    }
-    let mut output = Vec::with_capacity(trees.len());
-    for tree in trees {
+    let Some(first) = first_fragment(trees) else { return Cow::Borrowed(trees) };
+    let mut output = trees[..first].to_vec();
+    for tree in &trees[first..] {
         match tree {
-            TokenTree::Group(group) if is_fragment(tree) => {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
                 output.extend_from_slice(&flat(&self::trees(group.stream())));
             }
             tree => output.push(tree.clone()),
         }
     }
     Cow::Owned(output)
+}
+
+fn first_fragment(trees: &[TokenTree]) -> Option<usize> {
+    for (position, tree) in trees.iter().enumerate() {
+        if matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::None) {
+            return Some(position);
+        }
+    }
+    None
 }
 
 fn mentions(trees: &[TokenTree], name: &str) -> bool {
@@ -177,6 +187,17 @@ fn mentions(trees: &[TokenTree], name: &str) -> bool {
             _ => false,
         };
         if found {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether the text holds this one. (`str::contains` brings its searchers into every build of this crate.)
+pub(crate) fn contains(text: &str, wanted: &str) -> bool {
+    let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
+    for at in 0..text.len() {
+        if text[at..].starts_with(wanted) {
             return true;
         }
     }
@@ -286,17 +307,17 @@ impl Attribute {
             Some(TokenTree::Group(brackets)) => Source(flat(&trees(brackets.stream())).into_owned()),
             _ => Source::default(),
         };
-        let mut inside = inside.0.into_iter();
+        let mut inside = Cursor::of(inside);
         let (mut name, mut is_qualified) = (String::new(), false);
         loop {
-            match inside.as_slice().first() {
+            match inside.peek(0) {
                 Some(TokenTree::Ident(ident)) => name = ident.to_string(),
                 Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => is_qualified = true,
                 _ => break,
             }
             inside.next();
         }
-        Self { written, name, is_qualified, rest: Source(inside.collect()) }
+        Self { written, name, is_qualified, rest: Source(inside.rest().to_vec()) }
     }
 
     /// Whether this is the attribute of that name, however it is qualified.

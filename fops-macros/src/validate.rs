@@ -7,7 +7,7 @@ use proc_macro2::Span;
 use syn::{Expr, ExprLit, Lit};
 
 use crate::{
-    args::Code,
+    args::{Code, Hook},
     diagnostics::{Diagnostics, Outcome, Reported, written},
     model::{Block, InputKind, Method, NoPolicy, Work, bare, makes_value, plain_name},
     ops::Policy,
@@ -144,7 +144,8 @@ fn resources_are_known(block: &Block, diagnostics: &mut Diagnostics) -> Outcome 
     let is_due = block.options_read.is_ok() && block.resources().is_none();
     if let (Some(unplug), true) = (&block.options.unplug, is_due) {
         // Another name for the type of the access, perhaps.
-        if let Some(access) = block.methods.iter().find_map(|method| method.access.first()) {
+        for method in &block.methods {
+            let Some(access) = method.access.first() else { continue };
             let ty = written(&access.ty);
             return diagnostics
                 .error(&access.ty, format_args!("`{ty}` does not say what type `unplug` hands back"))
@@ -199,29 +200,33 @@ fn unplug_is_one(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
 /// Unplug calls its hooks when it has closed the device: a guarded one would answer for the missing device. A hook that
 /// breaks this is taken away, so that nothing follows from it.
 fn hooks_are_no_operations(block: &mut Block, diagnostics: &mut Diagnostics) -> Outcome {
-    let (type_name, Block { methods, unplug: Some(hooks), .. }) = (block.type_name(), block) else { return Ok(()) };
-    let mut outcome = Ok(());
-    for hook in [&mut hooks.stop, &mut hooks.wake] {
-        let Some(culprit) = hook.take_if(|hook| methods.iter().any(|method| method.ident == hook.0)) else { continue };
-        let name = &culprit.0;
-        outcome = diagnostics
-            .error(
-                name,
-                format_args!(
-                    "the hook `{name}` is an operation of this block, and unplug ends operations before it calls hooks"
-                ),
-            )
-            .help(format_args!("move `fn {name}` to an `impl {type_name}` block without `#[guarded_fops]`"))
-            .reported();
-    }
-    outcome
+    let Some(mut hooks) = block.unplug.take() else { return Ok(()) };
+    let stop = hook_is_no_operation(&mut hooks.stop, block, diagnostics);
+    let wake = hook_is_no_operation(&mut hooks.wake, block, diagnostics);
+    block.unplug = Some(hooks);
+    stop.and(wake)
+}
+
+fn hook_is_no_operation(hook: &mut Option<Hook>, block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
+    let Some(Hook(name)) = hook.take_if(|hook| block.any_method(&|method| method.ident == hook.0)) else {
+        return Ok(());
+    };
+    diagnostics
+        .error(
+            &name,
+            format_args!(
+                "the hook `{name}` is an operation of this block, and unplug ends operations before it calls hooks"
+            ),
+        )
+        .help(format_args!("move `fn {name}` to an `impl {}` block without `#[guarded_fops]`", block.type_name()))
+        .reported()
 }
 
 /// `not_found` answers for a lookup.
 fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
     let Some(answer) = &block.options.not_found else { return Ok(()) };
     let by_lifetime = block.options.lifetime.as_ref().is_some_and(|lifetime| makes_value(&lifetime.expression));
-    let methods_do = block.methods.iter().any(|method| method.options.via.is_some());
+    let methods_do = block.any_method(&|method| method.options.via.is_some());
     if block.options_read.is_ok() && block.options.via.is_none() && !methods_do && !by_lifetime {
         return diagnostics
             .error(&answer.expression, format_args!("nothing is looked up here that could be missing"))
@@ -283,7 +288,7 @@ fn unguarded_has_reason(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
                 .help(format_args!("{example}"))
                 .reported();
         }
-        Some(reason) if reason.0.value().trim().is_empty() => {
+        Some(reason) if is_blank(&reason.0.value()) => {
             return diagnostics
                 .error(&reason.0, format_args!("an empty reason convinces no reviewer"))
                 .help(format_args!("{example}"))
@@ -319,14 +324,19 @@ fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
             .reported();
     }
     if op.policy == Policy::Unguarded {
-        for option in [&options.via, &options.not_found] {
-            let Some(option) = option else { continue };
-            outcome = diagnostics
+        let mut has_no_effect = |option: &Code| {
+            diagnostics
                 .error(
                     &option.expression,
                     format_args!("`{ident}` is unguarded and does not look for the device's lifetime"),
                 )
-                .reported();
+                .reported()
+        };
+        if let Some(option) = &options.via {
+            outcome = has_no_effect(option);
+        }
+        if let Some(option) = &options.not_found {
+            outcome = has_no_effect(option);
         }
     } else if let (Some(answer), Policy::Always) = (&options.not_found, op.policy) {
         outcome = diagnostics
@@ -337,6 +347,15 @@ fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     outcome
 }
 
+fn is_blank(text: &str) -> bool {
+    for char in text.chars() {
+        if !char.is_whitespace() {
+            return false;
+        }
+    }
+    true
+}
+
 /// There is something to reach the lifetime through.
 fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let (method, ident) = (op.method, &op.method.ident);
@@ -345,11 +364,14 @@ fn section_can_open(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     if method.receiver().is_some() || via.is_some() || op.policy == Policy::Unguarded || is_global {
         return Ok(());
     }
-    let parameter = method.inputs.iter().find_map(|input| match &input.kind {
-        InputKind::Parameter(parameter) => plain_name(&parameter.pattern),
-        _ => None,
-    });
-    let via = parameter.map_or("<parameter>".into(), ToString::to_string);
+    let mut via = "<parameter>".to_owned();
+    for input in &method.inputs {
+        let InputKind::Parameter(parameter) = &input.kind else { continue };
+        if let Some(name) = plain_name(&parameter.pattern) {
+            via = name.to_string();
+            break;
+        }
+    }
     diagnostics
         .error(ident, format_args!("`{ident}` has no `self` to reach the device's lifetime through"))
         .help(format_args!("`#[fop(via = {via})]`, if that leads to the device"))

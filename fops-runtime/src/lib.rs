@@ -40,6 +40,7 @@
 //!   has the `kernel` crate. See `examples/linux`.
 //! * `lock_api`: `Access::wait_event_locked`, for parking_lot's mutexes and any other `lock_api` ones.
 //! * `async`: unplug, sections and waiting for unplug as futures, for any executor.
+//! * `points`: `points::at_points` has a thread stop at the points of its sections, for test kits.
 //! * `tracing`: a span for each section (level `trace`), an event for each step of an unplug (`info` and `debug`), and
 //!   logging through the `tracing` crate instead of the standard error stream.
 #![cfg_attr(not(any(feature = "std", feature = "kernel")), no_std)] // Kbuild says it by itself.
@@ -82,7 +83,7 @@ pub use host::catch_panic;
 pub use host::{flush_log, log_later};
 pub use lifetime::{
     Access, Alone, Cause, Device, DeviceLifetime, Draining, Part, Parts, Present, Report, Straggler, Unplug,
-    UnplugError, Unplugged, Work,
+    UnplugError, Unpluggable, Unplugged, Work,
 };
 #[cfg(feature = "async")]
 pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
@@ -95,6 +96,15 @@ pub use op::{Guarded, Op, OpTable, Policy};
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
 #[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
+
+/// Points of a section at which a test may hold its thread.
+///
+/// A race between an operation and unplug depends on where the operation is when unplug begins. A test kit sets a hook for a
+/// thread, and decides there how long the thread stays at each point.
+#[cfg(all(feature = "points", not(loom)))]
+pub mod points {
+    pub use crate::gate::points::{Point, at_points, hook_has_panicked};
+}
 
 /// What the kernel's `pr_err!` looks for in each crate.
 #[cfg(feature = "kernel")]

@@ -164,6 +164,24 @@ impl HookOutcome for () {
     fn log(self, _hook: &str, _device: &str) {}
 }
 
+/// What a function of this type returns. Only so can `!` be named.
+pub trait Returns {
+    /// It.
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
+}
+
+/// A hook that does not return: it panics, as one that is still to be written, and unplug goes on.
+#[diagnostic::do_not_recommend]
+impl HookOutcome for <fn() -> ! as Returns>::Output {
+    fn log(self, _hook: &str, _device: &str) {
+        match self {}
+    }
+}
+
 impl<T, E: fmt::Debug> HookOutcome for Result<T, E> {
     fn log(self, hook: &str, device: &str) {
         if let Err(error) = self {
@@ -251,6 +269,17 @@ impl<P: Deref<Target = T>, T: SharedLifetime> SharedTarget<P> for T {
         (**pointer).shared()
     }
 }
+
+/// In an impl of a device: refuses an inherent method `unplug`, which callers would get in place of the trait's.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __unplug_is_one {
+    () => {{
+        use $crate::Unplug as _;
+        $crate::__private::one_unplug((Self::unplug, <Self as $crate::Unplug>::unplug));
+    }};
+}
+pub use __unplug_is_one as unplug_is_one;
 
 /// Takes the `unplug` that a path on the device's type leads to, and that of the trait `Unplug`.
 #[inline]

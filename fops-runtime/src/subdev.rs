@@ -6,7 +6,7 @@ use crate::fops::{
     AnyFileOperations, Command, File, FileOperations, IoctlArg, PollTable, SeekFrom, UserSliceReader, UserSliceWriter,
     VmArea,
 };
-use crate::lifetime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug};
+use crate::lifetime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug, Unpluggable};
 use crate::op::{Block, GuardsFileOperations, GuardsSubdevOperations, Op, key};
 use crate::platform;
 use core::convert::Infallible;
@@ -55,7 +55,7 @@ impl Device for AnySubdevOperations {
     }
 }
 
-impl Unplug for AnySubdevOperations {
+impl Unpluggable for AnySubdevOperations {
     type Resources = ();
 
     fn parts(&self) -> impl Parts<Resources = ()> {
@@ -89,7 +89,8 @@ impl<T: SubdevOperations> HasReleaseOp for T {}
 /// release op.
 ///
 /// Unplug flags a subdev together with its parent (see [`Unplug`]): opens then fail, and what is open answers
-/// `ENODEV` until it is closed.
+/// `ENODEV` until it is closed. A subdev may also be unplugged by itself: its parent's unplug then hands back `None` in
+/// place of its resources.
 ///
 /// ```
 /// use fops_runtime::{Access, Cause, DeviceLifetime, Errno, Result, Subdev, SubdevOperations, Unplug, guarded_fops};
@@ -114,7 +115,7 @@ impl<T: SubdevOperations> HasReleaseOp for T {}
 /// let csi2 = Subdev::new(Csi2 { lifetime: DeviceLifetime::new(4) });
 /// let vin = Vin { lifetime: DeviceLifetime::new("registers"), csi2: csi2.clone() };
 /// assert_eq!(vin.start(), Ok(()));
-/// assert_eq!(vin.unplug(Cause::Unbind), Ok(("registers", (4,))));
+/// assert_eq!(vin.unplug(Cause::Unbind), Ok(("registers", (Some(4),))));
 /// assert_eq!(csi2.s_stream(true), Err(Errno::ENODEV));
 /// ```
 pub struct Subdev<T: SubdevOperations>(Arc<Held<T>>);
@@ -176,8 +177,8 @@ impl<T: SubdevOperations> Device for Subdev<T> {
 }
 
 /// A handle is unplugged as the subdev that it leads to, with all that goes with that one.
-impl<T: SubdevOperations> Unplug for Subdev<T> {
-    type Resources = <T as Unplug>::Resources;
+impl<T: SubdevOperations> Unpluggable for Subdev<T> {
+    type Resources = <T as Unpluggable>::Resources;
 
     fn parts(&self) -> impl Parts<Resources = Self::Resources> {
         (**self).parts()

@@ -228,6 +228,82 @@ fn an_unplug_that_waits_for_a_role_is_in_the_report() {
     assert_eq!((held.stops.lock().unwrap().len(), other.stops.lock().unwrap().len()), (1, 1));
 }
 
+/// Three unplugs wait for one role. Each is in the report, and stays there when another one has gone on.
+#[test]
+fn every_unplug_that_waits_for_a_role_is_in_the_report() {
+    let (held, others) = (Device::new(), [Device::new(), Device::new(), Device::new()]);
+    let waiting = || held.report().to_string().matches("the remover's role").count();
+    thread::scope(|s| {
+        let (holds, is_held) = mpsc::channel();
+        let (give_up, is_given_up) = mpsc::channel::<()>();
+        let device = &held;
+        s.spawn(move || {
+            let draining = device.begin_unplug(Cause::Unbind).unwrap();
+            holds.send(()).unwrap();
+            is_given_up.recv().unwrap();
+            drop(draining);
+        });
+        is_held.recv().unwrap();
+        let unplugs: Vec<_> =
+            others.iter().map(|other| s.spawn(move || (other, device).unplug(Cause::Removal).map(drop))).collect();
+        eventually("all three are named", || waiting() == 3);
+        give_up.send(()).unwrap();
+        let answers: Vec<_> = unplugs.into_iter().map(|unplug| unplug.join().unwrap()).collect();
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+    });
+    assert_eq!(waiting(), 0);
+    for other in others {
+        drop(other.unplug(Cause::Unbind));
+    }
+}
+
+/// Two unplugs run cancellations of one device. The first to end leaves the other one in the report.
+#[test]
+fn every_callback_that_runs_is_in_the_report() {
+    let _watchdog = common::watchdog("two unplugs run callbacks of one device");
+    let (device, held) = (Device::new(), Device::new());
+    let (called, has_called) = mpsc::channel();
+    let running = || device.lifetime.report().to_string().matches("a cancellation").count();
+    thread::scope(|s| {
+        let ends = [0, 1].map(|number| {
+            let (end, ends) = mpsc::channel::<()>();
+            let (ends, called, lifetime) = (std::sync::Mutex::new(ends), called.clone(), &device.lifetime);
+            let (inside, is_inside) = mpsc::channel();
+            s.spawn(move || {
+                let access = lifetime.enter(op!("recv")).unwrap();
+                let cancelled = std::sync::atomic::AtomicBool::new(false);
+                let cancel = || {
+                    called.send(number).unwrap();
+                    ends.lock().unwrap().recv().unwrap();
+                    cancelled.store(true, std::sync::atomic::Ordering::SeqCst);
+                };
+                access.with_cancellation(cancel, || {
+                    inside.send(()).unwrap();
+                    eventually("it is cancelled", || cancelled.load(std::sync::atomic::Ordering::SeqCst));
+                });
+            });
+            is_inside.recv().unwrap();
+            end
+        });
+        let draining = held.begin_unplug(Cause::Unbind).unwrap();
+        // It has no role yet, and tells the device whose flag it has set. The next one has the role, and tells it too.
+        let group = s.spawn(|| (&device, &held).unplug(Cause::Unbind).map(drop));
+        let first: usize = has_called.recv().unwrap();
+        let alone = s.spawn(|| device.unplug(Cause::Unbind).map(drop));
+        let second: usize = has_called.recv().unwrap();
+        assert_eq!(running(), 2, "{}", device.lifetime.report());
+        ends[second].send(()).unwrap();
+        eventually("the second has ended", || running() < 2);
+        assert_eq!(running(), 1, "{}", device.lifetime.report());
+        ends[first].send(()).unwrap();
+        assert_eq!(alone.join().unwrap(), Ok(()));
+        drop(draining);
+        assert_eq!(group.join().unwrap(), Err(UnplugError::AlreadyUnplugged));
+    });
+    assert_eq!(running(), 0);
+    drop(held.unplug(Cause::Unbind).unwrap());
+}
+
 #[test]
 fn a_device_that_is_named_twice_refuses_the_group_and_all_stay_as_they_were() {
     let (one, other) = (Device::new(), Device::new());
@@ -270,13 +346,13 @@ fn a_group_has_a_deadline_and_a_report_and_is_taken_over() {
 /// One that lies about its parts: what it named first is what it gets, and nothing comes back without its own drain.
 #[test]
 fn parts_that_change_hand_nothing_back() {
-    use fops_runtime::{Alone, DeviceLifetime, Parts};
+    use fops_runtime::{Alone, DeviceLifetime, Parts, Unpluggable};
     struct Fickle {
         devices: [DeviceLifetime<u32>; 2],
         calls: std::sync::atomic::AtomicUsize,
         changes_at: usize,
     }
-    impl Unplug for Fickle {
+    impl Unpluggable for Fickle {
         type Resources = u32;
         fn parts(&self) -> impl Parts<Resources = u32> {
             let call = self.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);

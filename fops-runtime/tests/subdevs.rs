@@ -5,8 +5,8 @@ mod common;
 use common::eventually;
 use fops_runtime::op::op;
 use fops_runtime::{
-    Access, Cause, Device as _, DeviceLifetime, Errno, Result, Subdev, SubdevOperations, Unplug, UnplugError,
-    guarded_fops,
+    Access, Cause, Device as _, DeviceLifetime, Errno, Part, Parts, Result, Subdev, SubdevOperations, Unplug,
+    UnplugError, Unpluggable, guarded_fops,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,11 +40,11 @@ fn vin() -> (Subdev<Csi2>, Vin) {
     (csi2.clone(), Vin { lifetime: DeviceLifetime::new("registers"), csi2 })
 }
 
-const ALL: (&str, (u8,)) = ("registers", (4,));
+const ALL: (&str, (Option<u8>,)) = ("registers", (Some(4),));
 
 /// Unplugs in this way, and sees that the subdev has gone too.
 #[track_caller]
-fn takes_the_subdev(unplug: impl FnOnce(Vin) -> std::result::Result<(&'static str, (u8,)), UnplugError>) {
+fn takes_the_subdev(unplug: impl FnOnce(Vin) -> std::result::Result<(&'static str, (Option<u8>,)), UnplugError>) {
     let (csi2, vin) = vin();
     assert_eq!(vin.start(), Ok(()));
     assert_eq!(unplug(vin), Ok(ALL));
@@ -121,6 +121,102 @@ fn from_a_task() {
         futures_executor::block_on(async { Ok(vin.begin_unplug_async(Cause::Unbind).await?.await) })
     });
     takes_the_subdev(|vin| futures_executor::block_on((&vin,).unplug_async(Cause::Unbind)).map(|(all,)| all));
+}
+
+/// The parent goes without it, whichever way it goes.
+#[test]
+fn a_subdev_that_was_unplugged_by_itself_does_not_keep_its_parent() {
+    let without: (_, (Option<u8>,)) = ("registers", (None,));
+    let gone = || {
+        let (csi2, vin) = vin();
+        assert_eq!(csi2.unplug(Cause::SurpriseRemoval), Ok(4));
+        vin
+    };
+    assert_eq!(gone().unplug(Cause::Unbind), Ok(without));
+    let (one, (_, other)) = (gone(), vin());
+    assert_eq!(vec![&one, &other].unplug(Cause::Unbind), Ok(vec![without, ALL]));
+    // Its cause was its own.
+    assert_eq!(one.cause(), Some(Cause::Unbind));
+    // It is no member of its own: a group that names it is refused, and so is a second unplug of the parent.
+    let (one, two) = (gone(), gone());
+    assert_eq!((&one, &two.csi2).unplug(Cause::Unbind), Err(UnplugError::AlreadyUnplugged));
+    assert_eq!(one.unplug(Cause::Unbind), Ok(without));
+    assert_eq!(one.unplug(Cause::Unbind), Err(UnplugError::AlreadyUnplugged));
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn a_subdev_that_was_unplugged_by_itself_does_not_keep_a_task() {
+    use fops_runtime::UnplugAsync as _;
+    let (csi2, vin) = vin();
+    assert_eq!(csi2.unplug(Cause::Unbind), Ok(4));
+    assert_eq!(futures_executor::block_on(vin.unplug_async(Cause::Unbind)), Ok(("registers", (None,))));
+}
+
+/// An operation keeps the subdev's own unplug waiting when that of the parent begins.
+#[test]
+fn a_subdev_that_is_being_unplugged_by_itself_is_waited_for() {
+    let (csi2, vin) = vin();
+    let access = csi2.lifetime().enter(op!("s_stream")).unwrap();
+    std::thread::scope(|s| {
+        let alone = s.spawn(|| csi2.unplug(Cause::Unbind));
+        eventually("it is waited for", || csi2.report().to_string().contains("waited for"));
+        let whole = s.spawn(|| vin.unplug(Cause::Unbind));
+        eventually("the parent waits for its role", || vin.lifetime.report().to_string().contains("role"));
+        drop(access);
+        assert_eq!(alone.join().unwrap(), Ok(4));
+        assert_eq!(whole.join().unwrap(), Ok(("registers", (None,))));
+    });
+}
+
+/// Both at once: the subdev's resources come back to one of them, and the parent's always to the parent's unplug.
+#[test]
+fn of_an_unplug_of_both_and_one_of_the_subdev_each_gets_its_own() {
+    let _watchdog = common::watchdog("an unplug of the whole against one of the subdev");
+    for _ in 0..common::rounds(20_000) {
+        let (csi2, vin) = vin();
+        let start = std::sync::Barrier::new(2);
+        let (alone, whole) = std::thread::scope(|s| {
+            let alone = s.spawn(|| {
+                start.wait();
+                csi2.unplug(Cause::Unbind)
+            });
+            start.wait();
+            let whole = vin.unplug(Cause::Unbind);
+            (alone.join().unwrap(), whole)
+        });
+        let ("registers", (lanes,)) = whole.unwrap() else { unreachable!() };
+        match lanes {
+            Some(4) => assert_eq!(alone, Err(UnplugError::AlreadyUnplugged)),
+            None => assert_eq!(alone, Ok(4)),
+            Some(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// Half of a child has gone: nobody could be given the other half, so the whole is refused, and stays to be unplugged.
+#[test]
+fn a_child_half_of_which_has_gone_refuses_the_whole() {
+    struct Pair(DeviceLifetime<u8>, DeviceLifetime<u8>);
+    impl Unpluggable for Pair {
+        type Resources = (u8, u8);
+        fn parts(&self) -> impl Parts<Resources = (u8, u8)> {
+            (self.0.alone().parts(), self.1.alone().parts())
+        }
+    }
+    struct Parent(DeviceLifetime<&'static str>, Pair);
+    impl Unpluggable for Parent {
+        type Resources = (&'static str, Option<(u8, u8)>);
+        fn parts(&self) -> impl Parts<Resources = Self::Resources> {
+            (self.0.alone().parts(), Part::child(&self.1))
+        }
+    }
+    let pair = Pair(DeviceLifetime::new(1), DeviceLifetime::new(2));
+    let parent = Parent(DeviceLifetime::new("registers"), pair);
+    assert_eq!(parent.1.0.alone().unplug(Cause::Unbind), Ok(1));
+    assert_eq!(parent.unplug(Cause::Unbind), Err(UnplugError::AlreadyUnplugged));
+    assert_eq!(parent.1.1.alone().unplug(Cause::Unbind), Ok(2));
+    assert_eq!(parent.unplug(Cause::Unbind), Ok(("registers", None)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use common::{DEADLINE, Device};
 use fops_runtime::op::op;
-use fops_runtime::{Cause, DeviceLifetime, Unplug};
+use fops_runtime::{Cause, DeviceLifetime, Unplug, guarded_fops};
 use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -154,6 +154,29 @@ fn unplug_tells_of_each_step() {
     ];
     assert_eq!(steps(Level::DEBUG), expected);
     assert_eq!(steps(Level::INFO), [expected[0], expected[7]]);
+}
+
+struct Failing(DeviceLifetime<u8>);
+
+#[guarded_fops(lifetime = 0, unplug(stop = quiesce, wake = kick), resources = u8, default = guarded)]
+impl Failing {}
+
+impl Failing {
+    fn quiesce(&self, _: &u8, cause: Cause) -> Result<(), Cause> {
+        Err(cause)
+    }
+
+    fn kick(&self, _: &u8) -> Result<(), &'static str> {
+        if self.0.cause() == Some(Cause::Removal) { Ok(()) } else { Err("nobody to wake") }
+    }
+}
+
+#[test]
+fn a_hook_that_fails_is_told_of_with_its_error() {
+    let unplug = |cause| listen(Level::ERROR, || assert_eq!(Failing(DeviceLifetime::new(5)).unplug(cause), Ok(5)));
+    let failed = |hook, error| format!("ERROR message=the {hook} hook of `tracing::Failing` failed: {error}");
+    assert_eq!(unplug(Cause::Removal), [failed("stop", "Removal")]);
+    assert_eq!(unplug(Cause::Unbind), [failed("stop", "Unbind"), failed("wake", "\"nobody to wake\"")]);
 }
 
 /// Hangs at each event until the sender is dropped, and panics then.

@@ -319,3 +319,37 @@ fn many_sections_are_all_waited_for() {
         assert!(sleepers.into_iter().all(|sleeper| sleeper.join().unwrap()));
     });
 }
+
+/// A deadline covers the hook of an unplug on another thread.
+#[test]
+fn an_unplug_that_waits_for_another_ones_hook_keeps_its_deadline() {
+    let _watchdog = common::watchdog("a deadline of an unplug that waits for another one");
+    let limit = Duration::from_millis(10);
+    let (mut device, other) = (Device::new(), Device::new());
+    let ((hangs, is_hanging), (go, may_go)) = (mpsc::channel(), mpsc::channel::<()>());
+    let may_go = std::sync::Mutex::new(may_go);
+    device.on_stop = Some(Box::new(move |_| {
+        hangs.send(()).unwrap();
+        may_go.lock().unwrap().recv().unwrap();
+    }));
+    let group = (&other, &device);
+    thread::scope(|s| {
+        let first = s.spawn(|| device.unplug(Cause::Unbind).map(drop));
+        is_hanging.recv().unwrap();
+        for _ in 0..2 {
+            let began = std::time::Instant::now();
+            assert_eq!(group.begin_unplug_for(Cause::Unbind, limit).err(), Some(UnplugError::Busy));
+            assert!(began.elapsed() >= limit);
+            let report = group.report().to_string();
+            assert!(report.contains("the stop hook") && !report.contains("role"), "{report}");
+        }
+        // What no other unplug has is closed and stopped, once.
+        assert!(other.lifetime.is_unplugged());
+        assert_eq!(*other.stops.lock().unwrap(), [Cause::Unbind]);
+        go.send(()).unwrap();
+        assert_eq!(first.join().unwrap(), Ok(()));
+    });
+    assert_eq!(group.begin_unplug_for(Cause::Unbind, limit).err(), Some(UnplugError::AlreadyUnplugged));
+    let draining = other.begin_unplug_for(Cause::Unbind, limit).expect("nobody else has it");
+    drop(draining.wait_for(limit).expect("nobody is inside"));
+}

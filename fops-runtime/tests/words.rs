@@ -52,6 +52,21 @@ fn a_report_has_a_line_for_each_straggler_and_names_the_client() {
     drop(device.unplug(Cause::Unbind).unwrap());
 }
 
+/// The thread that opened it serves another client by now.
+#[test]
+fn an_owned_section_is_named_as_such_and_without_a_client() {
+    let lifetime = Arc::new(DeviceLifetime::new(5));
+    let access = lifetime.enter_owned(op!("transfer")).unwrap();
+    Request::new(Some(Client::new(u32::MAX, 0, 0))).run(|| {
+        let report = lifetime.report();
+        let text = report.to_string();
+        assert!(text.contains("transfer") && text.contains(", owned, opened by thread "), "{text}");
+        assert!(!text.contains(", client"), "{text}");
+        assert!(report.stragglers().all(|straggler| straggler.is_owned() && straggler.client().is_none()));
+    });
+    drop(access);
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_client_that_runs_is_named() {

@@ -120,6 +120,12 @@ impl Locked {
         Ok(**hw + *camera.opens.lock().unwrap())
     }
 
+    // The device is always there.
+    #[fop(always)]
+    fn release(me: Arc<Locked>, #[device] camera: &Camera, #[access] hw: Option<&Access<'_, u8>>) -> bool {
+        hw.is_some() && *camera.opens.lock().unwrap() == 0
+    }
+
     #[fop(via = me)]
     fn write(me: &Camera) -> std::result::Result<u8, Unplugged> {
         Ok(*me.opens.lock().unwrap())
@@ -153,5 +159,6 @@ fn main() {
     assert_eq!((Shared(None).read(), Shared(None).release()), (Err(Errno::ENXIO), false));
 
     let locked = Arc::new(Locked(Mutex::new(camera(7))));
+    assert!(Locked::release(locked.clone()));
     assert_eq!((Locked::read(locked), Locked::write(&camera(1))), (Ok(7), Ok(0)));
 }

@@ -112,6 +112,24 @@ impl SecondUnplug {
     }
 }
 
+/// Hooks that are still to be written.
+struct Unwritten {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug(stop = quiesce, wake = kick), resources = u8, default = guarded)]
+impl Unwritten {}
+
+impl Unwritten {
+    fn quiesce(&self, _: &u8, _: Cause) -> ! {
+        todo!("stop the hardware")
+    }
+
+    fn kick(&self, _: &u8) -> ! {
+        todo!()
+    }
+}
+
 struct Socket(SecondUnplug);
 
 #[guarded_fops(lifetime = self.0.lifetime, default = guarded)]
@@ -131,6 +149,9 @@ fn main() {
     let device = HookInTheBlock { lifetime: DeviceLifetime::new(*expected), expected, calls: Calls::default() };
     assert_eq!((device.read(), device.unplug(Cause::Unbind)), (Ok('a'), Ok(*expected)));
     assert_eq!(device.calls.seen(), [2, 0]);
+
+    let unwritten = Unwritten { lifetime: DeviceLifetime::new(5) };
+    assert_eq!(unwritten.unplug(Cause::Unbind), Ok(5));
 
     let socket = Socket(SecondUnplug { lifetime: DeviceLifetime::new(3) });
     assert_eq!((socket.0.read(), socket.unplug(), socket.0.read()), (Ok(3), 3, Err(Errno::ENODEV)));

@@ -91,7 +91,7 @@ fn main() {
     assert_eq!(vin.start(), Ok(5));
     assert_eq!(file.llseek(fops_runtime::SeekFrom::Start(0)), Ok(7));
 
-    assert_eq!(vin.unplug(Cause::Removal), Ok((5, ("first", "second"))));
+    assert_eq!(vin.unplug(Cause::Removal), Ok((5, (Some("first"), Some("second")))));
     assert_eq!((counts.stops(), counts.releases()), (2, 0));
     assert_eq!(vin.start(), Err(Errno::ENODEV));
     assert_eq!(vin.first.s_stream(true), Err(Errno::ENODEV));

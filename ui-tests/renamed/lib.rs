@@ -128,3 +128,42 @@ fn operations_are_at_their_lines() {
     let open = &<renamed::Device as Guarded<{ OpTable::key("FileOperations") }>>::OPS[0];
     assert!(open.to_string().contains(&format!("lib.rs:{}", line.expect("it is there"))), "{open}");
 }
+
+/// An access that is used has one name, and so has a device.
+#[warn(clippy::shadow_same)]
+pub mod used {
+    use unplug::{Access, DeviceLifetime, Errno, Result, guarded_fops};
+
+    /// A device.
+    pub struct Device {
+        lifetime: DeviceLifetime<u8>,
+    }
+
+    /// Several devices.
+    pub struct Devices(Vec<Device>);
+
+    #[guarded_fops(
+        lifetime = lifetime,
+        via = self.0.get(minor),
+        not_found = Err(Errno::ENXIO),
+        crate = unplug,
+        default = guarded
+    )]
+    impl Devices {
+        /// Reads.
+        ///
+        /// # Errors
+        /// There is no such device.
+        pub fn read(&self, #[access] hw: &Access<'_, u8>, minor: usize) -> Result<u8> {
+            Ok(**hw)
+        }
+
+        /// Which one it is.
+        ///
+        /// # Errors
+        /// There is no such device.
+        pub fn number(&self, #[device] device: &Device, minor: usize) -> Result<u64> {
+            Ok(device.lifetime.id())
+        }
+    }
+}

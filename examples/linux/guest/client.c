@@ -467,6 +467,27 @@ static void nothing(int signal)
 	(void)signal;
 }
 
+/* What an ioctl costs from outside, in instructions, where the time stamp counter counts those. */
+static void costs(void)
+{
+	enum { MANY = 100 };
+	unsigned long long best = -1;
+	int fd = open_node(), i, n;
+
+	in_flight++;
+	for (i = 0; i < 50; i++) {
+		unsigned long long began = __builtin_ia32_rdtsc(), took;
+
+		for (n = 0; n < MANY; n++)
+			check(ioctl(fd, THERMOMETER_GET) == ROOM, "ioctl: %s", strerror(errno));
+		took = __builtin_ia32_rdtsc() - began;
+		if (took < best)
+			best = took;
+	}
+	close(fd);
+	printf("costs: %llu.%02llu\n", best / MANY, best % MANY * 100 / MANY);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -475,7 +496,7 @@ int main(int argc, char **argv)
 	} all[] = {
 		{ "held", held },	{ "read", blocked_read }, { "ioctl", slow_ioctl },
 		{ "crowd", crowd },	{ "release", released },  { "rebind", rebind },     { "hammer", hammer },
-		{ "unload", unload },
+		{ "unload", unload },   { "costs", costs },
 	};
 	struct sigaction interrupt = { .sa_handler = nothing };
 	int cycles = argc > 2 ? atoi(argv[2]) : 1;

@@ -5,14 +5,15 @@ use proc_macro2::{Delimiter, Ident, Span, TokenTree};
 use super::template::put;
 use crate::{
     model::{Block, InputKind, Method, Parameter, plain_name},
-    source::{Attribute, Part, Source, find, is_punct, trees},
+    source::{Part, Source, find, is_punct, trees},
 };
 
 /// An argument on its way into the section.
 pub(super) struct Moved<'a> {
     /// Which of the method's inputs it is.
     pub(super) position: usize,
-    conditions: Vec<&'a Attribute>,
+    /// Its `#[cfg]`s.
+    conditions: Source,
     /// What it is called in the signature.
     pub(super) from: Ident,
     /// What binds it after the guard.
@@ -21,22 +22,16 @@ pub(super) struct Moved<'a> {
     pattern: Option<&'a Source>,
 }
 
-impl Moved<'_> {
-    fn put_conditions(&self, output: &mut Source) {
-        for condition in &self.conditions {
-            condition.put(output);
-        }
-    }
-}
-
 /// The arguments whose drop may run code. Patterns and `mut` move from the signature to the statements that bind them
 /// anew. An argument that the source of the `section` or the answers name stays what it is where that is evaluated:
 /// before the statements.
 pub(super) fn to_rebind<'a>(block: &Block, method: &'a Method, section: &Source) -> Vec<Moved<'a>> {
     let mut moved = Vec::new();
     let mut answers = Source::default();
-    for answer in [method.unplugged(&block.options), method.not_found(&block.options)] {
-        let Some(answer) = answer else { continue };
+    if let Some(answer) = method.unplugged(&block.options) {
+        answer.source.put(&mut answers);
+    }
+    if let Some(answer) = method.not_found(&block.options) {
         answer.source.put(&mut answers);
     }
     for (position, input) in method.inputs.iter().enumerate() {
@@ -57,10 +52,10 @@ pub(super) fn to_rebind<'a>(block: &Block, method: &'a Method, section: &Source)
 /// Leaves a plain name in the signature.
 fn take(parameter: &Parameter, position: usize, is_named_in_answer: bool) -> Moved<'_> {
     let here = Span::mixed_site();
-    let mut conditions = Vec::new();
+    let mut conditions = Source::default();
     for attribute in &parameter.attributes {
         if attribute.is_builtin("cfg") {
-            conditions.push(attribute);
+            attribute.put(&mut conditions);
         }
     }
     let ours = |prefix: &str| Ident::new(&format!("{prefix}{position}"), here.located_at(parameter.pattern.span()));
@@ -76,7 +71,14 @@ fn take(parameter: &Parameter, position: usize, is_named_in_answer: bool) -> Mov
     let name = ours("__arg");
     let is_borrowed_mutably = |trees: &[TokenTree]| {
         let is_word = |tree: &TokenTree, word: &str| matches!(tree, TokenTree::Ident(ident) if ident == word);
-        trees.windows(2).any(|pair| is_word(&pair[0], "ref") && is_word(&pair[1], "mut"))
+        let mut follows_ref = false;
+        for tree in trees {
+            if follows_ref && is_word(tree, "mut") {
+                return true;
+            }
+            follows_ref = is_word(tree, "ref");
+        }
+        false
     };
     let mut to = Source(vec![name.clone().into()]);
     if parameter.pattern.any_level(&is_borrowed_mutably) {
@@ -88,18 +90,28 @@ fn take(parameter: &Parameter, position: usize, is_named_in_answer: bool) -> Mov
 /// One `let` for all of them, one more for each pattern, and single ones under a `#[cfg]`.
 pub(super) fn rebind(moved: &[Moved], output: &mut Source) {
     let here = Span::mixed_site();
-    let (mut always, mut sometimes) = (Vec::new(), Vec::new());
+    let (mut count, mut to, mut from) = (0, Source::default(), Source::default());
     for one in moved {
-        if one.conditions.is_empty() { always.push(one) } else { sometimes.push(one) }
+        if one.conditions.0.is_empty() {
+            if count > 0 {
+                put!(&mut to, here, ",");
+                put!(&mut from, here, ",");
+            }
+            one.to.put(&mut to);
+            one.from.put(&mut from);
+            count += 1;
+        }
     }
-    bind_anew(&always, output);
-    for one in sometimes {
-        one.put_conditions(output);
-        bind_anew(&[one], output);
+    bind_anew(count, &to, &from, output);
+    for one in moved {
+        if !one.conditions.0.is_empty() {
+            one.conditions.put(output);
+            bind_anew(1, &one.to, &one.from, output);
+        }
     }
     for one in moved {
         if let Some(pattern) = one.pattern {
-            one.put_conditions(output);
+            one.conditions.put(output);
             put!(output, here, "let #pattern = #from;", pattern, from = one.from);
         }
     }
@@ -108,26 +120,18 @@ pub(super) fn rebind(moved: &[Moved], output: &mut Source) {
 /// `let a = a;` or `let (a, b) = (a, b);`.
 ///
 /// `let _a = _a;` by itself would look to clippy as if it had no effect; in a tuple it does not.
-fn bind_anew(moved: &[&Moved], output: &mut Source) {
+fn bind_anew(count: usize, to: &dyn Part, from: &dyn Part, output: &mut Source) {
     let here = Span::mixed_site();
-    match moved {
-        [] => {}
-        [one] if one.from.to_string().starts_with('_') => {
-            put!(output, here, "let (#to,) = (#from,);", to = one.to, from = one.from)
+    match count {
+        0 => {}
+        1 => {
+            let mut name = Source::default();
+            from.put(&mut name);
+            let is_unused = matches!(name.0.first(), Some(TokenTree::Ident(name)) if name.to_string().starts_with('_'));
+            let text = if is_unused { "let (#to,) = (#from,);" } else { "let #to = #from;" };
+            put!(output, here, text, to, from);
         }
-        [one] => put!(output, here, "let #to = #from;", to = one.to, from = one.from),
-        _ => {
-            let (mut to, mut from) = (Source::default(), Source::default());
-            for (position, one) in moved.iter().enumerate() {
-                if position > 0 {
-                    put!(&mut to, here, ",");
-                    put!(&mut from, here, ",");
-                }
-                one.to.put(&mut to);
-                one.from.put(&mut from);
-            }
-            put!(output, here, "let (#to) = (#from);", to, from);
-        }
+        _ => put!(output, here, "let (#to) = (#from);", to, from),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
     method.qualifiers.put(output);
     method.ident.put(output);
     method.generics.put(output);
-    let mut inputs = Source::default();
+    let (mut inputs, mut rest) = (Source::default(), &moved[..]);
     for (position, Input { kind, comma }) in method.inputs.iter().enumerate() {
         match kind {
             InputKind::Receiver(receiver) => {
@@ -45,9 +45,13 @@ pub(super) fn expand(block: &Block, method: &Method, descriptor: &Source, output
             }
             InputKind::Parameter(Parameter { attributes, pattern, colon, ty }) => {
                 attributes.put(&mut inputs);
-                match moved.iter().find(|moved| moved.position == position) {
-                    Some(moved) => moved.from.put(&mut inputs),
-                    None => pattern.put(&mut inputs),
+                // The moved arguments are in the order of the inputs.
+                match rest.first() {
+                    Some(moved) if moved.position == position => {
+                        moved.from.put(&mut inputs);
+                        rest = &rest[1..];
+                    }
+                    _ => pattern.put(&mut inputs),
                 }
                 colon.put(&mut inputs);
                 ty.put(&mut inputs);
@@ -78,11 +82,13 @@ fn placeholders(block: &Block, method: &Method) -> Source {
     let here = Span::mixed_site();
     let runtime = Runtime::of(&block.options).at(here);
     let mut bindings = Source::default();
-    for lent in [&method.access, &method.device] {
+    let mut bind = |lent: &[Parameter]| {
         for Parameter { attributes, pattern, ty, .. } in lent {
             attributes.put(&mut bindings);
             put!(&mut bindings, here, "let #pattern: #ty = #runtime::__private::any();", pattern, ty, runtime);
         }
-    }
+    };
+    bind(&method.access);
+    bind(&method.device);
     bindings
 }

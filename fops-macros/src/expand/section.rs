@@ -94,10 +94,15 @@ impl<'a> Section<'a> {
 
         // The guard has the author's own name for the access, where that is a name: errors of the borrow checker then
         // speak of it. A name with an underscore says that the access is not used, and a name under a `#[cfg]` may not be.
-        let is_used = |name: &&Ident| !name.to_string().starts_with('_');
-        let is_always_there = |access: &&Parameter| access.attributes.is_empty();
-        let name = access.filter(is_always_there).and_then(|access| plain_name(&access.pattern)).filter(is_used);
-        let guard = name.cloned().unwrap_or_else(|| Ident::new("__guard", here));
+        let mut guard = Ident::new("__guard", here);
+        if let Some(access) = access {
+            match plain_name(&access.pattern) {
+                Some(name) if access.attributes.is_empty() && !name.to_string().starts_with('_') => {
+                    guard = name.clone();
+                }
+                _ => {}
+            }
+        }
         let op = Ident::new("__op", here);
         put!(opening, here, "let #op = const { &#descriptor };", op, descriptor = self.descriptor);
         let enter = self.enter(&op);
@@ -166,10 +171,12 @@ impl<'a> Section<'a> {
         let here = Span::mixed_site();
         let span = ty.as_ref().map_or(here, |ty| here.located_at(ty.span()));
         let runtime = Runtime::of(&self.block.options).at(span);
-        match ty.filter(|ty| !ty.mentions("impl")) {
-            Some(ty) => tokens!(span, "return #runtime::__private::after_unplug::<#ty>();", runtime, ty),
+        match ty {
+            Some(ty) if !ty.mentions("impl") => {
+                tokens!(span, "return #runtime::__private::after_unplug::<#ty>();", runtime, ty)
+            }
             // Such a type cannot be named again.
-            None => tokens!(span, "return #runtime::__private::after_unplug();", runtime),
+            _ => tokens!(span, "return #runtime::__private::after_unplug();", runtime),
         }
     }
 }
@@ -201,6 +208,10 @@ fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut Source) {
             for loan in loans {
                 let Parameter { attributes, pattern, ty, .. } = loan.0;
                 attributes.put(opening);
+                // The author has named it once.
+                if loan.2 == "&#name" && plain_name(pattern).is_some_and(|own| own == loan.1) {
+                    put!(opening, here, "#[allow(clippy::shadow_same)]");
+                }
                 put!(opening, here, "let #pattern: #ty = #loan;", pattern, ty, loan = lent(loan));
             }
         }

@@ -111,8 +111,12 @@ impl Template<'_> {
     }
 
     fn part(&self, name: &str) -> &dyn Part {
-        let part = self.parts.iter().find(|(given, _)| *given == name);
-        part.unwrap_or_else(|| panic!("a template has a gap `#{name}` and no part of that name")).1
+        for (given, part) in self.parts {
+            if *given == name {
+                return *part;
+            }
+        }
+        panic!("a template has a gap `#{name}` and no part of that name")
     }
 
     /// Goes on to where the run of such bytes ends.

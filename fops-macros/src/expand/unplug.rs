@@ -1,4 +1,4 @@
-//! The unplug routine of the device: the impls of `Device`, with its hooks, and of `Unplug`, with its subdevs.
+//! The unplug routine of the device: the impls of `Device`, with its hooks, and of `Unpluggable`, with its subdevs.
 
 use proc_macro2::{Ident, Span};
 
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     args::{Hook, UnplugHooks},
     model::Block,
-    source::Source,
+    source::{Source, contains},
 };
 
 /// What `unplug(..)` asks for, where the type of the resources is known.
@@ -84,7 +84,7 @@ impl<'a> Routine<'a> {
         );
     }
 
-    /// `impl Unplug`: what is unplugged with the device, and the proof that `unplug` has one meaning.
+    /// `impl Unpluggable`: what is unplugged with the device, and the proof that `unplug` has one meaning.
     fn unplug(&self, output: &mut Source) {
         let Self { block, hooks, resources, claim: Claim { generics, self_ty, bounds }, here, this } = self;
         let (here, runtime) = (*here, self.runtime());
@@ -92,22 +92,28 @@ impl<'a> Routine<'a> {
         if !hooks.subdevs.0.is_empty() {
             let (mut theirs, mut children) = (Source::default(), Source::default());
             for (field, ty) in &hooks.subdevs.0 {
-                put!(&mut theirs, here, "<#ty as #runtime::Unplug>::Resources,", ty = Source::of(ty), runtime);
-                put!(&mut children, here, "#runtime::Unplug::parts(&#this.#field),", runtime, this, field);
+                put!(
+                    &mut theirs,
+                    here,
+                    "::core::option::Option<<#ty as #runtime::Unpluggable>::Resources>,",
+                    ty = Source::of(ty),
+                    runtime
+                );
+                put!(&mut children, here, "#runtime::Part::child(&#this.#field),", runtime, this, field);
             }
             resources = tokens!(here, "(#resources, (#theirs))", resources, theirs);
             parts = tokens!(here, "(#parts, (#children))", parts, children);
         }
         // One in this block is an error already.
-        let has_unplug = block.methods.iter().any(|method| method.ident == "unplug");
-        let text = "#runtime::__private::one_unplug((Self::unplug, <Self as #runtime::Unplug>::unplug));";
+        let has_unplug = block.any_method(&|method| method.ident == "unplug");
+        let text = "#runtime::__private::unplug_is_one!();";
         let is_one = if has_unplug { Source::default() } else { tokens!(here, text, runtime) };
         carried_over(&block.attributes, output);
         put!(
             output,
             here,
             "#[automatically_derived]
-            impl #generics #runtime::Unplug for #self_ty #bounds {
+            impl #generics #runtime::Unpluggable for #self_ty #bounds {
                 type Resources = #resources;
                 fn parts(&#this) -> impl #runtime::Parts<Resources = Self::Resources> { #is_one #parts }
             }",
@@ -138,7 +144,7 @@ impl<'a> Routine<'a> {
             true => ("stop", "__cause: #runtime::Cause", "_: &Self, _: &R, _: #runtime::Cause", "__resources, __cause"),
             false => ("wake", "", "_: &Self, _: &R", "__resources"),
         };
-        let of_runtime = |text: &str| match text.contains("#runtime") {
+        let of_runtime = |text: &str| match contains(text, "#runtime") {
             true => tokens!(here, text, runtime),
             false => tokens!(here, text),
         };

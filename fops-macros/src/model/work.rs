@@ -58,23 +58,34 @@ fn returned_future(ty: &Type) -> Option<(Option<Path>, Option<Source>)> {
 
 /// The bound that says `Future`.
 fn future(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<&Path> {
-    bounds.iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) if bound.path.segments.last()?.ident == "Future" => Some(&bound.path),
-        _ => None,
-    })
+    for bound in bounds {
+        let TypeParamBound::Trait(bound) = bound else { continue };
+        if bound.path.segments.last()?.ident == "Future" {
+            return Some(&bound.path);
+        }
+    }
+    None
 }
 
 fn output(future: &Path) -> Option<Source> {
     let PathArguments::AngleBracketed(arguments) = &future.segments.last()?.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => Some(Source::of(ty)),
-        _ => None,
-    })
+    for argument in &arguments.args {
+        match argument {
+            GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => {
+                return Some(Source::of(ty));
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// `T` of `path::name<T>`.
 fn only_argument<'a>(path: &'a Path, name: &str) -> Option<&'a Type> {
-    let last = path.segments.last().filter(|last| last.ident == name)?;
+    let last = path.segments.last()?;
+    if last.ident != name {
+        return None;
+    }
     let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
     match arguments.args.first()? {
         GenericArgument::Type(ty) if arguments.args.len() == 1 => Some(ty),

@@ -22,7 +22,7 @@ pub(super) fn method(
     let qualifiers = input.take(layout.name);
     let ident = match input.next() {
         Some(TokenTree::Ident(ident)) => ident,
-        other => unreachable!("the layout has a name here, not {other:?}"),
+        _ => unreachable!("the layout has a name here"),
     };
     let generics = input.take(layout.parentheses - layout.name - 1);
     let parentheses = group(input.next());
@@ -35,7 +35,8 @@ pub(super) fn method(
     let mut options = FopOptions::default();
     outcome = outcome.and(read_options(&mut options, &mut attributes, &ident, diagnostics));
     let (mut access, mut device, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
-    for mut input in self::inputs(&parentheses) {
+    let mut rest = Cursor::new(parentheses.stream());
+    while let Some(mut input) = next_input(&mut rest) {
         match &mut input.kind {
             InputKind::Parameter(parameter) => {
                 outcome = outcome.and(reject_cfg_attr(&mut parameter.attributes, diagnostics));
@@ -102,17 +103,13 @@ fn returned(mut output: Source) -> (Source, Source) {
     (output, Source(ty).ungrouped())
 }
 
-/// What a method takes.
-fn inputs(parentheses: &Group) -> Vec<Input> {
-    let mut input = Cursor::new(parentheses.stream());
-    let mut inputs = Vec::new();
-    while input.peek(0).is_some() {
-        let attributes = input.attributes();
-        let end = find(input.rest(), &|tree| is_punct(Some(tree), ',')).unwrap_or(input.rest().len());
-        let kind = kind(attributes, input.take(end));
-        inputs.push(Input { kind, comma: input.next() });
-    }
-    inputs
+/// What a method takes: the next of it.
+fn next_input(parentheses: &mut Cursor) -> Option<Input> {
+    parentheses.peek(0)?;
+    let attributes = parentheses.attributes();
+    let end = find(parentheses.rest(), &|tree| is_punct(Some(tree), ',')).unwrap_or(parentheses.rest().len());
+    let kind = kind(attributes, parentheses.take(end));
+    Some(Input { kind, comma: parentheses.next() })
 }
 
 fn kind(mut attributes: Vec<Attribute>, mut written: Source) -> InputKind {
@@ -274,10 +271,10 @@ fn take_mark(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> 
 /// Takes marks off what is no parameter and says where they belong.
 pub(super) fn reject_marks(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
-    for culprit in take(attributes, &|attribute| Mark::of(attribute).is_some()) {
-        let name = Mark::of(&culprit).map_or("", Mark::name);
+    for culprit in &take(attributes, &|attribute| Mark::of(attribute).is_some()) {
+        let name = Mark::of(culprit).map_or("", Mark::name);
         outcome = diagnostics
-            .error(&culprit, format_args!("`#[{name}]` marks a parameter"))
+            .error(culprit, format_args!("`#[{name}]` marks a parameter"))
             .help(format_args!("`fn operation(&self, #[{name}] {name}: &<Type>, ..)`"))
             .reported();
     }
@@ -287,9 +284,9 @@ pub(super) fn reject_marks(attributes: &mut Vec<Attribute>, diagnostics: &mut Di
 /// Takes the policy off a parameter and says where it belongs.
 fn reject_fop(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
-    for culprit in take(attributes, &|attribute| attribute.is("fop")) {
+    for culprit in &take(attributes, &|attribute| attribute.is("fop")) {
         outcome = diagnostics
-            .error(&culprit, format_args!("`#[fop]` sets the policy of a method, not of a parameter"))
+            .error(culprit, format_args!("`#[fop]` sets the policy of a method, not of a parameter"))
             .help(format_args!("put it on the method"))
             .reported();
     }
@@ -299,14 +296,14 @@ fn reject_fop(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) ->
 /// Takes marks off the receiver and says where they belong.
 fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = reject_cfg_attr(attributes, diagnostics).and(reject_fop(attributes, diagnostics));
-    for culprit in take(attributes, &|attribute| Mark::of(attribute).is_some()) {
-        let diagnostic = match Mark::of(&culprit) {
+    for culprit in &take(attributes, &|attribute| Mark::of(attribute).is_some()) {
+        let diagnostic = match Mark::of(culprit) {
             Some(Mark::Access) => diagnostics
-                .error(&culprit, format_args!("`self` is the device, not the access to its resources"))
+                .error(culprit, format_args!("`self` is the device, not the access to its resources"))
                 .help(format_args!("give the access a parameter: `#[access] hw: &Access<'_, ..>`")),
             _ => diagnostics
                 .error(
-                    &culprit,
+                    culprit,
                     format_args!(
                         "`#[device]` marks the parameter that is lent the device that `via` looks up, not `self`"
                     ),
@@ -321,10 +318,10 @@ fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics
 /// Takes off `#[cfg_attr(.., fop(..))]` and says why it cannot work.
 fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
-    for culprit in take(attributes, &hides_helper) {
+    for culprit in &take(attributes, &hides_helper) {
         outcome = diagnostics
             .error(
-                &culprit,
+                culprit,
                 format_args!("`#[guarded_fops]` runs before `cfg_attr` is decided, and cannot see what it hides"),
             )
             .help(format_args!("write the method twice, under `#[cfg(..)]` and under `#[cfg(not(..))]`"))
@@ -335,7 +332,10 @@ fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostic
 
 /// Whether a `cfg_attr` may become an attribute of ours: the path of one follows a comma.
 fn hides_helper(attribute: &Attribute) -> bool {
-    let Some(list) = attribute.arguments().filter(|_| attribute.is_builtin("cfg_attr")) else { return false };
+    if !attribute.is_builtin("cfg_attr") {
+        return false;
+    }
+    let Some(list) = attribute.arguments() else { return false };
     let trees = trees(list.stream());
     let trees = flat(&trees);
     let (mut in_path, mut name) = (false, String::new());

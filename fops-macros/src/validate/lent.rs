@@ -67,7 +67,11 @@ fn access_is_shared(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let (ty, is_optional) = match is_option(&access.ty) {
         // `Option<..>`: what stands between the first `<` and the last token.
         true => {
-            let begin = ty.iter().position(|tree| is_punct(Some(tree), '<')).map_or(ty.len(), |at| at + 1);
+            let mut begin = 0;
+            while begin < ty.len() && !is_punct(ty.get(begin), '<') {
+                begin += 1;
+            }
+            let begin = ty.len().min(begin + 1);
             (ty.get(begin..ty.len() - 1).unwrap_or_default(), true)
         }
         false => (&ty[..], false),

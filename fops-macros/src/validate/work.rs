@@ -1,7 +1,7 @@
 //! When the work of an op is done, and whether its section covers it.
 
 use proc_macro2::TokenTree;
-use syn::{GenericArgument, PathArguments, Type, TypeParamBound};
+use syn::{GenericArgument, PathArguments, Token, Type, TypeParamBound, punctuated::Punctuated};
 
 use super::Op;
 use crate::{
@@ -103,41 +103,56 @@ fn may_be_later(trees: &[TokenTree]) -> bool {
 
 /// The part of a return type that may have work left: `impl Trait`, `dyn Trait`, `BoxFuture`.
 fn work_in(ty: &Type) -> Option<(&Type, Later)> {
-    fn kind(bounds: impl IntoIterator<Item = impl std::borrow::Borrow<TypeParamBound>>) -> Later {
-        let is_future = |bound: &TypeParamBound| name_of(bound).is_some_and(|name| name == "Future");
-        if bounds.into_iter().any(|bound| is_future(bound.borrow())) { Later::Future } else { Later::Other }
+    fn kind(bounds: &Bounds) -> Later {
+        if has_bound(bounds, &["Future"]) { Later::Future } else { Later::Other }
     }
     let ty = ungrouped(ty);
     match ty {
         Type::ImplTrait(opaque) => Some((ty, kind(&opaque.bounds))),
-        Type::TraitObject(object) if !object.bounds.iter().any(is_data) => Some((ty, kind(&object.bounds))),
-        Type::Tuple(tuple) => tuple.elems.iter().find_map(work_in),
+        Type::TraitObject(object) if !has_bound(&object.bounds, DATA) => Some((ty, kind(&object.bounds))),
+        Type::Tuple(tuple) => {
+            for ty in &tuple.elems {
+                let work = work_in(ty);
+                if work.is_some() {
+                    return work;
+                }
+            }
+            None
+        }
         Type::Path(path) => {
             let last = path.path.segments.last()?;
             if last.ident.to_string().ends_with("BoxFuture") {
                 return Some((ty, Later::Future));
             }
             let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-            arguments.args.iter().find_map(|argument| match argument {
-                GenericArgument::Type(ty) => work_in(ty),
-                _ => None,
-            })
+            for argument in &arguments.args {
+                let GenericArgument::Type(ty) = argument else { continue };
+                let work = work_in(ty);
+                if work.is_some() {
+                    return work;
+                }
+            }
+            None
         }
         _ => None,
     }
 }
 
-/// Whether the trait is one of outcomes, such as `Error`.
-fn is_data(bound: &TypeParamBound) -> bool {
-    const DATA: &[&str] = &["Any", "Debug", "Display", "Error", "ToString"];
-    name_of(bound).is_some_and(|name| DATA.contains(&name.to_string().as_str()))
-}
+/// The traits of outcomes, such as `Error`.
+const DATA: &[&str] = &["Any", "Debug", "Display", "Error", "ToString"];
 
-fn name_of(bound: &TypeParamBound) -> Option<&syn::Ident> {
-    match bound {
-        TypeParamBound::Trait(bound) => bound.path.segments.last().map(|last| &last.ident),
-        _ => None,
+type Bounds = Punctuated<TypeParamBound, Token![+]>;
+
+/// Whether one of the bounds is a trait of one of these names.
+fn has_bound(bounds: &Bounds, names: &[&str]) -> bool {
+    for bound in bounds {
+        let TypeParamBound::Trait(bound) = bound else { continue };
+        let Some(last) = bound.path.segments.last() else { continue };
+        if names.contains(&last.ident.to_string().as_str()) {
+            return true;
+        }
     }
+    false
 }
 
 /// An `impl Trait` cannot be asked for its answer: the author gives it, once it is clear that it is wanted.

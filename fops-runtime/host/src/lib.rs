@@ -8,6 +8,7 @@
 //! alone.
 //!
 //! # Features
+//! * `testkit`: the kit that tests a driver against unplug, for its tests.
 //! * `fuse`: the nodes for other processes, through `/dev/fuse` (Linux).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -18,6 +19,8 @@ mod in_process;
 mod lock;
 mod log;
 mod nodes;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use bus::{Bus, BusDevice, Driver, Nodes, Probe, Removable, Removal};
 pub use in_process::{Descriptor, Mapping};

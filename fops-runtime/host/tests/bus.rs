@@ -23,6 +23,13 @@ struct Device {
     bus: Weak<Bus>,
     name: String,
     panics_in_stop: bool,
+    script: Arc<Script>,
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        hold(&self.script.hold_drop);
+    }
 }
 
 #[guarded_fops(lifetime = lifetime, unplug(stop = quiesce))]
@@ -63,15 +70,38 @@ impl Device {
     }
 }
 
+/// What says that a place is reached, and what it waits for there.
+type Held = Mutex<Option<(Sender<()>, Receiver<()>)>>;
+
 #[derive(Default)]
 struct Script {
     /// Probe waits for this, after it has said that it runs.
-    hold_probe: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+    hold_probe: Held,
+    /// Remove does, too.
+    hold_remove: Held,
+    /// The device's state does when it is dropped.
+    hold_drop: Held,
     fail_probe: AtomicBool,
     panic_in_remove: AtomicBool,
     removed: Mutex<Vec<Cause>>,
     /// The nodes and the device of each probe, for those who register nodes later.
     probed: Mutex<Vec<(Arc<Nodes>, Weak<Device>)>>,
+}
+
+/// Says that it runs, and waits, if the test wants that.
+fn hold(by: &Held) {
+    let by = by.lock().unwrap().take();
+    if let Some((running, go)) = by {
+        running.send(()).unwrap();
+        go.recv_timeout(DEADLINE).unwrap();
+    }
+}
+
+/// Has the place held. Returns what says that it is reached, and what lets it go on.
+fn held(place: &Held) -> (Receiver<()>, Sender<()>) {
+    let ((running, is_running), (go, wait_go)) = (channel(), channel());
+    *place.lock().unwrap() = Some((running, wait_go));
+    (is_running, go)
 }
 
 struct TestDriver {
@@ -87,10 +117,7 @@ impl Driver for TestDriver {
     }
 
     fn probe(&self, probe: &mut Probe) -> Result<Arc<Device>> {
-        if let Some((running, go)) = self.script.hold_probe.lock().unwrap().take() {
-            running.send(()).unwrap();
-            go.recv_timeout(DEADLINE).unwrap();
-        }
+        hold(&self.script.hold_probe);
         if self.script.fail_probe.load(SeqCst) {
             return Err(Errno::ENXIO);
         }
@@ -100,6 +127,7 @@ impl Driver for TestDriver {
             bus: self.bus.lock().unwrap().clone(),
             name: probe.device().into(),
             panics_in_stop: self.script.panic_in_remove.load(SeqCst),
+            script: self.script.clone(),
         });
         probe.register_node("node", &device, None);
         self.script.probed.lock().unwrap().push((probe.nodes().clone(), Arc::downgrade(&device)));
@@ -108,6 +136,7 @@ impl Driver for TestDriver {
 
     fn remove(&self, _: &Arc<Device>, resources: &'static str, cause: Cause) {
         assert_eq!(resources, "registers");
+        hold(&self.script.hold_remove);
         self.script.removed.lock().unwrap().push(cause);
         assert!(!self.script.panic_in_remove.load(SeqCst), "in remove, on purpose");
     }
@@ -216,9 +245,7 @@ fn an_unbind_may_turn_into_a_surprise_removal() {
 #[test]
 fn a_device_that_goes_during_probe_is_removed_after_it() {
     let (bus, script) = bus(&["a"]);
-    let (running, is_running) = channel();
-    let (go, wait_go) = channel();
-    *script.hold_probe.lock().unwrap() = Some((running, wait_go));
+    let (is_running, go) = held(&script.hold_probe);
     let binder = {
         let bus = bus.clone();
         thread::spawn(move || bus.bind("test", "a"))
@@ -228,11 +255,31 @@ fn a_device_that_goes_during_probe_is_removed_after_it() {
     assert_eq!(bus.unbind("test", "a").err(), Some(Errno::ENODEV));
     assert_eq!(bus.unregister_driver("test"), Err(Errno::EBUSY));
     let removal = bus.remove("a", Cause::SurpriseRemoval).unwrap();
+    assert_eq!(removal.stragglers(), "the probe of test");
     go.send(()).unwrap();
     assert_eq!(binder.join().unwrap(), Err(Errno::ENODEV));
     removal.wait().unwrap();
+    assert_eq!(removal.stragglers(), "");
     assert_eq!(*script.removed.lock().unwrap(), [Cause::SurpriseRemoval]);
     assert!(bus.devices().all().is_empty());
+}
+
+/// The device has nothing in flight any more, but its driver is not done.
+#[test]
+fn a_removal_says_that_it_waits_for_the_drivers_own_code() {
+    let (bus, script) = bus(&["a"]);
+    bus.bind("test", "a").unwrap();
+    let (removes, finish_remove) = held(&script.hold_remove);
+    let (drops, finish_drop) = held(&script.hold_drop);
+    let removal = bus.unbind("test", "a").unwrap();
+    removes.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(removal.stragglers(), "the driver's remove");
+    finish_remove.send(()).unwrap();
+    drops.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(removal.stragglers(), "the driver's state, which is dropped");
+    finish_drop.send(()).unwrap();
+    removal.wait_for(DEADLINE).unwrap().expect("it goes in time");
+    assert_eq!(removal.stragglers(), "");
 }
 
 #[test]
@@ -358,6 +405,7 @@ fn a_node_whose_device_goes_before_probe_is_done_never_appears() {
                     bus: Weak::new(),
                     name: probe.device().into(),
                     panics_in_stop: false,
+                    script: Arc::default(),
                 })
             };
             let (gone, stays) = (new(), new());

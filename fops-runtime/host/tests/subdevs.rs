@@ -4,7 +4,9 @@ mod common;
 
 use fops_host::{Bus, Devices, Driver, Probe, Removal};
 use fops_runtime::op::op;
-use fops_runtime::{Access, Cause, Device as _, DeviceLifetime, Errno, Result, Subdev, SubdevOperations, guarded_fops};
+use fops_runtime::{
+    Access, Cause, Device as _, DeviceLifetime, Errno, Result, Subdev, SubdevOperations, Unplug as _, guarded_fops,
+};
 use std::sync::{Arc, Mutex};
 
 struct Csi2 {
@@ -32,7 +34,7 @@ impl Vin {
 }
 
 /// What remove was given.
-type Removed = Arc<Mutex<Vec<(&'static str, u8, Cause)>>>;
+type Removed = Arc<Mutex<Vec<(&'static str, Option<u8>, Cause)>>>;
 
 struct VinDriver {
     csi2: Mutex<Option<Subdev<Csi2>>>,
@@ -53,7 +55,7 @@ impl Driver for VinDriver {
         Ok(Arc::new(vin))
     }
 
-    fn remove(&self, _: &Arc<Vin>, (registers, (lanes,)): (&'static str, (u8,)), cause: Cause) {
+    fn remove(&self, _: &Arc<Vin>, (registers, (lanes,)): (&'static str, (Option<u8>,)), cause: Cause) {
         self.removed.lock().unwrap().push((registers, lanes, cause));
     }
 }
@@ -75,7 +77,7 @@ fn takes_the_subdev(cause: Cause, remove: impl FnOnce(&Arc<Bus>) -> Option<Arc<R
         removal.wait_for(common::DEADLINE).unwrap().expect("it goes in time");
     }
     assert_eq!(csi2.s_stream(true), Err(Errno::ENODEV));
-    assert_eq!(*removed.lock().unwrap(), [("registers", 4, cause)]);
+    assert_eq!(*removed.lock().unwrap(), [("registers", Some(4), cause)]);
 }
 
 #[test]
@@ -101,5 +103,14 @@ fn the_removal_waits_for_the_subdev_and_names_it() {
     assert!(removed.lock().unwrap().is_empty());
     drop(access);
     removal.wait_for(common::DEADLINE).unwrap().expect("it goes in time");
-    assert_eq!(*removed.lock().unwrap(), [("registers", 4, Cause::SurpriseRemoval)]);
+    assert_eq!(*removed.lock().unwrap(), [("registers", Some(4), Cause::SurpriseRemoval)]);
+}
+
+/// The subdev is pulled while the device stays; then the device is unbound, as what it is.
+#[test]
+fn a_subdev_that_has_gone_does_not_keep_the_device() {
+    let (bus, csi2, removed) = bound();
+    assert_eq!(csi2.unplug(Cause::SurpriseRemoval), Ok(4));
+    bus.unbind("vin", "vin.0").unwrap().wait_for(common::DEADLINE).unwrap().expect("it goes in time");
+    assert_eq!(*removed.lock().unwrap(), [("registers", None, Cause::Unbind)]);
 }

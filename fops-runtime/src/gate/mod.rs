@@ -4,6 +4,8 @@
 //! the slot back. [`Gate::sections`] names the sections in flight.
 #[cfg(all(loom, test))]
 pub(crate) mod models;
+#[cfg_attr(not(all(feature = "points", not(loom))), path = "no_points.rs")]
+pub(crate) mod points;
 mod slots;
 #[cfg(all(test, feature = "std", target_os = "linux", not(loom)))]
 mod stress;

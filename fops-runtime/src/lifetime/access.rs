@@ -3,6 +3,7 @@ use super::cancel::Cancellation;
 use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
 use crate::gate::Slot;
+use crate::gate::points::{self, Point};
 use crate::op::Op;
 #[cfg(all(fops_controls, feature = "std"))]
 use crate::platform::without::{Step, without};
@@ -36,11 +37,14 @@ impl<R> DeviceLifetime<R> {
     /// [`Unplugged`] once unplug has begun.
     #[inline]
     pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {
+        points::reach(Point::Entering(op));
         match self.core.gate.enter(op, false) {
             Some(slot) => {
                 #[cfg(feature = "tracing")]
                 super::trace::opened(&slot, self.id(), op, false);
-                Ok(Access::new(self, slot))
+                let access = Access::new(self, slot);
+                points::reach(Point::Entered(op));
+                Ok(access)
             }
             #[cfg(all(fops_controls, feature = "std"))]
             None if op.policy() == crate::op::Policy::Always && without(Step::ReleaseAccess) => {
@@ -110,6 +114,7 @@ impl<R> Deref for Access<'_, R> {
 impl<R> Drop for Access<'_, R> {
     #[inline]
     fn drop(&mut self) {
+        points::reach(Point::Leaving);
         // SAFETY: taken here alone, and the access is not used after its drop.
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
         self.lifetime.core.leave(slot);

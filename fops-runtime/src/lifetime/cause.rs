@@ -73,6 +73,9 @@ pub enum UnplugError {
     NamedTwice,
     /// Another unplug has the resources. It was waited for. Converts into `ENODEV`.
     AlreadyUnplugged,
+    /// Another unplug has not ended within the limit. The devices are closed, and an unplug of theirs goes on from there.
+    /// Converts into `EBUSY`.
+    Busy,
     /// The system refuses the fence that tells whether a section is open: `membarrier(2)` worked when the first
     /// section was opened, and does not any more, as under a seccomp filter that was installed since. The device
     /// is closed and whoever sleeps is woken, but the resources stay where they are, and nothing is freed; another
@@ -86,6 +89,7 @@ impl fmt::Display for UnplugError {
             Self::Deadlock => "unplug from inside a section of the same device would wait for itself",
             Self::NamedTwice => "a device is named twice among those that are unplugged together",
             Self::AlreadyUnplugged => "the device was unplugged by somebody else",
+            Self::Busy => "another unplug of the device has not ended in time",
             Self::FenceRefused => "membarrier(2) is refused: the device is closed, and its resources are kept",
         })
     }
@@ -99,6 +103,7 @@ impl From<UnplugError> for Errno {
             UnplugError::Deadlock => Self::EDEADLK,
             UnplugError::NamedTwice => Self::EINVAL,
             UnplugError::AlreadyUnplugged => Self::ENODEV,
+            UnplugError::Busy => Self::EBUSY,
             UnplugError::FenceRefused => Self::EPERM,
         }
     }

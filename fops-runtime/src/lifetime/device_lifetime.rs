@@ -100,7 +100,7 @@ impl<R> DeviceLifetime<R> {
     /// Moves the resources out, after the drain.
     ///
     /// # Panics
-    /// When `role` is not the one under which this device was fenced: the author's [`Unplug::parts`](super::Unplug::parts)
+    /// When `role` is not the one under which this device was fenced: the author's [`Unpluggable::parts`](super::Unpluggable::parts)
     /// names other devices than before.
     pub(super) fn hand_back(&self, role: &Role) -> R {
         let mut cold = self.core.cold().lock();
@@ -110,7 +110,7 @@ impl<R> DeviceLifetime<R> {
         }
         let since = cold.since;
         drop(cold);
-        assert!(may, "`Unplug::parts` names another device than when the unplug began");
+        assert!(may, "`Unpluggable::parts` names another device than when the unplug began");
         #[cfg(feature = "std")]
         crate::wait::end_closing(self.id());
         // SAFETY: the closed gate was seen without sections after the fence, so nobody has a reference; this unplug has

@@ -5,6 +5,7 @@ use super::access::Access;
 use super::device_lifetime::DeviceLifetime;
 use super::owned::OwnedAccess;
 use super::state::{Core, Phase};
+use super::unplug_fd::UnplugFd;
 use crate::abi::PollEvents;
 use crate::wait::{self, EventFd, WaitError};
 use core::time::Duration;
@@ -15,7 +16,8 @@ impl<R> DeviceLifetime<R> {
     /// A descriptor that becomes readable when unplug begins, and stays so: for loops that sleep in `poll(2)`,
     /// `epoll(7)` or io_uring on descriptors of their own.
     ///
-    /// Made at the first call, closed with the lifetime. Do not read from it, nor write to it. A loop that finds it
+    /// Made at the first call, closed with the lifetime. Do not read from it, nor write to it. A forked child that unplugs
+    /// by itself calls this again, and gets a descriptor of its own: that of its parent says what the parent does. A loop that finds it
     /// readable drops its access. Where the device is just to be left,
     /// [`Access::wait_fd`](crate::Access::wait_fd) does the whole. See `eventfd(2)`.
     ///
@@ -123,23 +125,25 @@ impl<R> OwnedAccess<R> {
 impl Core {
     fn unplug_fd(&self) -> io::Result<BorrowedFd<'_>> {
         let mut cold = self.cold().lock();
-        if cold.unplug_fd.is_none() {
+        if !cold.unplug_fd.as_ref().is_some_and(UnplugFd::is_own) {
             let event = EventFd::new()?;
             // Under the lock: who begins to unplug later sees the descriptor.
             if cold.phase != Phase::Plugged {
                 event.raise();
             }
-            cold.unplug_fd = Some(event);
+            // That of the parent stays open: the thread that forked may have borrowed it.
+            core::mem::forget(cold.unplug_fd.replace(UnplugFd::new(event)));
         }
-        let fd = cold.unplug_fd.as_ref().expect("just made").as_fd().as_raw_fd();
-        // SAFETY: it is closed with the lifetime, and never replaced.
+        let fd = cold.unplug_fd.as_ref().expect("just made").event.as_fd().as_raw_fd();
+        // SAFETY: it is closed with the lifetime, and not before.
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
     /// Makes the descriptor readable, if there is one.
     pub(super) fn raise_unplug_fd(&self) {
-        if let Some(event) = &self.cold().lock().unplug_fd {
-            event.raise();
+        let cold = self.cold().lock();
+        if let Some(fd) = cold.unplug_fd.as_ref().filter(|fd| fd.is_own()) {
+            fd.event.raise();
         }
     }
 }

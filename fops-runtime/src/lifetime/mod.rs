@@ -10,6 +10,7 @@ mod fd;
 mod heap_cancel;
 #[cfg(all(loom, test))]
 mod models;
+mod notes;
 #[cfg(feature = "std")]
 mod on_unplug;
 #[cfg(feature = "std")]
@@ -27,6 +28,9 @@ mod tasks;
 mod together;
 mod trace;
 mod unplug;
+#[cfg(all(feature = "std", target_os = "linux"))]
+mod unplug_fd;
+mod unpluggable;
 #[cfg(feature = "std")]
 mod waits;
 mod work;
@@ -47,4 +51,5 @@ pub use report::{Report, Straggler};
 pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 pub use together::{Alone, Present};
 pub use unplug::{Draining, Unplug};
+pub use unpluggable::Unpluggable;
 pub use work::Work;

@@ -2,10 +2,10 @@
 use super::cause::Cause;
 use super::device::Device;
 use super::device_lifetime::DeviceLifetime;
-use super::state::{Core, Role};
+use super::state::{Core, Phase, Role};
 use core::fmt;
 
-/// Devices that are unplugged as one: what [`Unplug::parts`](super::Unplug::parts) returns.
+/// Devices that are unplugged as one: what [`Unpluggable::parts`](super::Unpluggable::parts) returns.
 ///
 /// A [`Part`] is one device. Tuples of parts, up to eight, and vectors of parts are several, parents before children.
 /// Nothing else implements this trait, so no step of an unplug can be left out from outside.
@@ -21,8 +21,36 @@ pub trait Sealed: Sized {
     /// The devices, parents before children. Runs no code of a driver's.
     fn members(&self) -> impl Iterator<Item = Member<'_>>;
 
+    /// Which of the devices have been unplugged.
+    fn standing(&self) -> Standing;
+
     /// Moves the resources out, once no section of any member is left.
     fn hand_back(self, role: &Role) -> Self::Resources;
+}
+
+/// Whether the resources of some devices are there, and those of others are not. A child that has gone counts as neither.
+#[derive(Clone, Copy, Default)]
+pub struct Standing {
+    /// Another unplug had the resources of one: there is nothing to hand back.
+    pub(super) has_gone: bool,
+    has_left: bool,
+    /// Of a child with several devices, one has gone and another has not. If no unplug is at it, this stays so.
+    pub(super) is_torn: bool,
+}
+
+impl Standing {
+    fn and(self, other: Self) -> Self {
+        Self {
+            has_gone: self.has_gone | other.has_gone,
+            has_left: self.has_left | other.has_left,
+            is_torn: self.is_torn | other.is_torn,
+        }
+    }
+
+    /// All of a child has gone, so its parent goes without it.
+    const fn is_gone(self) -> bool {
+        self.has_gone && !self.has_left
+    }
 }
 
 /// One device of those that are unplugged together.
@@ -31,6 +59,8 @@ pub struct Member<'m> {
     part: &'m dyn AnyPart,
     /// The worst cause that this one is told.
     worst: Cause,
+    /// It goes with another one, and may have gone by itself before.
+    pub(super) is_child: bool,
 }
 
 /// A part without the type of its resources.
@@ -129,7 +159,12 @@ impl<R> Sealed for Part<'_, R> {
     type Resources = R;
 
     fn members(&self) -> impl Iterator<Item = Member<'_>> {
-        core::iter::once(Member { part: self, worst: Cause::SurpriseRemoval })
+        core::iter::once(Member { part: self, worst: Cause::SurpriseRemoval, is_child: false })
+    }
+
+    fn standing(&self) -> Standing {
+        let has_gone = self.lifetime.core.cold().lock().phase == Phase::Gone;
+        Standing { has_gone, has_left: !has_gone, is_torn: false }
     }
 
     fn hand_back(self, role: &Role) -> R {
@@ -147,8 +182,35 @@ impl<P: Sealed> Sealed for Capped<P> {
         self.0.members().map(|member| Member { worst: member.worst.min(Cause::Removal), ..member })
     }
 
+    fn standing(&self) -> Standing {
+        self.0.standing()
+    }
+
     fn hand_back(self, role: &Role) -> P::Resources {
         self.0.hand_back(role)
+    }
+}
+
+/// Parts that may be gone when the rest goes: see [`Part::child`](super::Part::child).
+pub(super) struct Child<P>(pub(super) P);
+
+impl<P: Sealed> Sealed for Child<P> {
+    type Resources = Option<P::Resources>;
+
+    fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        self.0.members().map(|member| Member { is_child: true, ..member })
+    }
+
+    fn standing(&self) -> Standing {
+        match self.0.standing() {
+            standing if standing.is_gone() => Standing::default(),
+            standing => Standing { has_gone: false, is_torn: standing.is_torn | standing.has_gone, ..standing },
+        }
+    }
+
+    fn hand_back(self, role: &Role) -> Self::Resources {
+        // This unplug has the roles of the others, so no child goes from here on.
+        (!self.0.standing().is_gone()).then(|| self.0.hand_back(role))
     }
 }
 
@@ -159,6 +221,10 @@ impl<P: Sealed> Sealed for std::vec::Vec<P> {
 
     fn members(&self) -> impl Iterator<Item = Member<'_>> {
         self.iter().flat_map(P::members)
+    }
+
+    fn standing(&self) -> Standing {
+        self.iter().map(P::standing).fold(Standing::default(), Standing::and)
     }
 
     fn hand_back(self, role: &Role) -> Self::Resources {
@@ -174,6 +240,10 @@ impl Sealed for () {
         core::iter::empty()
     }
 
+    fn standing(&self) -> Standing {
+        Standing::default()
+    }
+
     fn hand_back(self, _: &Role) {}
 }
 
@@ -184,6 +254,10 @@ macro_rules! tuples {
 
             fn members(&self) -> impl Iterator<Item = Member<'_>> {
                 self.0.members()$(.chain(self.$number.members()))*
+            }
+
+            fn standing(&self) -> Standing {
+                self.0.standing()$(.and(self.$number.standing()))*
             }
 
             fn hand_back(self, role: &Role) -> Self::Resources {

@@ -1,5 +1,6 @@
 //! Cancellations of one device: registered by its sections, called by its unplug.
 use super::cancel::{Cancellation, State};
+use super::notes::Note;
 use super::state::{Core, Phase};
 use super::work::Work;
 use crate::platform;
@@ -50,14 +51,13 @@ impl Core {
             let Some(node) = (unsafe { cold.cancellations.first().as_ref() }) else { return };
             cold.cancellations.unlink(node);
             node.state.set(State::Running);
-            let here = platform::thread_id();
-            cold.hook = Some((Work::Cancellation, here));
+            let key = platform::next_number();
+            cold.notes.put(Note { key, work: Work::Cancellation, thread: platform::thread_id() });
             drop(cold);
             // The node stays: its section waits in `Registered::drop` while it is `Running`.
             node.run();
             let mut cold = self.cold().lock();
-            // Another unplug of the device may be at this too.
-            cold.hook = cold.hook.filter(|&(_, thread)| thread != here);
+            cold.notes.remove(key);
             let share = node.release.map(|release| (release, node.data.get()));
             node.state.set(State::Done);
             drop(cold);

@@ -1,8 +1,10 @@
 //! Who keeps an unplug waiting.
 use super::device_lifetime::DeviceLifetime;
+use super::notes::Note;
 use super::parts::{Part, Parts};
 use super::state::Core;
 use super::work::Work;
+use crate::gate::Section;
 use crate::op::Op;
 use crate::platform;
 use core::fmt;
@@ -10,18 +12,21 @@ use core::time::Duration;
 
 /// What an unplug waits for at this moment, or would wait for if it began now.
 ///
-/// Displays one straggler a line. Nothing is copied: the iterator walks the gates of the devices.
+/// Displays one straggler a line. No section is copied: the iterator walks the gates of the devices. Without `std`, it
+/// names up to four hooks and waiting unplugs of a device.
 #[derive(Clone, Copy)]
 pub struct Report<P>(P);
 
 /// One thing that an unplug waits for.
 ///
-/// Displays as `RcarVin::ioctl (src/core.rs:120), thread 77 "worker", client 42 (v4l2-ctl), waited for 1.2s`. Where the
-/// unplug waits for another one, the thread is the one that has the remover's role.
+/// Displays as `RcarVin::ioctl (src/core.rs:120), thread 77 "worker", client 42 (v4l2-ctl), waited for 1.2s`. An owned section
+/// has `owned, opened by thread 77 "worker"`, and no client. Where the unplug waits for another one, the thread is the one
+/// that has the remover's role.
 #[derive(Debug, Clone, Copy)]
 pub struct Straggler {
     work: Work,
     thread: u64,
+    is_owned: bool,
     waited: Option<Duration>,
 }
 
@@ -44,10 +49,16 @@ impl Straggler {
         self.waited
     }
 
-    /// Whose request it serves, where a host said so.
+    /// Whether it is the section of an [`OwnedAccess`](crate::OwnedAccess) or a future. The thread is the one that opened
+    /// it, and does something else by now.
+    pub const fn is_owned(&self) -> bool {
+        self.is_owned
+    }
+
+    /// Whose request it serves, where a host said so. Of an owned section, nobody knows.
     #[cfg(feature = "std")]
     pub fn client(&self) -> Option<crate::wait::Client> {
-        crate::wait::client_of(self.thread)
+        if self.is_owned { None } else { crate::wait::client_of(self.thread) }
     }
 }
 
@@ -64,7 +75,7 @@ impl fmt::Display for Straggler {
         if let (Work::Role(_), 0) = (self.work, self.thread) {
             f.write_str(", a task")?;
         } else {
-            f.write_str(", thread ")?;
+            f.write_str(if self.is_owned { ", owned, opened by thread " } else { ", thread " })?;
             platform::fmt_thread(self.thread, f)?;
         }
         #[cfg(feature = "std")]
@@ -109,16 +120,16 @@ impl Core {
     fn stragglers(&self) -> impl Iterator<Item = Straggler> + use<> {
         let cold = self.cold().lock();
         let waited = cold.since.map(platform::elapsed);
-        let hook = cold.hook.map(|(work, thread)| Straggler { work, thread, waited });
-        let role = cold.waiting.map(|waiting| Straggler {
-            work: Work::Role(waiting.device),
-            thread: if waiting.holder.is_task { 0 } else { waiting.holder.thread },
+        let notes = cold.notes.all();
+        drop(cold);
+        let notes = notes.map(move |Note { work, thread, .. }| Straggler { work, thread, is_owned: false, waited });
+        let sections = self.gate.sections().map(move |Section { op, thread, owned }| Straggler {
+            work: Work::Section(op),
+            thread,
+            is_owned: owned,
             waited,
         });
-        drop(cold);
-        let sections =
-            self.gate.sections().map(move |s| Straggler { work: Work::Section(s.op), thread: s.thread, waited });
-        hook.into_iter().chain(role).chain(sections)
+        notes.chain(sections)
     }
 }
 

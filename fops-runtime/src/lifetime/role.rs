@@ -11,12 +11,15 @@
 //! Only the holder of the role moves a device from `Unfenced` to `Unplugging`, and it passes the heavy fence after it
 //! took the role and after the flag was set. So a device in `Unplugging` has no section that a look at the slots would miss.
 use super::cause::{Cause, UnplugError};
+use super::notes::Note;
 use super::parts::{Member, Parts};
-use super::state::{Core, Holder, Phase, Remover, Role, Waiting};
+use super::state::{Core, Holder, Phase, Remover, Role};
 use super::trace::{self, Step};
+use super::work::Work;
 use crate::gate;
 use crate::platform::without::{self, without};
 use crate::platform::{self, Lock};
+use core::time::Duration;
 
 platform::shared_static! {
     /// Held while an unplug names its devices, and while it takes their roles. No code of a driver's runs under it.
@@ -50,10 +53,10 @@ impl Role {
         Ok(())
     }
 
-    /// Takes all roles, or none where one is taken: that one is returned.
+    /// Takes all roles, or none where one is taken: that one is returned. A child that has gone has none.
     ///
     /// # Errors
-    /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone.
+    /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone that is no child, or a part of a child.
     pub(super) fn take<'m>(&self, parts: &'m impl Parts, holder: Holder) -> Result<Option<Busy<'m>>, UnplugError> {
         let _others_wait = ROLES.lock();
         let mut busy = None;
@@ -61,18 +64,29 @@ impl Role {
             let core = member.core();
             let cold = core.cold().lock();
             if cold.phase == Phase::Gone {
-                return Err(UnplugError::AlreadyUnplugged);
+                continue;
             }
             if let Some(Remover { holder, .. }) = cold.remover {
                 // Under the lock: whoever gives the role up signals afterwards.
                 busy = busy.or(Some(Busy { member, seen: core.gate.event(), holder }));
             }
         }
+        // After the look at the roles: a device whose role is free stays as it is while we hold the lock.
+        let standing = parts.standing();
+        if standing.has_gone {
+            return Err(UnplugError::AlreadyUnplugged);
+        }
         if busy.is_some() {
             return Ok(busy);
         }
+        if standing.is_torn {
+            return Err(UnplugError::AlreadyUnplugged);
+        }
         for member in parts.members() {
-            member.core().cold().lock().remover = Some(Remover { role: self.0, holder });
+            let mut cold = member.core().cold().lock();
+            if cold.phase != Phase::Gone {
+                cold.remover = Some(Remover { role: self.0, holder });
+            }
         }
         Ok(None)
     }
@@ -127,6 +141,11 @@ impl Role {
         Ok(())
     }
 
+    /// Whether this unplug has the role of a device.
+    pub(super) fn has(&self, core: &Core) -> bool {
+        core.cold().lock().is_held_by(self)
+    }
+
     /// Whether this unplug has set the flag of a device.
     pub(super) fn has_flagged(&self, core: &Core) -> bool {
         core.cold().lock().flagged_by == self.0
@@ -136,14 +155,12 @@ impl Role {
     pub(super) fn note(&self, parts: &impl Parts, busy: Option<&Busy<'_>>) {
         for member in parts.members() {
             let mut cold = member.core().cold().lock();
-            match busy {
-                Some(busy) => {
-                    let device = busy.member.core().gate.number();
-                    cold.waiting = Some(Waiting { role: self.0, device, holder: busy.holder });
-                }
-                None if cold.waiting.is_some_and(|waiting| waiting.role == self.0) => cold.waiting = None,
-                None => {}
-            }
+            let Some(Busy { member, holder, .. }) = busy else {
+                cold.notes.remove(self.0);
+                continue;
+            };
+            let work = Work::Role(member.core().gate.number());
+            cold.notes.put(Note { key: self.0, work, thread: if holder.is_task { 0 } else { holder.thread } });
         }
     }
 
@@ -175,9 +192,9 @@ impl Role {
 }
 
 impl Busy<'_> {
-    /// Sleeps until the role may be free. May return early.
-    pub(super) fn wait(&self) {
-        self.member.core().gate.wait_event(self.seen, None);
+    /// Sleeps until the role may be free, or for `limit`. May return early.
+    pub(super) fn wait(&self, limit: Option<Duration>) {
+        self.member.core().gate.wait_event(self.seen, limit);
     }
 }
 

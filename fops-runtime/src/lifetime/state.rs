@@ -1,7 +1,7 @@
 //! What a lifetime is beside its resources: the gate, and the state that only unplug and sleepers look at.
 use super::cancel::Cancellations;
 use super::cause::Cause;
-use super::work::Work;
+use super::notes::Notes;
 use crate::gate::{Gate, Slot};
 use crate::platform::{self, Instant, Lazy, Lock};
 use core::mem::ManuallyDrop;
@@ -47,8 +47,6 @@ pub(super) struct Cold {
     pub(super) remover: Option<Remover>,
     /// An unplug that has set the flag and has no role yet.
     pub(super) asker: Option<Remover>,
-    /// An unplug that has set the flag and waits for a role that another unplug has.
-    pub(super) waiting: Option<Waiting>,
     /// When the flag was set.
     pub(super) since: Option<Instant>,
     /// Why: the worst cause that anybody gave, even if nobody unplugs it yet.
@@ -63,12 +61,12 @@ pub(super) struct Cold {
     pub(super) stopped: bool,
     /// The wake hook asks to be called again.
     pub(super) wakes_again: bool,
-    /// The driver's code that unplug is running, which it may hang in, and the thread that runs it.
-    pub(super) hook: Option<(Work, u64)>,
+    /// The driver's code that unplugs are running, which they may hang in, and the roles that they wait for.
+    pub(super) notes: Notes,
     pub(super) cancellations: Cancellations,
     /// Readable once unplug has begun, where somebody asked for it.
     #[cfg(all(feature = "std", target_os = "linux"))]
-    pub(super) unplug_fd: Option<crate::wait::EventFd>,
+    pub(super) unplug_fd: Option<super::unplug_fd::UnplugFd>,
 }
 
 /// The remover's role for the devices of one unplug: a number that no other unplug has.
@@ -96,16 +94,6 @@ pub(super) struct Holder {
     pub(super) is_task: bool,
 }
 
-/// An unplug that waits for a role.
-#[derive(Clone, Copy)]
-pub(super) struct Waiting {
-    /// Under which role it waits.
-    pub(super) role: u64,
-    /// The device whose role is taken, by its number.
-    pub(super) device: u64,
-    pub(super) holder: Holder,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Plugged,
@@ -123,7 +111,6 @@ impl Cold {
             phase: Phase::Plugged,
             remover: None,
             asker: None,
-            waiting: None,
             since: None,
             cause: None,
             named_by: 0,
@@ -131,7 +118,7 @@ impl Cold {
             fenced_by: 0,
             stopped: false,
             wakes_again: false,
-            hook: None,
+            notes: Notes::new(),
             cancellations: Cancellations::new(),
             #[cfg(all(feature = "std", target_os = "linux"))]
             unplug_fd: None,

@@ -1,5 +1,6 @@
 //! The steps of an unplug, for whatever goes together: tell, stop, wake, drain.
 use super::cause::{Cause, UnplugError};
+use super::notes::Note;
 use super::parts::{Member, Parts};
 use super::role::Busy;
 use super::state::{Core, Holder, Phase, Role};
@@ -23,7 +24,8 @@ type Taken<'m> = Result<Option<Busy<'m>>, UnplugError>;
 /// [`UnplugError::FenceRefused`]. The sleepers are woken all the same.
 pub(super) fn tell(role: &Role, parts: &impl Parts, taken: &Taken<'_>) -> Result<(), UnplugError> {
     let has_roles = matches!(taken, Ok(None));
-    let is_told = |member: &Member<'_>| has_roles || role.has_flagged(member.core());
+    let is_told =
+        |member: &Member<'_>| if has_roles { role.has(member.core()) } else { role.has_flagged(member.core()) };
     let fenced = if has_roles {
         role.fence(parts)
     } else if !parts.members().any(|member| is_told(&member)) || gate::heavy_fence() {
@@ -147,14 +149,12 @@ impl Core {
 
     /// Runs the driver's code, named in reports meanwhile. `None` when it panicked.
     fn run_hook<T>(&self, work: Work, hook: impl FnOnce() -> T) -> Option<T> {
-        self.cold().lock().hook = Some((work, platform::thread_id()));
+        let key = platform::next_number();
+        self.cold().lock().notes.put(Note { key, work, thread: platform::thread_id() });
         let result = platform::catch(hook);
-        let here = platform::thread_id();
-        let mut cold = self.cold().lock();
-        // Another unplug of the device may run code of the driver's too.
-        cold.hook = cold.hook.filter(|&(_, thread)| thread != here);
-        drop(cold);
+        self.cold().lock().notes.remove(key);
         if result.is_none() {
+            crate::gate::points::note_panic(self.gate.number());
             platform::log_error(format_args!("a driver's hook panicked during unplug ({work:?}); unplug goes on"));
         }
         result

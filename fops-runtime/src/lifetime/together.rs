@@ -1,10 +1,10 @@
 //! What can be unplugged beside a device: references, several devices, a bare lifetime.
 use super::device_lifetime::DeviceLifetime;
 use super::parts::{Capped, Part, Parts};
-use super::unplug::Unplug;
+use super::unpluggable::Unpluggable;
 use core::fmt;
 
-impl<D: Unplug + ?Sized> Unplug for &D {
+impl<D: Unpluggable + ?Sized> Unpluggable for &D {
     type Resources = D::Resources;
 
     fn parts(&self) -> impl Parts<Resources = D::Resources> {
@@ -14,7 +14,7 @@ impl<D: Unplug + ?Sized> Unplug for &D {
 
 /// A device that is shared.
 #[cfg(feature = "std")]
-impl<D: Unplug + ?Sized> Unplug for std::sync::Arc<D> {
+impl<D: Unpluggable + ?Sized> Unpluggable for std::sync::Arc<D> {
     type Resources = D::Resources;
 
     fn parts(&self) -> impl Parts<Resources = D::Resources> {
@@ -24,7 +24,7 @@ impl<D: Unplug + ?Sized> Unplug for std::sync::Arc<D> {
 
 /// As many as there are.
 #[cfg(feature = "std")]
-impl<D: Unplug> Unplug for std::vec::Vec<D> {
+impl<D: Unpluggable> Unpluggable for std::vec::Vec<D> {
     type Resources = std::vec::Vec<D::Resources>;
 
     fn parts(&self) -> impl Parts<Resources = Self::Resources> {
@@ -34,7 +34,7 @@ impl<D: Unplug> Unplug for std::vec::Vec<D> {
 
 macro_rules! tuples {
     ($(($($device:ident $number:tt),+);)*) => {
-        $(impl<$($device: Unplug),+> Unplug for ($($device,)+) {
+        $(impl<$($device: Unpluggable),+> Unpluggable for ($($device,)+) {
             type Resources = ($($device::Resources,)+);
 
             fn parts(&self) -> impl Parts<Resources = Self::Resources> {
@@ -69,7 +69,7 @@ tuples! {
 #[derive(Debug, Clone, Copy)]
 pub struct Present<D>(pub D);
 
-impl<D: Unplug> Unplug for Present<D> {
+impl<D: Unpluggable> Unpluggable for Present<D> {
     type Resources = D::Resources;
 
     fn parts(&self) -> impl Parts<Resources = D::Resources> {
@@ -84,7 +84,7 @@ pub struct Alone<R>(DeviceLifetime<R>);
 impl<R> DeviceLifetime<R> {
     /// This lifetime as a device of its own, for a program that opens its sections by hand and has no hooks.
     ///
-    /// A driver is unplugged by [`Unplug`], never by this: its hooks would not run, and its subdevs would stay.
+    /// A driver is unplugged by [`Unplug`](super::Unplug), never by this: its hooks would not run, and its subdevs would stay.
     ///
     /// ```
     /// use fops_runtime::{Cause, DeviceLifetime, Unplug};
@@ -98,7 +98,7 @@ impl<R> DeviceLifetime<R> {
     }
 }
 
-impl<R> Unplug for Alone<R> {
+impl<R> Unpluggable for Alone<R> {
     type Resources = R;
 
     fn parts(&self) -> impl Parts<Resources = R> {

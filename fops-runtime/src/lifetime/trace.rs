@@ -62,8 +62,9 @@ pub(super) fn step(device: u64, step: Step) {
 mod sections {
     use crate::gate::Slot;
     use crate::op::Op;
-    use crate::platform;
+    use crate::platform::{self, AtFork};
     use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::boxed::Box;
     use std::collections::BTreeMap;
     use std::sync::{Mutex, MutexGuard, PoisonError};
     use tracing::{Level, Span};
@@ -73,6 +74,8 @@ mod sections {
     /// Whether there ever was a span. The thread that ends a section with a span sees this, because the section was
     /// opened after the store.
     static ANY: AtomicBool = AtomicBool::new(false);
+
+    static AT_FORK: AtFork = AtFork::new(|| Box::new(lock()), || ());
 
     struct Open {
         span: Span,
@@ -100,6 +103,7 @@ mod sections {
     #[cold]
     #[inline(never)]
     fn open(slot: usize, device: u64, op: &'static Op, owned: bool) {
+        AT_FORK.register();
         // A listener that panics must not leave the section open.
         let _ = platform::catch(|| {
             let (of, name) = (op.type_name(), op.name());

@@ -4,51 +4,39 @@ use super::parts::{Parts, Sealed};
 use super::report::Report;
 use super::state::{Holder, Role};
 use super::steps;
+use super::unpluggable::Unpluggable;
 use crate::platform;
 use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
 
-/// What can be unplugged: a device with all that goes with it, or several devices.
+/// Unplug: one sequence for every [`Unpluggable`] device or group of devices.
 ///
-/// `#[guarded_fops(.., unplug(..))]` implements it. It is implemented for references to devices, for tuples of up to
-/// eight and for vectors of them, parents before children. All ways to unplug are one sequence: every device is flagged,
-/// every sleeper is woken, every stop hook has run, and only then the first section is waited for. So an operation of
-/// one device may wait for another one's. The resources come back in the order of the devices; the remover tears
-/// children down first.
+/// Every device is flagged, every sleeper is woken, every stop hook has run, and only then the first section is waited
+/// for. So an operation of one device may wait for another one's. The resources come back in the order of the devices;
+/// the remover tears children down first.
+///
+/// Implemented for all that implements [`Unpluggable`], and for nothing else. So no device can replace a step.
 ///
 /// ```
-/// use fops_runtime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug};
+/// use fops_runtime::{Cause, DeviceLifetime, Unplug};
 ///
-/// struct Node(DeviceLifetime<&'static str>);
-/// impl Device for Node {
-///     type Resources = &'static str;
-///     fn lifetime(&self) -> &DeviceLifetime<&'static str> { &self.0 }
-/// }
-/// impl Unplug for Node {
-///     type Resources = &'static str;
-///     fn parts(&self) -> impl Parts<Resources = &'static str> { Part::of(self) }
-/// }
-///
-/// let (vin, csi2) = (Node(DeviceLifetime::new("vin")), Node(DeviceLifetime::new("csi2")));
-/// assert_eq!((&vin, &csi2).unplug(Cause::Unbind), Ok(("vin", "csi2")));
+/// let (vin, csi2) = (DeviceLifetime::new("vin"), DeviceLifetime::new("csi2"));
+/// assert_eq!((vin.alone(), csi2.alone()).unplug(Cause::Unbind), Ok(("vin", "csi2")));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no unplug routine",
     label = "a device has to be unpluggable here",
     note = "write `unplug()` among the options of its `#[guarded_fops(..)]`, or `unplug(stop = <method>)`"
 )]
-pub trait Unplug {
-    /// What unplug hands back: the resources of each device.
-    type Resources;
-
-    /// The device and all that goes with it: [`Part::of`](super::Part::of) the device, or a tuple of parts. The same at each call.
-    fn parts(&self) -> impl Parts<Resources = Self::Resources>;
-
+pub trait Unplug: Unpluggable {
     /// Refuses new sections, wakes the sleepers, stops the hardware: all but the waiting.
     ///
     /// While another thread unplugs one of the devices, this one waits; all of them are flagged and their sleepers
     /// woken by then. If that one gives up, this one takes over.
+    ///
+    /// The driver's hooks run on this thread. If one hangs, this does not return, and no deadline of this thread's can
+    /// change that: another thread is told by [`report`](Self::report).
     ///
     /// # Errors
     /// [`UnplugError::Deadlock`] when this thread is inside a section of one of the devices, or unplugs one already, or was
@@ -58,7 +46,32 @@ pub trait Unplug {
     /// when nothing can be known of the sections in flight. The devices are closed then, their sleepers are woken, and
     /// an unplug of theirs goes on from there.
     fn begin_unplug(&self, cause: Cause) -> Result<Draining<'_, Self>, UnplugError> {
-        Draining::begin(self, cause)
+        Draining::begin(self, cause, None)
+    }
+
+    /// As [`begin_unplug`](Self::begin_unplug), but waits for at most `limit` for another unplug of one of the devices:
+    /// for its sections, and for a hook that hangs on its thread.
+    ///
+    /// ```
+    /// use fops_runtime::{Cause, DeviceLifetime, Unplug, UnplugError};
+    /// use std::time::Duration;
+    ///
+    /// let lifetime = DeviceLifetime::new("registers");
+    /// let draining = lifetime.alone().begin_unplug(Cause::Unbind).unwrap();
+    /// std::thread::scope(|s| {
+    ///     let late = s.spawn(|| lifetime.alone().begin_unplug_for(Cause::Unbind, Duration::from_millis(1)).err());
+    ///     assert_eq!(late.join().unwrap(), Some(UnplugError::Busy));
+    /// });
+    /// assert_eq!(draining.wait(), "registers");
+    /// ```
+    ///
+    /// # Errors
+    /// [`UnplugError::Busy`] if the other one has not ended by then. The devices are closed and their sleepers are woken.
+    /// Those that no other unplug has are stopped, and [`report`](Self::report) says what the other one waits for. Else as
+    /// [`begin_unplug`](Self::begin_unplug).
+    #[cfg(any(feature = "std", feature = "kernel"))]
+    fn begin_unplug_for(&self, cause: Cause, limit: Duration) -> Result<Draining<'_, Self>, UnplugError> {
+        Draining::begin(self, cause, Some(limit))
     }
 
     /// Unplugs the device with all that goes with it, and returns the resources once nobody uses them any more.
@@ -75,9 +88,10 @@ pub trait Unplug {
         self.parts().members().for_each(|member| member.core().escalate(member.cause(cause)));
     }
 
-    /// The worst cause that anybody gave for one of the devices, once its unplug has begun.
+    /// The worst cause that anybody gave for one of the devices, once its unplug has begun. That of a subdev may be its
+    /// own, and does not count.
     fn cause(&self) -> Option<Cause> {
-        self.parts().members().filter_map(|member| member.core().cause()).max()
+        self.parts().members().filter(|member| !member.is_child).filter_map(|member| member.core().cause()).max()
     }
 
     /// What an unplug of these devices waits for now, or would wait for: the sections in flight.
@@ -85,6 +99,9 @@ pub trait Unplug {
         Report::of(self.parts())
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl<D: Unpluggable + ?Sized> Unplug for D {}
 
 /// The remover's role: the device is closed with all that goes with it, sections may be in flight, the resources are
 /// still in place.
@@ -108,12 +125,12 @@ pub(super) fn longer(pause: Duration) -> Duration {
 }
 
 impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
-    /// All but the waiting for sections.
-    pub(super) fn begin(device: &'a D, cause: Cause) -> Result<Self, UnplugError> {
+    /// All but the waiting for sections. Waits for at most `limit` for other unplugs.
+    fn begin(device: &'a D, cause: Cause, limit: Option<Duration>) -> Result<Self, UnplugError> {
         let (parts, here) = (device.parts(), Holder { thread: platform::thread_id(), is_task: false });
         let mut this = Self { device, role: Role::new(), pause: None, woken: None, _not_send: PhantomData };
         this.role.flag(&parts, cause, here)?;
-        let result = this.take_roles(&parts, here);
+        let result = this.take_roles(&parts, here, limit);
         this.role.has_asked(&parts);
         result?;
         steps::stop(&this.role, &parts);
@@ -124,7 +141,8 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     }
 
     /// Has all devices told, and waits for the roles.
-    fn take_roles(&self, parts: &impl Parts, here: Holder) -> Result<(), UnplugError> {
+    fn take_roles(&self, parts: &impl Parts, here: Holder, limit: Option<Duration>) -> Result<(), UnplugError> {
+        let began = limit.and_then(|_| platform::now());
         let mut taken = self.role.take(parts, here);
         steps::tell(&self.role, parts, &taken)?;
         if !matches!(taken, Ok(None)) {
@@ -132,8 +150,12 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
         }
         let mut is_late = false;
         while let Some(busy) = taken? {
+            let left = limit.map(|limit| limit.saturating_sub(began.map_or(limit, platform::elapsed)));
+            if left == Some(Duration::ZERO) {
+                return Err(UnplugError::Busy);
+            }
             self.role.note(parts, Some(&busy));
-            busy.wait();
+            busy.wait(left);
             self.role.note(parts, None);
             taken = self.role.take(parts, here);
             is_late = true;
@@ -157,8 +179,9 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
     /// Waits for at most `limit`, then gives the role back together with the [report](Self::report) of who is
     /// still inside. Nothing is freed then; the caller decides whether to wait on.
     ///
-    /// The limit is for the sections. The driver's hooks run on this thread: whoever wants to know that one of them
-    /// hangs asks for [`DeviceLifetime::report`](super::DeviceLifetime::report) from another thread, as the bus does.
+    /// The limit is for the sections. The wake hooks run on this thread, so it cannot end one that hangs: another thread is
+    /// told by [`DeviceLifetime::report`](super::DeviceLifetime::report), and its own
+    /// [`begin_unplug_for`](Unplug::begin_unplug_for) keeps its limit.
     ///
     /// # Errors
     /// The role, when sections are left.

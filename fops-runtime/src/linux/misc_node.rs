@@ -72,19 +72,23 @@ impl<D: Unplug + 'static, F: MiscDevice + 'static> MiscNode<D, F> {
     /// Unplugs the device, and returns its resources once nobody uses them any more. `None` if they have been handed out
     /// before.
     ///
-    /// Sleeps for as long as operations are in flight. The kernel log names each of them after a second, and again in
-    /// growing intervals.
+    /// Sleeps for as long as operations are in flight, or another unplug is. The kernel log names each of them after a second,
+    /// and again in growing intervals.
     pub fn unplug(&self, cause: Cause) -> Option<D::Resources> {
         const LONGEST: Duration = Duration::from_secs(60);
-        let mut draining = match self.device.begin_unplug(cause) {
-            Ok(draining) => draining,
-            Err(UnplugError::AlreadyUnplugged) => return None,
-            Err(error) => {
-                pr_err!("unplug of {}: {error}\n", self.name);
-                return None;
-            }
-        };
         let mut pause = Duration::from_secs(1);
+        let mut draining = loop {
+            match self.device.begin_unplug_for(cause, pause) {
+                Ok(draining) => break draining,
+                Err(UnplugError::AlreadyUnplugged) => return None,
+                Err(UnplugError::Busy) => self.log_stragglers(),
+                Err(error) => {
+                    pr_err!("unplug of {}: {error}\n", self.name);
+                    return None;
+                }
+            }
+            pause = (pause * 2).min(LONGEST);
+        };
         loop {
             match draining.wait_for(pause) {
                 Ok(resources) => return Some(resources),

@@ -142,7 +142,15 @@ pub(crate) const fn is_thread_ending() -> bool {
 }
 
 /// No model forks.
-pub(crate) fn at_fork_in_child(_forget: fn()) {}
+pub(crate) struct AtFork;
+
+impl AtFork {
+    pub(crate) const fn new(_hold: fn() -> std::boxed::Box<dyn core::any::Any>, _in_child: fn()) -> Self {
+        Self
+    }
+
+    pub(crate) const fn register(&'static self) {}
+}
 
 /// The thread of a model ends.
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::queue::WaitQueue;
 use super::request::Request;
 use super::sleepers;
 use crate::abi::Errno;
+use crate::gate::points::{self, Point};
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
@@ -135,7 +136,11 @@ impl<U: Fn() -> bool> Wait<'_, U> {
             if left == Some(Duration::ZERO) {
                 return Ok(None);
             }
-            unlocked(lock, &mut || request.sleep(seen, left));
+            unlocked(lock, &mut || {
+                points::reach(Point::Sleeping);
+                request.sleep(seen, left);
+                points::reach(Point::Woken);
+            });
         }
     }
 }

@@ -4,10 +4,11 @@ extern crate std;
 #[cfg(target_os = "linux")]
 use super::eventfd::EventFd;
 use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::platform::{self, Lock, needed};
+use crate::platform::{self, AtFork, Lock, needed};
 use core::cell::RefCell;
 use core::fmt;
 use core::time::Duration;
+use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::string::String;
 use std::sync::Arc;
@@ -84,8 +85,17 @@ platform::shared_static! {
     static RUNNING: Lock<BTreeMap<u64, Client>> = Lock::new(BTreeMap::new());
 }
 
+static AT_FORK: AtFork = AtFork::new(|| Box::new(RUNNING.lock()), forget_other_threads);
+
+/// A forked child has no other threads.
+fn forget_other_threads() {
+    let here = platform::thread_id();
+    RUNNING.lock().retain(|&thread, _| thread == here);
+}
+
 /// Whose request the thread serves.
 pub(crate) fn client_of(thread: u64) -> Option<Client> {
+    AT_FORK.register();
     RUNNING.lock().get(&thread).copied()
 }
 
@@ -194,6 +204,7 @@ impl fmt::Debug for Request {
 
 fn note_client(request: Option<&Request>) {
     let thread = platform::thread_id();
+    AT_FORK.register();
     let mut running = RUNNING.lock();
     match request.and_then(|request| request.client) {
         Some(client) => running.insert(thread, client),

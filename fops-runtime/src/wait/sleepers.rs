@@ -7,7 +7,8 @@ extern crate std;
 use super::request::Request;
 use crate::gate;
 use crate::platform::atomic::{AtomicUsize, Ordering::Relaxed};
-use crate::platform::{self, Lock};
+use crate::platform::{self, AtFork, Lock};
+use std::boxed::Box;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::vec::Vec;
@@ -28,6 +29,14 @@ platform::shared_static! {
     static CLOSING_COUNT: AtomicUsize = AtomicUsize::new(0);
 }
 
+static AT_FORK: AtFork = AtFork::new(|| Box::new((SLEEPERS.lock(), CLOSING.lock())), forget_other_threads);
+
+/// A forked child has no other threads.
+fn forget_other_threads() {
+    let here = platform::thread_id();
+    SLEEPERS.lock().retain(|&thread, _| thread == here);
+}
+
 /// From now on [`wake_sections`] finds this thread, until the return value is dropped.
 pub(super) fn enlist(request: &Arc<Request>) -> impl Drop + use<> {
     struct Enlisted(u64);
@@ -44,6 +53,7 @@ pub(super) fn enlist(request: &Arc<Request>) -> impl Drop + use<> {
         }
     }
 
+    AT_FORK.register();
     let thread = platform::thread_id();
     let mut sleepers = SLEEPERS.lock();
     sleepers.entry(thread).or_default().push(request.clone());
@@ -60,13 +70,18 @@ pub(super) fn is_waited_for() -> bool {
 
 /// The device is about to be closed.
 pub(crate) fn begin_closing(device: u64) {
-    CLOSING.lock().insert(device);
-    CLOSING_COUNT.fetch_add(1, Relaxed);
+    AT_FORK.register();
+    // The count is changed under the lock, so a forked child finds both alike.
+    let mut closing = CLOSING.lock();
+    if closing.insert(device) {
+        CLOSING_COUNT.fetch_add(1, Relaxed);
+    }
 }
 
 /// No section of the device is left, or will be waited for.
 pub(crate) fn end_closing(device: u64) {
-    if CLOSING.lock().remove(&device) {
+    let mut closing = CLOSING.lock();
+    if closing.remove(&device) {
         CLOSING_COUNT.fetch_sub(1, Relaxed);
     }
 }

@@ -6,7 +6,7 @@ mod skip;
 pub use deadline::{DEADLINE, eventually};
 pub use skip::skip;
 
-use fops_runtime::{Cause, DeviceLifetime, Part, Parts, Unplug};
+use fops_runtime::{Cause, DeviceLifetime, Part, Parts, Unpluggable};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -72,7 +72,7 @@ impl fops_runtime::Device for Device {
     }
 }
 
-impl Unplug for Device {
+impl Unpluggable for Device {
     type Resources = Registers;
 
     fn parts(&self) -> impl Parts<Resources = Registers> {

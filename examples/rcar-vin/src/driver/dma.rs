@@ -326,7 +326,7 @@ mod tests {
     use super::*;
     use crate::app::client::Stream;
     use crate::app::machine::Machine;
-    use crate::deadline::DEADLINE;
+    use crate::deadline::{DEADLINE, eventually};
     use crate::driver::group::RvinGroup;
     use fops_runtime::{OpenFlags, PollEvents};
 
@@ -345,5 +345,28 @@ mod tests {
             assert_eq!(other.poll(Some(DEADLINE)), Ok(PollEvents::IN), "the receiver was turned off");
             other.queue(other.dequeue().unwrap().index).unwrap();
         }
+    }
+
+    #[test]
+    fn a_start_behind_the_stop_hook_is_refused() {
+        let vins = ["e6ef0000.video"];
+        let group = RvinGroup::new();
+        let machine = Machine::with_group(&vins, group.clone()).unwrap();
+        let stream = Stream::start(machine.devices.open("video0", OpenFlags::RDWR).unwrap(), 5).unwrap();
+        let vin = group.vin(0).unwrap();
+        // A STREAMON that has entered before the flag, and comes to the locks after the hook.
+        let access = vin.lifetime.enter(op!("late")).unwrap();
+        let removal = machine.bus.remove(vins[0], Cause::Unbind).unwrap();
+        eventually("the hook has run", || vin.capture.lock().dma.state == State::Stopped);
+        let started = {
+            let settings = vin.settings.lock();
+            let Capture { queue, dma } = &mut *vin.capture.lock();
+            dma.start(&access, queue, &settings)
+        };
+        assert_eq!(started, Err(Errno::ENODEV));
+        drop(access);
+        removal.wait_for(DEADLINE).unwrap().expect("it goes in time");
+        drop(stream);
+        assert_eq!(machine.faults(), Vec::<String>::new());
     }
 }

@@ -10,7 +10,7 @@ use crate::driver::core::{RcarVin, VinPort};
 use crate::driver::csi2::{CHANNELS, Csi2, Csi2Hw};
 use crate::driver::media::MediaDevice;
 use fops_host::{BusDevice, Nodes, Probe};
-use fops_runtime::{Cause, Errno, Present, Result, Subdev, Unplug as _, UnplugError};
+use fops_runtime::{Cause, Errno, Present, Result, Subdev, Unplug as _, UnplugError, catch_panic};
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -259,7 +259,12 @@ impl RvinGroup {
         let vin = RcarVin::new(&member.device, channel, &self.routes, &mut member.port, receiver)?;
         // Before anybody can open it: it may be on its way out again.
         self.plugged.lock().change(|vins| vins.insert(channel, vin.clone()));
-        vin.register(&member.nodes);
+        if catch_panic(|| vin.register(&member.nodes)).is_none() {
+            // The VIN stays usable: it has its port back.
+            self.plugged.lock().change(|vins| vins.remove(&channel));
+            member.port = Present(&*vin).unplug(Cause::Removal).ok().map(|hw| hw.port);
+            return Err(Errno::EIO);
+        }
         nodes.take_along(&member.nodes);
         Ok(())
     }

@@ -39,6 +39,7 @@ impl<D: Driver> Binding for BoundTo<D> {
         let resources = self.device.take_down(removal.cause())?;
         // It may have become worse on the way.
         let cause = self.device.cause().max(Some(removal.cause())).unwrap_or(Cause::Unbind);
+        removal.waits_for(Some("the driver's remove".into()));
         self.driver.remove(&self.device, resources, cause);
         Ok(())
     }

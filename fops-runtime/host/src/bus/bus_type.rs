@@ -285,8 +285,14 @@ impl Bus {
                 }
                 // To the driver's `unbind` file the device is not there yet; but if it goes, it goes.
                 Slot::Binding { .. } if driver.is_some() => return Err(Errno::ENODEV),
-                Slot::Binding { removal, .. } => {
-                    let removal = removal.get_or_insert_with(|| Arc::new(Removal::new(device, cause))).clone();
+                Slot::Binding { removal, driver } => {
+                    let queued = removal.get_or_insert_with(|| {
+                        let removal = Arc::new(Removal::new(device, cause));
+                        removal.waits_for(Some(format!("the probe of {driver}")));
+                        watch(&removal);
+                        removal
+                    });
+                    let removal = queued.clone();
                     removal.escalate(cause);
                     return Ok(removal);
                 }
@@ -302,6 +308,7 @@ impl Bus {
                     let removal = Arc::new(Removal::new(device, cause));
                     let leaves = driver.is_none();
                     *slot = Slot::Removing { driver: bound.driver.clone(), removal: removal.clone(), leaves };
+                    watch(&removal);
                     (bound, removal)
                 }
             }
@@ -310,12 +317,9 @@ impl Bus {
         Ok(removal)
     }
 
-    /// Removes on one thread and watches from another, so that a hook that hangs is reported too.
     fn start_removal(self: &Arc<Self>, bound: Bound, removal: &Arc<Removal>) {
         removal.watch_over(bound.binding.clone());
-        let watched = removal.clone();
-        // Without a thread for it, nobody reports: the removal goes on all the same.
-        let _ = thread::Builder::new().name("removal watch".into()).spawn(move || watched.watch());
+        removal.waits_for(None);
         let (bus, removal) = (self.clone(), removal.clone());
         self.removers.run(move || bus.carry_out(bound, &removal));
     }
@@ -330,6 +334,7 @@ impl Bus {
             // Refused: the device is as it was.
             self.lock().slots.insert(removal.device().into(), Slot::Bound(bound));
         } else {
+            removal.waits_for(Some("the driver's state, which is dropped".into()));
             // The driver's state may go with its nodes or its binding, and its destructors may panic.
             let unregistered = catch_panic(|| nodes.unbound());
             // Before anybody is told: a caller that waited finds the device's state gone, except for open files.
@@ -355,6 +360,13 @@ impl Bus {
         // Drivers do not run under it.
         self.state.lock()
     }
+}
+
+/// Watches the removal from a thread of its own, so that a hook that hangs is reported too.
+fn watch(removal: &Arc<Removal>) {
+    let watched = removal.clone();
+    // Without a thread for it, nobody reports: the removal goes on all the same.
+    let _ = thread::Builder::new().name("removal watch".into()).spawn(move || watched.watch());
 }
 
 impl Drop for Bus {

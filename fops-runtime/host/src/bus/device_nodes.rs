@@ -53,6 +53,8 @@ impl Nodes {
     where
         D: FileOperations + Device,
     {
+        #[cfg(feature = "testkit")]
+        crate::nodes::faults::registration(prefix);
         let State { phase, refusing, .. } = &mut *self.lock();
         match phase {
             Phase::Probing(new) => {

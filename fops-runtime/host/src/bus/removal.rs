@@ -20,6 +20,8 @@ pub struct Removal {
     then: Lock<Vec<Then>>,
     /// Until it is done: afterwards nothing here keeps the device alive.
     watched: Lock<Option<Arc<dyn Watched>>>,
+    /// The driver's code that it waits for, if that is not the device's unplug.
+    code: Lock<Option<String>>,
 }
 
 /// Told how a removal has ended.
@@ -49,6 +51,7 @@ impl Removal {
             done: WaitQueue::new(),
             then: Lock::default(),
             watched: Lock::new(None),
+            code: Lock::new(None),
         }
     }
 
@@ -79,8 +82,17 @@ impl Removal {
         }
     }
 
-    /// What it waits for now, one a line: operations in flight, or the driver's own hooks.
+    /// It waits for this code of the driver's from here on, or for the device's unplug.
+    pub(crate) fn waits_for(&self, code: Option<String>) {
+        *lock(&self.code) = code;
+    }
+
+    /// What it waits for now, one a line: operations in flight, or code of the driver's own, such as its hooks, its `remove`,
+    /// or a probe that is not over. Nothing once it is done.
     pub fn stragglers(&self) -> String {
+        if let Some(code) = &*lock(&self.code) {
+            return code.clone();
+        }
         let watched = lock(&self.watched).clone();
         watched.map_or_else(String::new, |watched| watched.stragglers())
     }
@@ -105,9 +117,11 @@ impl Removal {
 
     pub(crate) fn finish(&self, result: Result) {
         let took = self.began.elapsed();
+        self.waits_for(Some("the driver's state, which is dropped".into()));
         let watched = lock(&self.watched).take();
         // Not under the lock: the driver's state may go with it, and its destructors may panic.
         let _ = catch_panic(|| drop(watched));
+        self.waits_for(None);
         *lock(&self.finished) = Some(result.map(|()| took));
         self.done.wake_all();
         let then = std::mem::take(&mut *lock(&self.then));

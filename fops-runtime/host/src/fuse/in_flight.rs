@@ -13,8 +13,8 @@ pub(super) struct InFlight(Lock<BTreeMap<u64, Flight>>);
 enum Flight {
     /// A thread serves it, or is about to.
     Served(Arc<Request>),
-    /// No thread waits for its answer: whoever takes it out from here gives that. With the calling thread, if it can be seen:
-    /// an interrupt does not name it.
+    /// No thread waits for it: the code that takes it out of this map sends the answer. An interrupt does not name the
+    /// calling thread, so that is kept here, if this process can see it.
     Parked(Option<u32>),
 }
 

@@ -150,7 +150,7 @@ impl Workers {
         self.spawn("fuse", |state| state.idle += 1, move |workers| workers.read(&service, &channel, buf))
     }
 
-    /// Starts a thread, and counts it as what it is: whoever looks sees both or neither.
+    /// Starts a thread and counts it. Both happen under the lock, so no count is ever half of it.
     fn spawn(
         self: &Arc<Self>,
         name: &str,

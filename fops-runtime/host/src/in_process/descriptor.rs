@@ -14,7 +14,7 @@ impl Devices {
     /// `ENOENT` where there is none; `ENODEV` when its device is gone; else the driver's.
     pub fn open(&self, name: &str, flags: OpenFlags) -> Result<Descriptor> {
         let file = self.get(name).ok_or(Errno::ENOENT)?.open(flags)?;
-        Ok(Descriptor { file: Some(file) })
+        Ok(Descriptor::of(file))
     }
 }
 
@@ -39,6 +39,11 @@ impl Poller for Sleeper {
 }
 
 impl Descriptor {
+    /// The first descriptor of an open file.
+    pub(crate) const fn of(file: Arc<OpenFile>) -> Self {
+        Self { file: Some(file) }
+    }
+
     /// The open file behind it.
     pub fn file(&self) -> &Arc<OpenFile> {
         // Taken by `close` and `drop` alone.

@@ -43,6 +43,8 @@ impl BufferMemory {
     /// # Errors
     /// `ENOMEM` and what else `memfd_create(2)` says.
     pub fn new(len: usize) -> Result<Arc<Self>> {
+        #[cfg(feature = "testkit")]
+        crate::nodes::faults::allocation()?;
         let backing = Self::backing(len)?;
         Ok(Arc::new(Self { len: len as u64, backing, watchers: Lock::new(Vec::new()) }))
     }

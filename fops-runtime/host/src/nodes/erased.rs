@@ -1,9 +1,15 @@
 //! Devices and open files of any type, as the nodes keep them.
+#[cfg(feature = "testkit")]
+use fops_runtime::Op;
 use fops_runtime::{
     AfterUnplug, Command, Device, File, FileOperations, IoctlArg, OpenFlags, PollEvents, PollTable, Poller, Result,
     SeekFrom, UserSliceReader, UserSliceWriter, VmArea,
 };
+#[cfg(feature = "testkit")]
+use std::any::Any;
 use std::sync::Arc;
+#[cfg(feature = "testkit")]
+use std::sync::Weak;
 use std::time::Instant;
 
 /// A device of any type.
@@ -11,6 +17,23 @@ pub(crate) trait AnyDevice: Send + Sync {
     fn open(&self, id: u64, flags: OpenFlags) -> Result<Box<dyn AnyFile>>;
     fn is_unplugged(&self) -> bool;
     fn unplug_began(&self) -> Option<Instant>;
+    /// Its operations on files.
+    #[cfg(feature = "testkit")]
+    fn ops(&self) -> &'static [Op];
+    /// The number of its lifetime.
+    #[cfg(feature = "testkit")]
+    fn lifetime_id(&self) -> u64;
+    /// Leads to the driver's structure as long as somebody holds it.
+    #[cfg(feature = "testkit")]
+    fn downgrade(&self) -> Weak<dyn Any + Send + Sync>;
+}
+
+/// Runs an operation of the driver's, which a test kit may want to know of.
+#[cfg(feature = "testkit")]
+use crate::nodes::observer::observed;
+#[cfg(not(feature = "testkit"))]
+fn observed<T>(_op: &'static str, operation: impl FnOnce() -> T) -> T {
+    operation()
 }
 
 pub(crate) struct OfType<D>(pub(crate) Arc<D>);
@@ -18,7 +41,7 @@ pub(crate) struct OfType<D>(pub(crate) Arc<D>);
 impl<D: FileOperations + Device> AnyDevice for OfType<D> {
     fn open(&self, id: u64, flags: OpenFlags) -> Result<Box<dyn AnyFile>> {
         let file = File::new(id, flags, ());
-        let state = FileOperations::open(&*self.0, &file)?;
+        let state = observed("open", || FileOperations::open(&*self.0, &file))?;
         Ok(Box::new(Opened { device: self.0.clone(), file: file.with_state(state) }))
     }
 
@@ -28,6 +51,22 @@ impl<D: FileOperations + Device> AnyDevice for OfType<D> {
 
     fn unplug_began(&self) -> Option<Instant> {
         self.0.lifetime().unplug_began()
+    }
+
+    #[cfg(feature = "testkit")]
+    fn ops(&self) -> &'static [Op] {
+        D::OPS
+    }
+
+    #[cfg(feature = "testkit")]
+    fn lifetime_id(&self) -> u64 {
+        self.0.lifetime().id()
+    }
+
+    #[cfg(feature = "testkit")]
+    fn downgrade(&self) -> Weak<dyn Any + Send + Sync> {
+        let device: Weak<D> = Arc::downgrade(&self.0);
+        device
     }
 }
 
@@ -58,9 +97,9 @@ struct Opened<D: FileOperations> {
 impl<D: FileOperations + Device> Opened<D> {
     /// Runs an operation. One that the driver has left out has no guard to answer for a device that is gone, and so is
     /// answered for here.
-    fn or_gone<T: AfterUnplug>(&self, name: &str, operation: impl FnOnce() -> T) -> T {
+    fn or_gone<T: AfterUnplug>(&self, name: &'static str, operation: impl FnOnce() -> T) -> T {
         let gone = self.device.lifetime().is_unplugged();
-        if gone && !D::OPS.iter().any(|op| op.name() == name) { T::after_unplug() } else { operation() }
+        if gone && !D::OPS.iter().any(|op| op.name() == name) { T::after_unplug() } else { observed(name, operation) }
     }
 }
 
@@ -108,7 +147,7 @@ impl<D: FileOperations + Device> AnyFile for Opened<D> {
     }
 
     fn flush(&self) -> Result {
-        self.device.flush(&self.file)
+        observed("flush", || self.device.flush(&self.file))
     }
 
     #[cfg(all(feature = "fuse", target_os = "linux"))]
@@ -122,6 +161,6 @@ impl<D: FileOperations + Device> AnyFile for Opened<D> {
 
     fn release(self: Box<Self>) {
         let Self { device, file } = *self;
-        device.release(file);
+        observed("release", || device.release(file));
     }
 }

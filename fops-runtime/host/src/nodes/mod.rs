@@ -2,8 +2,12 @@
 pub(crate) mod buffer;
 pub(crate) mod devices;
 pub(crate) mod erased;
+#[cfg(feature = "testkit")]
+pub(crate) mod faults;
 pub(crate) mod kind;
 pub(crate) mod node;
+#[cfg(feature = "testkit")]
+pub(crate) mod observer;
 pub(crate) mod open_file;
 pub(crate) mod registration;
 

@@ -133,6 +133,24 @@ impl Node {
         self.answers.lock().clone()
     }
 
+    /// Its operations, as the driver wrote them.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn ops(&self) -> &'static [fops_runtime::Op] {
+        self.device.ops()
+    }
+
+    /// Whether a hook of the driver's has panicked while the device was unplugged.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn hook_has_panicked(&self) -> bool {
+        fops_runtime::points::hook_has_panicked(self.device.lifetime_id())
+    }
+
+    /// Leads to the driver's structure as long as somebody holds it.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn downgrade(&self) -> std::sync::Weak<dyn std::any::Any + Send + Sync> {
+        self.device.downgrade()
+    }
+
     pub(crate) const fn registration(&self) -> &Arc<Registration> {
         &self.registration
     }

@@ -222,7 +222,8 @@ fn obtain() -> &'static Block {
 }
 
 fn publish() -> &'static Block {
-    platform::at_fork_in_child(forget_other_threads);
+    static AT_FORK: platform::AtFork = platform::AtFork::new(|| Box::new(()), forget_other_threads);
+    AT_FORK.register();
     let block: &'static Block = Box::leak(Box::new(Block::new()));
     // Relaxed: we read nothing of the first block. A thread that sees our block still sees the first block as it was
     // made: every write to the word is this exchange, so all writes are one release sequence.
@@ -285,8 +286,8 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
     blocks().flat_map(|block| block.entries().iter().map(move |entry| (block, entry))).filter_map(
         move |(block, entry)| {
-            let (op, _) = entry.section_of(&is_meant)?;
-            Some(Section { op, thread: block.thread.load(Ordering::Relaxed) })
+            let (op, owned) = entry.section_of(&is_meant)?;
+            Some(Section { op, owned, thread: block.thread.load(Ordering::Relaxed) })
         },
     )
 }

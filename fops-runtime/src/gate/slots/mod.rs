@@ -55,4 +55,6 @@ pub(crate) struct Section {
     pub(crate) op: &'static Op,
     /// The thread that opened it.
     pub(crate) thread: u64,
+    /// Another thread may have it by now.
+    pub(crate) owned: bool,
 }

@@ -87,8 +87,8 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 /// The sections of the devices that are meant, in one walk.
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
     entries().filter_map(move |entry| {
-        let (op, _) = entry.section_of(&is_meant)?;
-        Some(Section { op, thread: 0 })
+        let (op, owned) = entry.section_of(&is_meant)?;
+        Some(Section { op, owned, thread: 0 })
     })
 }
 

@@ -1,6 +1,6 @@
 //! Removers: against one another, and of several devices.
 use super::{Arc, Device, Registers, device, model, operate, spawn, unplug};
-use crate::lifetime::{self, Cause, DeviceLifetime, Part, Parts, Unplug, UnplugError};
+use crate::lifetime::{self, Cause, DeviceLifetime, Part, Parts, Unplug, UnplugError, Unpluggable};
 use crate::op::op;
 use crate::platform::is_weak;
 use crate::wait::{WaitError, WaitQueue};
@@ -55,7 +55,7 @@ impl lifetime::Device for Node {
     }
 }
 
-impl Unplug for Node {
+impl Unpluggable for Node {
     type Resources = Registers;
 
     fn parts(&self) -> impl Parts<Resources = Registers> {
@@ -194,5 +194,62 @@ fn a_device_that_was_flagged_without_its_role_is_fenced_with_it() {
         assert_eq!(group.join().unwrap(), Err(UnplugError::AlreadyUnplugged));
         operation.join().unwrap();
         held.unplug(Cause::Unbind).unwrap().destroy();
+    });
+}
+
+/// A device and its child.
+struct Family(Node, Node);
+
+impl Unpluggable for Family {
+    type Resources = (Registers, Option<Registers>);
+
+    fn parts(&self) -> impl Parts<Resources = Self::Resources> {
+        (Part::of(&self.0), Part::child(&self.1))
+    }
+}
+
+/// The child goes by itself or with its parent, and the parent goes in either case.
+#[test]
+fn a_parent_against_an_unplug_of_its_child() {
+    super::bounded(2, || {
+        let new = || Node(DeviceLifetime::new(Registers::new()));
+        let family = Arc::new(Family(new(), new()));
+        let alone = spawn!(|family| family.1.unplug(Cause::Unbind));
+        let operation = spawn!(|family| operate(&family.1.0));
+        let (parent, child) = family.unplug(Cause::Unbind).unwrap();
+        let alone = alone.join().unwrap();
+        assert!(alone.is_ok() != child.is_some(), "the child's resources come back once");
+        parent.destroy();
+        child.into_iter().chain(alone).for_each(|registers| registers.destroy());
+        operation.join().unwrap();
+    });
+}
+
+/// A device and its child, which has a child.
+struct Clan(Node, Family);
+
+impl Unpluggable for Clan {
+    type Resources = (Registers, Option<(Registers, Option<Registers>)>);
+
+    fn parts(&self) -> impl Parts<Resources = Self::Resources> {
+        (Part::of(&self.0), Part::child(&self.1))
+    }
+}
+
+/// The devices of the child go one after the other.
+#[test]
+fn a_parent_against_an_unplug_of_a_child_with_children() {
+    super::bounded(2, || {
+        let new = || Node(DeviceLifetime::new(Registers::new()));
+        let clan = Arc::new(Clan(new(), Family(new(), new())));
+        let alone = spawn!(|clan| clan.1.unplug(Cause::Unbind));
+        let (parent, child) = clan.unplug(Cause::Unbind).unwrap();
+        let alone = alone.join().unwrap();
+        assert!(alone.is_ok() != child.is_some(), "the child's resources come back once");
+        parent.destroy();
+        for (child, grandchild) in child.into_iter().chain(alone) {
+            child.destroy();
+            grandchild.unwrap().destroy();
+        }
     });
 }

@@ -82,6 +82,7 @@ pub struct DrainingAsync<'a, D: Unplug + ?Sized> {
     /// Says when to call the wake hooks again.
     timer: Option<Timer>,
     task: Task,
+    has_roles: bool,
     handed_back: bool,
 }
 
@@ -93,6 +94,7 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
             pause: None,
             timer: None,
             task: Task::new(numbers(&device.parts())),
+            has_roles: false,
             handed_back: false,
         };
         this.close(cause)?;
@@ -102,29 +104,32 @@ impl<'a, D: Unplug + Sync + ?Sized> DrainingAsync<'a, D> {
     }
 
     /// Sets the flags and wakes who sleeps. The roles come later, where one is taken.
-    fn close(&self, cause: Cause) -> Result<(), UnplugError> {
+    fn close(&mut self, cause: Cause) -> Result<(), UnplugError> {
         let parts = self.device.parts();
         self.role.flag(&parts, cause, this_task())?;
         let taken = self.role.take(&parts, this_task());
-        let has_roles = matches!(taken, Ok(None));
+        self.has_roles = matches!(taken, Ok(None));
         self.with_thread(&parts, || steps::tell(&self.role, &parts, &taken))?;
-        if !has_roles {
+        if !self.has_roles {
             steps::stop_the_free(&self.role, &parts, Holder { thread: platform::thread_id(), is_task: false })?;
         }
         taken.map(drop)
     }
 
-    fn take_roles(&self, cx: &mut Context<'_>) -> Poll<Result<(), UnplugError>> {
-        let parts = self.device.parts();
-        if self.role.is_held(&parts) {
+    fn take_roles(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UnplugError>> {
+        if self.has_roles {
             return Poll::Ready(Ok(()));
         }
+        let parts = self.device.parts();
         // Before the look at the roles: one that is given up in between wakes the task again.
         self.task.wait(cx.waker());
         let taken = self.role.take(&parts, this_task());
         self.role.note(&parts, taken.as_ref().ok().and_then(Option::as_ref));
         match taken {
-            Ok(None) => Poll::Ready(Ok(())),
+            Ok(None) => {
+                self.has_roles = true;
+                Poll::Ready(Ok(()))
+            }
             Ok(Some(_)) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -162,11 +167,6 @@ impl<'a, D: Unplug + ?Sized> DrainingAsync<'a, D> {
 }
 
 impl Role {
-    /// Whether this unplug has all roles.
-    fn is_held(&self, parts: &impl Parts) -> bool {
-        parts.members().all(|member| member.core().cold().lock().is_held_by(self))
-    }
-
     /// Says who has the roles: the thread that runs hooks now, where an unplug from inside one is refused; else the task.
     fn hold_as(&self, parts: &impl Parts, holder: Holder) {
         for member in parts.members() {

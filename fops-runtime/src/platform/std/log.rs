@@ -125,7 +125,8 @@ fn write_lines() {
 /// Has `line` told to the listener that this thread has, later: a listener may wait or panic.
 #[cfg(feature = "tracing")]
 pub(crate) fn trace_later(line: impl FnOnce() + Send + 'static) {
-    let dispatch = tracing::dispatcher::get_default(Clone::clone);
+    // A listener's own code may panic when it is found.
+    let Some(dispatch) = catch(|| tracing::dispatcher::get_default(Clone::clone)) else { return };
     log_later(Box::new(move || tracing::dispatcher::with_default(&dispatch, line)));
 }
 

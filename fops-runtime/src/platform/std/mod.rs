@@ -4,6 +4,7 @@ extern crate std;
 #[cfg_attr(target_os = "linux", path = "membarrier.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "no_membarrier.rs")]
 mod fence;
+mod fork;
 mod log;
 #[cfg_attr(target_os = "linux", path = "futex.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "buckets.rs")]
@@ -11,14 +12,13 @@ mod sleep;
 mod threads;
 
 pub(crate) use fence::heavy_fence;
+pub(crate) use fork::{AtFork, forks};
 #[cfg(feature = "tracing")]
 pub(crate) use log::trace_later;
 pub(crate) use log::{flush_log, log_error, log_later};
 pub(crate) use sleep::{expect_sleepers, wait, wake_all};
 pub(crate) use std::time::Instant;
-pub(crate) use threads::{
-    at_fork_in_child, at_thread_exit, fmt_thread, forks, is_thread_ending, own_block, set_slots, spot, thread_id,
-};
+pub(crate) use threads::{at_thread_exit, fmt_thread, is_thread_ending, own_block, set_slots, spot, thread_id};
 
 use core::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 use core::time::Duration;

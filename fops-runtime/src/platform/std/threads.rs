@@ -1,10 +1,12 @@
 //! The current thread: its number, its name in reports, its slots, and its end.
 extern crate std;
 
-use core::cell::{Cell, RefCell};
+use super::fork::AtFork;
+use core::cell::Cell;
 use core::fmt;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::string::{String, ToString};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,46 +45,6 @@ pub(crate) fn is_thread_ending() -> bool {
     AT_EXIT.try_with(|_| ()).is_err()
 }
 
-/// How many forks lie between this process and the one that opened the first section. What the threads of another
-/// process have put into a list is not this process's own: their stacks may be anything here.
-pub(crate) fn forks() -> u64 {
-    // Relaxed: written before the child runs anything else.
-    FORKS.load(Ordering::Relaxed)
-}
-
-static FORKS: AtomicU64 = AtomicU64::new(0);
-
-/// Has `forget` called in every child that is forked from here on, before the fork returns there. What this file locks
-/// is held by no other thread at that moment: the child does not have them.
-pub(crate) fn at_fork_in_child(forget: fn()) {
-    #[cfg(target_os = "linux")]
-    {
-        static FORGET: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
-        thread_local!(static HELD: RefCell<Option<MutexGuard<'static, Threads>>> = const { RefCell::new(None) });
-        extern "C" fn before() {
-            // In the last moments of a thread there is nowhere to keep it.
-            let _ = HELD.try_with(|held| held.replace(Some(lock_threads())));
-        }
-        extern "C" fn after() {
-            let _ = HELD.try_with(|held| held.replace(None));
-        }
-        extern "C" fn in_child() {
-            FORKS.fetch_add(1, Ordering::Relaxed);
-            after();
-            if let Some(forget) = FORGET.get() {
-                forget();
-            }
-        }
-        if FORGET.set(forget).is_ok() {
-            // SAFETY: the handlers are functions without captures. Without memory for them, a forked child would wait
-            // for its parent's sections if it unplugs: it hangs, and frees nothing.
-            unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) };
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = forget;
-}
-
 struct AtExit(Cell<Option<fn()>>);
 
 impl Drop for AtExit {
@@ -93,7 +55,14 @@ impl Drop for AtExit {
     }
 }
 
-type Threads = BTreeMap<u64, String>;
+/// What a person calls a thread.
+struct Description {
+    /// The number that top and gdb show.
+    number: String,
+    name: Option<String>,
+}
+
+type Threads = BTreeMap<u64, Description>;
 
 fn lock_threads() -> MutexGuard<'static, Threads> {
     // Nothing panics under it.
@@ -102,6 +71,7 @@ fn lock_threads() -> MutexGuard<'static, Threads> {
 
 /// Threads that opened a section, and what to call them in a report.
 static THREADS: Mutex<Threads> = Mutex::new(BTreeMap::new());
+static AT_FORK: AtFork = AtFork::new(|| Box::new(lock_threads()), forget_other_threads);
 static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
@@ -125,8 +95,19 @@ pub(crate) fn thread_id() -> u64 {
     }
 }
 
+/// The one thread of a forked child has another number there: that of the process.
+fn forget_other_threads() {
+    let mut threads = lock_threads();
+    let here = THREAD.get();
+    threads.retain(|&id, _| id == here);
+    if let Some(thread) = threads.get_mut(&here) {
+        thread.number = std::process::id().to_string();
+    }
+}
+
 #[cold]
 fn register_thread() -> u64 {
+    AT_FORK.register();
     // A number of its own: nothing is ordered by it.
     let id = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
     THREAD.set(id);
@@ -138,23 +119,22 @@ fn register_thread() -> u64 {
     id
 }
 
-/// `1234 "worker"`: the number that top and gdb show, and the name.
-fn describe_thread() -> String {
+fn describe_thread() -> Description {
     let thread = std::thread::current();
     // /proc/thread-self -> 77/task/78
     let number = std::fs::read_link("/proc/thread-self")
         .ok()
         .and_then(|path| path.file_name().map(|tid| tid.to_string_lossy().into_owned()))
         .unwrap_or_else(|| std::format!("{:?}", thread.id()));
-    match thread.name() {
-        Some(name) => std::format!("{number} {name:?}"),
-        None => number,
-    }
+    Description { number, name: thread.name().map(ToString::to_string) }
 }
 
-/// Writes what a person calls the thread.
+/// Writes what a person calls the thread: `1234 "worker"`.
 pub(crate) fn fmt_thread(id: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let name = lock_threads().get(&id).map(ToString::to_string);
+    let name = lock_threads().get(&id).map(|Description { number, name }| match name {
+        Some(name) => std::format!("{number} {name:?}"),
+        None => number.clone(),
+    });
     match name {
         Some(name) => f.write_str(&name),
         None => write!(f, "#{id}, which has ended"),

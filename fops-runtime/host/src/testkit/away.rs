@@ -1,0 +1,73 @@
+//! What has to hold once the device is away, and once nobody refers to it any more.
+use crate::nodes::node::Node;
+use crate::testkit::suite::Suite;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+impl<H: Send + Sync + 'static> Suite<'_, H> {
+    /// The device is away. Files may be open.
+    pub(super) fn is_away(&mut self, nodes: &[Arc<Node>], hardware: Option<&H>) {
+        let Some(world) = &self.world else { return };
+        let left = world.bus.nodes(&world.device);
+        if let Some(node) = left.first() {
+            self.find(
+                format!("the device is removed, and its node `{}` is registered", node.name()),
+                "register nodes by `probe`",
+            );
+        }
+        if let Some(node) = nodes.iter().find(|node| !node.is_unplugged()) {
+            self.find(
+                format!("the device is removed, and its node `{}` still works", node.name()),
+                "name its device among those that go together: `unplug(subdevs(..))`, or in `Unplug::parts`",
+            );
+        }
+        if let Some(node) = nodes.iter().find(|node| node.hook_has_panicked()) {
+            self.find(
+                format!("a hook of the device of `{}` panics during unplug", node.name()),
+                "unplug goes on after that, with the hardware as it is: log the error, and do not `unwrap` in a hook",
+            );
+        }
+        let Some(hardware) = hardware else { return };
+        for (number, check) in self.plan.away.iter().enumerate() {
+            // Once is enough: what it counts may only grow.
+            if self.failed_checks.contains(&number) {
+                continue;
+            }
+            let failed = catch_unwind(AssertUnwindSafe(|| check(hardware))).err();
+            if let Some(payload) = failed {
+                self.failed_checks.insert(number);
+                self.find(
+                    format!("the device is away, and this does not hold: {}", message(&*payload)),
+                    "touch the hardware inside sections alone, and give back in `remove` all that probe took",
+                );
+            }
+        }
+    }
+
+    /// The last file is closed: the nodes of these numbers are gone, and the driver's structures too.
+    pub(super) fn nothing_is_left(&mut self, ids: &[u64], states: &[Weak<dyn Any + Send + Sync>]) {
+        let Some(world) = &self.world else { return };
+        let devices = world.bus.devices().clone();
+        let left = || devices.all().into_iter().find(|node| ids.contains(&node.id()));
+        if !self.patience.until(|| left().is_none()) {
+            let names = left().map_or_else(String::new, |node| node.name().to_owned());
+            self.find(
+                format!("the last file is closed, and the node `{names}` is still registered"),
+                "register nodes by `probe.register_node(..)`, which the bus takes away",
+            );
+        }
+        if !self.patience.until(|| states.iter().all(|state| state.strong_count() == 0)) {
+            self.find(
+                "the last file is closed, and something still refers to the driver's structure".into(),
+                "a thread, a timer or a callback has kept an `Arc`: end it in the stop hook, or give it a `Weak`",
+            );
+        }
+    }
+}
+
+/// What a panic said.
+pub(super) fn message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic")
+}

@@ -1,0 +1,69 @@
+//! A removal that does not end: who keeps it waiting, where that sleeps, and what to write.
+use crate::bus::Removal;
+use crate::testkit::actor::Actor;
+use crate::testkit::suite::Suite;
+use crate::testkit::whereabouts::{self, Whereabouts};
+
+impl<H: Send + Sync + 'static> Suite<'_, H> {
+    /// The removal hangs. Says so, and leaves everything behind.
+    pub(super) fn removal_hangs(&mut self, removal: &Removal, actors: &[Actor]) {
+        let stragglers = removal.stragglers();
+        let mut is_anybody = false;
+        for actor in actors {
+            let Some(op) = actor.trace.section() else { continue };
+            if actor.end().is_some() {
+                continue;
+            }
+            is_anybody = true;
+            self.hanging.insert(actor.name.clone());
+            let place = actor.whereabouts();
+            self.find(format!("unplug cannot end {op}: the thread {place}"), place.help());
+        }
+        for line in stragglers.lines().filter(|line| !actors.iter().any(|actor| is_of(line, actor))) {
+            let place = thread_of(line).map_or(Whereabouts::Unknown, whereabouts::of);
+            let (work, _) = line.split_once(", thread ").unwrap_or((line, ""));
+            let help = if work.contains("hook") || work.contains("cancellation") {
+                "do not hold a lock over a sleep if a hook takes it: sleep without it, by `access.wait_event_locked(..)`; a hook \
+                 must not wait for an operation"
+            } else {
+                place.help()
+            };
+            self.find(format!("unplug waits for {work}: the thread {place}"), help);
+        }
+        if !is_anybody {
+            self.hung += 1;
+            if stragglers.is_empty() {
+                self.find(
+                    "the removal does not end, and no section is in flight".into(),
+                    "`remove` and the destructors of the resources must not wait for an operation or a file",
+                );
+            }
+        }
+    }
+
+    /// The removal has ended, and these acts have not.
+    pub(super) fn acts_hang(&mut self, actors: &[Actor]) {
+        for actor in actors.iter().filter(|actor| actor.end().is_none()) {
+            self.hanging.insert(actor.name.clone());
+            let (place, op) = (actor.whereabouts(), actor.trace.place());
+            let op = op.unwrap_or_else(|| "code of its own, outside of the driver".into());
+            self.find(
+                format!(
+                    "the device is gone, and the act \"{}\" does not end: it is in {op}; the thread {place}",
+                    actor.name
+                ),
+                "an operation that sleeps has to be guarded, and to sleep as unplug can see: `access.wait_event(..)`",
+            );
+        }
+    }
+}
+
+/// The number of the thread that a line of the stragglers names.
+fn thread_of(line: &str) -> Option<u32> {
+    let (_, rest) = line.split_once(", thread ")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn is_of(line: &str, actor: &Actor) -> bool {
+    thread_of(line).is_some_and(|tid| actor.is_thread(tid))
+}

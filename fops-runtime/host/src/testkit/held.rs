@@ -1,0 +1,112 @@
+//! A file that is open while the device goes.
+use crate::in_process::Descriptor;
+use crate::nodes::node::Node;
+use crate::testkit::in_time::{Late, in_time};
+use crate::testkit::patience::Patience;
+use crate::testkit::suite::Suite;
+use crate::testkit::trace::Trace;
+use fops_runtime::{Command, Direction, Errno, IoctlArg, Op, OpenFlags, Policy, PollEvents, SeekFrom};
+use std::sync::Arc;
+
+/// A file that is open while the device goes.
+pub(super) struct Held {
+    node: Arc<Node>,
+    file: Descriptor,
+    trace: Arc<Trace>,
+}
+
+impl Held {
+    /// `None` where the driver refuses, or hangs: an act meets that too.
+    pub(super) fn open(node: &Arc<Node>, patience: Patience) -> Option<Self> {
+        let (trace, opened) = (Trace::new(node.clone(), None), node.clone());
+        let step = {
+            let trace = trace.clone();
+            move || trace.run(|| opened.open(OpenFlags::RDWR))
+        };
+        let file = Descriptor::of(in_time(patience, step).ok()?.ok()?);
+        Some(Self { node: node.clone(), file, trace })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.node.name()
+    }
+
+    /// Calls the operation. What it answered, if that is not what the table says.
+    fn call(&self, op: &Op) -> Option<String> {
+        let (file, command) = (&self.file, Command::new(Direction::None, 0, 0, 0));
+        let len = self.node.memory().map_or(4096, |memory| memory.len().min(4096));
+        let answer = match op.name() {
+            "open" => self.node.open(OpenFlags::RDWR).map(drop),
+            "read" => file.read(&mut [0; 64]).map(drop),
+            "write" => file.write(&[0; 64]).map(drop),
+            "ioctl" => file.ioctl(command, &mut []).map(drop),
+            "compat_ioctl" => file.file().compat_ioctl(command, IoctlArg::new(0, &mut [])).map(drop),
+            "mmap" => file.mmap(0, len).map(drop),
+            "llseek" => file.llseek(SeekFrom::Start(0)).map(drop),
+            "fsync" => file.fsync(false),
+            "poll" => {
+                let mask = file.file().poll(PollEvents::DEFAULT, None);
+                return (!mask.contains(PollEvents::HUP | PollEvents::ERR)).then(|| format!("{mask:?}"));
+            }
+            // At the last close.
+            _ => return None,
+        };
+        let is_right = op.policy() != Policy::Guarded || answer == Err(Errno::ENODEV);
+        (!is_right).then(|| answer.map_or_else(|errno| format!("{errno:?}"), |()| "success".into()))
+    }
+}
+
+impl<H: Send + Sync + 'static> Suite<'_, H> {
+    /// The device is gone: every operation on the old files has to say so.
+    pub(super) fn answer_gone(&mut self, held: &[Arc<Held>]) {
+        for held in held {
+            for op in held.node.ops() {
+                let file = held.clone();
+                let answer = in_time(self.patience, move || file.trace.clone().run(|| file.call(op)));
+                self.check(
+                    &held.trace,
+                    &op.to_string(),
+                    answer.map(|wrong| {
+                        wrong.map(|answer| format!("the device is gone, and {op} answers {answer} on an old file"))
+                    }),
+                );
+            }
+        }
+    }
+
+    /// Closes the files: the driver's release runs.
+    pub(super) fn close(&mut self, held: &mut Vec<Arc<Held>>) {
+        for held in held.drain(..) {
+            let (trace, node) = (held.trace.clone(), held.node.clone());
+            let step = {
+                let trace = trace.clone();
+                move || trace.run(|| drop(held))
+            };
+            let closed = in_time(self.patience, step);
+            let release =
+                node.ops().iter().find(|op| op.name() == "release").map_or("release".into(), ToString::to_string);
+            self.check(&trace, &release, closed.map(|()| None));
+        }
+    }
+
+    fn check(&mut self, trace: &Trace, op: &str, answer: Result<Option<String>, Late>) {
+        self.met.add(trace.met());
+        let panicked = std::mem::take(&mut trace.state().panicked);
+        if !panicked.is_empty() {
+            self.find(
+                format!("{op} panics on a file whose device is gone"),
+                "it runs once for each file, and after unplug too: then `access` is `None`, and the hardware is gone",
+            );
+        }
+        match answer {
+            Ok(None) => {}
+            Ok(Some(wrong)) => {
+                self.find(wrong, "leave the answer to the guard; an `always` operation answers `ENODEV` itself")
+            }
+            Err(Late::Hangs(place)) => {
+                self.find(format!("{op} hangs on a file whose device is gone: the thread {place}"), place.help());
+            }
+            Err(Late::Panicked) => self.find(format!("{op} panics on a file whose device is gone"), "return an error"),
+        }
+    }
+}

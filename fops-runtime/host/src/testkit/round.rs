@@ -1,0 +1,218 @@
+//! One scenario: the device is used, goes, comes back, and is used again.
+use crate::nodes::node::Node;
+use crate::testkit::act::{Act, Answer};
+use crate::testkit::actor::{Actor, End};
+use crate::testkit::ambush::Ambush;
+use crate::testkit::disturber::Disturber;
+use crate::testkit::going::Gone;
+use crate::testkit::held::Held;
+use crate::testkit::in_time::in_time;
+use crate::testkit::report::Row;
+use crate::testkit::scenario::{Close, Scenario, Twist, Way};
+use crate::testkit::suite::{Habit, Suite};
+use crate::testkit::trace::Guide;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// How long the device stays away with a file open, where that is closed before it comes back.
+const LINGER: Duration = Duration::from_millis(20);
+
+impl<H: Send + Sync + 'static> Suite<'_, H> {
+    /// Sees how an act goes while nobody unplugs.
+    pub(super) fn learn(&mut self, act: &Act) {
+        self.now = format!("nobody unplugs, with \"{}\"", act.name);
+        let Some(nodes) = self.plugged() else { return };
+        let actors = self.start(&[act], &nodes, None);
+        self.settle(&actors);
+        let [actor] = &*actors else { return };
+        let disturber = self.disturb();
+        let enough = || match &disturber {
+            Some(disturber) => disturber.times() >= 50 || actor.progress().returned > 1,
+            None => true,
+        };
+        self.patience.until(enough);
+        // A poll that suspects something has a limit of its own.
+        self.patience.until(|| !actor.trace.state().suspects);
+        self.patience.until(|| !actor.trace.state().suspects);
+        let progress = actor.progress();
+        let (answers, returns) = (progress.before.clone(), progress.returned > 1);
+        drop(progress);
+        let opened = actor.trace.state().opened.clone();
+        self.habits.insert(act.name.clone(), Habit { answers, returns, opened });
+        drop(disturber);
+        self.goes(Way::Unbind, Twist::Plain, actors, None);
+    }
+
+    /// Plays a scenario.
+    pub(super) fn round(&mut self, scenario: &Scenario, load: &[&Act]) {
+        let names = match load {
+            [] => "nothing".into(),
+            [act] => format!("\"{}\"", act.name),
+            acts => format!("all {}", acts.len()),
+        };
+        self.now = format!("{}, with {names} in flight", scenario.name);
+        let found = self.report.findings.len();
+        let gone = self.play_round(scenario, load);
+        let is_bad = gone.is_none() || self.report.findings.len() > found;
+        self.report.rows.push(Row {
+            scenario: scenario.name.clone(),
+            load: names,
+            answers: gone.as_ref().map_or_else(|| "-".into(), |gone| gone.answers.clone()),
+            worst: gone.as_ref().and_then(|gone| gone.last),
+            removal: gone.map(|gone| gone.removal),
+            is_bad,
+        });
+    }
+
+    /// `None` where the round ended early.
+    fn play_round(&mut self, scenario: &Scenario, load: &[&Act]) -> Option<Gone> {
+        let nodes = self.plugged()?;
+        let states: Vec<_> = nodes.iter().map(|node| node.downgrade()).collect();
+        let ambush = scenario.twist.op().map(|op| Arc::new(Ambush::new(op, self.deed(scenario.twist), self.patience)));
+        let mut held: Vec<_> = match scenario.close {
+            Close::NoFile => Vec::new(),
+            _ => nodes.iter().filter_map(|node| Held::open(node, self.patience)).map(Arc::new).collect(),
+        };
+        let actors = self.start(load, &nodes, ambush.as_ref());
+        if scenario.twist.op().is_none() {
+            self.settle(&actors);
+            self.are_well(&actors, load);
+        }
+        let hardware = self.world.as_ref().and_then(|world| world.hardware());
+        let disturber = self.disturb();
+        let gone = self.goes(scenario.way, scenario.twist, actors, ambush.as_deref())?;
+        self.is_away(&nodes, hardware.as_deref());
+        self.answer_gone(&held);
+        drop(disturber);
+        if scenario.close == Close::Early {
+            // A timer that the driver has forgotten may fire here.
+            thread::sleep(LINGER);
+            self.is_away(&nodes, hardware.as_deref());
+            self.close(&mut held);
+            self.is_away(&nodes, hardware.as_deref());
+        }
+        drop((nodes, hardware));
+        if scenario.way == Way::Surprise || matches!(scenario.twist, Twist::Worsens) {
+            self.surprise(1);
+        }
+        let nodes = self.comes_back(scenario.way)?;
+        if let Some(held) = held.iter().find(|held| nodes.iter().any(|node| node.name() == held.name())) {
+            self.find(
+                format!("the name `{}` is reused while an old file is open", held.name()),
+                "register nodes by the bus",
+            );
+        }
+        self.answer_gone(&held);
+        if scenario.close == Close::Late {
+            self.close(&mut held);
+        }
+        let actors = self.start(load, &nodes, None);
+        self.settle(&actors);
+        self.are_well(&actors, load);
+        let disturber = self.disturb();
+        if let [act] = load
+            && self.habits.get(&act.name).is_some_and(|habit| habit.returns)
+            && !self
+                .patience
+                .until(|| actors.iter().all(|actor| actor.progress().returned > 1 || actor.end().is_some()))
+        {
+            self.hanging.insert(act.name.clone());
+            self.find(
+                format!(
+                    "the device does not work after it came back: the act \"{}\" sleeps, and returned before",
+                    act.name
+                ),
+                "probe has to set up anew all that the stop hook took down",
+            );
+        }
+        drop(disturber);
+        let hardware = self.world.as_ref().and_then(|world| world.hardware());
+        self.goes(Way::Unbind, Twist::Plain, actors, None)?;
+        self.close(&mut held);
+        self.is_away(&nodes, hardware.as_deref());
+        drop(hardware);
+        let ids: Vec<_> = nodes.iter().map(|node| node.id()).collect();
+        // Elsewhere: the driver's destructors may hang.
+        let _ = in_time(self.patience, move || drop((nodes, held)));
+        self.nothing_is_left(&ids, &states);
+        Some(gone)
+    }
+
+    /// Starts the acts.
+    pub(super) fn start(&mut self, load: &[&Act], nodes: &[Arc<Node>], ambush: Option<&Arc<Ambush>>) -> Vec<Actor> {
+        let guide = ambush.map(|ambush| ambush.clone() as Arc<dyn Guide>);
+        let mut actors = Vec::new();
+        for act in load {
+            match nodes.iter().find(|node| act.is_on(node)) {
+                Some(node) => actors.push(Actor::start(act, node, guide.clone(), self.patience)),
+                None => self.find(
+                    format!("no node for the act \"{}\" among {nodes:?}", act.name),
+                    "name the node as probe registers it",
+                ),
+            }
+        }
+        actors
+    }
+
+    /// Waits until each act does what it does.
+    pub(super) fn settle(&mut self, actors: &[Actor]) {
+        for actor in actors {
+            if !self.patience.until(|| actor.is_settled()) {
+                self.find(
+                    format!("the act \"{}\" calls no operation of the driver", actor.name),
+                    "open a file and call the driver in the act",
+                );
+            }
+        }
+    }
+
+    /// The acts go as they always do.
+    fn are_well(&mut self, actors: &[Actor], load: &[&Act]) {
+        for actor in actors {
+            let progress = actor.progress();
+            let (end, before) = (progress.end, progress.before.clone());
+            drop(progress);
+            let habit = self.habits.get(&actor.name).cloned().unwrap_or_default();
+            for answer in before {
+                if habit.answers.contains(&answer) {
+                    continue;
+                }
+                let is_new = matches!(answer, Answer::Failed(_)) && load.len() == 1;
+                if is_new || answer.is_gone() {
+                    self.find(
+                        format!("the device is there, and the act \"{}\" answers {answer}", actor.name),
+                        "what the stop hook sets has to be of this device, and set anew when it is probed again",
+                    );
+                }
+            }
+            if let Some((End::Panicked, _)) = end {
+                self.find(format!("the act \"{}\" panicked", actor.name), "return errors from the act");
+            }
+        }
+    }
+
+    pub(super) fn disturb(&self) -> Option<Disturber> {
+        self.disturb_device(&self.world.as_ref()?.device)
+    }
+
+    pub(super) fn disturb_device(&self, device: &str) -> Option<Disturber> {
+        let hardware = self.world.as_ref().and_then(|world| (world.hardware)(device))?;
+        self.plan.disturb.clone().map(|disturb| Disturber::start(disturb, hardware))
+    }
+
+    /// Brings the device back.
+    fn comes_back(&mut self, way: Way) -> Option<Vec<Arc<Node>>> {
+        let world = self.world.as_ref()?;
+        let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
+        let came = match way {
+            Way::Unbind => self.comes(move || bus.bind(&driver, &device), "bind after unbind"),
+            Way::Unplug | Way::Surprise => self.comes(move || bus.rescan(), "rescan after unplug"),
+        };
+        if !came {
+            self.world = None;
+            return None;
+        }
+        self.plugged()
+    }
+}

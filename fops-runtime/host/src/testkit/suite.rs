@@ -1,0 +1,205 @@
+//! The whole run: which scenarios, in which order, with what in flight.
+use crate::nodes::node::Node;
+use crate::testkit::act::{Act, Answer};
+use crate::testkit::finding::Finding;
+use crate::testkit::in_time::{Late, in_time};
+use crate::testkit::patience::Patience;
+use crate::testkit::plan::Plan;
+use crate::testkit::report::{NotTried, Report};
+use crate::testkit::scenario::{self, Close, Scenario, Twist, Way};
+use crate::testkit::seed::Seed;
+use crate::testkit::trace::{Met, key};
+use crate::testkit::world::World;
+use fops_runtime::{Op, Policy, Result};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+/// One run.
+pub(super) struct Suite<'a, H> {
+    pub(super) plan: &'a Plan<H>,
+    pub(super) patience: Patience,
+    /// `None` before the first scenario, and after one that hangs.
+    pub(super) world: Option<World<H>>,
+    pub(super) report: Report,
+    /// How each act goes while nobody unplugs.
+    pub(super) habits: BTreeMap<String, Habit>,
+    /// The acts that unplug could not end: they are left out from then on.
+    pub(super) hanging: BTreeSet<String>,
+    /// Of the author's checks, by number.
+    pub(super) failed_checks: BTreeSet<usize>,
+    pub(super) ops: Vec<&'static Op>,
+    pub(super) met: Met,
+    /// The scenario that runs, for findings.
+    pub(super) now: String,
+    pub(super) seed: u64,
+    /// The order that showed a race.
+    pub(super) failed_seed: Option<u64>,
+    /// How many scenarios hung without an act to blame.
+    pub(super) hung: usize,
+}
+
+/// How an act goes while nobody unplugs.
+#[derive(Default, Clone)]
+pub(super) struct Habit {
+    /// What it answered.
+    pub(super) answers: HashSet<Answer>,
+    /// It returned while the hardware did something.
+    pub(super) returns: bool,
+    /// The sections that it opened.
+    pub(super) opened: Vec<&'static Op>,
+}
+
+/// So many scenarios may hang without an act to blame before the kit gives up.
+const HUNG: usize = 2;
+
+impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
+    pub(super) fn new(plan: &'a Plan<H>) -> Self {
+        Self {
+            plan,
+            patience: Patience::measure(),
+            world: None,
+            report: Report::default(),
+            habits: BTreeMap::new(),
+            hanging: BTreeSet::new(),
+            failed_checks: BTreeSet::new(),
+            ops: Vec::new(),
+            met: Met::default(),
+            now: String::new(),
+            seed: Seed::given(),
+            failed_seed: None,
+            hung: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) -> Report {
+        let began = Instant::now();
+        self.report.test = thread::current().name().map(Into::into);
+        for act in &self.plan.acts {
+            self.learn(act);
+        }
+        for scenario in scenario::hotunplug() {
+            self.play(&scenario, &[]);
+            for act in &self.plan.acts {
+                self.play(&scenario, &[act]);
+            }
+            if self.plan.acts.len() > 1 {
+                self.play_with_all(&scenario);
+            }
+        }
+        for scenario in scenario::causes() {
+            self.play_with_all(&scenario);
+        }
+        self.each_op_in_flight();
+        self.orders();
+        self.unload();
+        self.beside();
+        self.probe_fails();
+        self.report.not_tried = self.not_tried();
+        self.report.seed = self.failed_seed;
+        self.report.took = began.elapsed();
+        self.report
+    }
+
+    fn play_with_all(&mut self, scenario: &Scenario) {
+        self.play(scenario, &self.plan.acts.iter().collect::<Vec<_>>());
+    }
+
+    /// Has each operation that an act calls in its section when unplug begins.
+    fn each_op_in_flight(&mut self) {
+        let mut is_straggler_tried = false;
+        for act in &self.plan.acts {
+            let opened = self.habits.get(&act.name).map(|habit| habit.opened.clone()).unwrap_or_default();
+            for op in opened {
+                scenario::in_flight(op).for_each(|scenario| self.play(&scenario, &[act]));
+                if !std::mem::replace(&mut is_straggler_tried, true) {
+                    let name = format!("{} is late", op.name());
+                    let twist = Twist::Straggler(op);
+                    self.play(&Scenario { name, way: Way::Unbind, close: Close::Last, twist }, &[act]);
+                }
+            }
+        }
+    }
+
+    /// Plays one scenario, unless so much hangs already that it can tell nothing.
+    fn play(&mut self, scenario: &Scenario, load: &[&Act]) {
+        let load: Vec<_> = load.iter().copied().filter(|act| !self.hanging.contains(&act.name)).collect();
+        if self.hung >= HUNG || (load.is_empty() && scenario.twist.op().is_some()) {
+            return;
+        }
+        self.round(scenario, &load);
+    }
+
+    /// Has the device bound. `None`, with a finding, where that fails.
+    pub(super) fn plugged(&mut self) -> Option<Vec<Arc<Node>>> {
+        let world = self.world.get_or_insert_with(|| (self.plan.make)());
+        let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
+        let is_bound = |(name, driver): &(String, Option<String>)| *name == device && driver.is_some();
+        if !bus.device_names().iter().any(is_bound) {
+            let (bus, device) = (bus.clone(), device.clone());
+            if !self.comes(move || bus.bind(&driver, &device), "probe") {
+                self.world = None;
+                return None;
+            }
+        }
+        let nodes = bus.nodes(&device);
+        for op in nodes.iter().flat_map(|node| node.ops()) {
+            if !self.ops.iter().any(|known| key(known) == key(op)) {
+                self.ops.push(op);
+            }
+        }
+        if nodes.is_empty() {
+            self.find(
+                format!("the device `{device}` has no node after probe"),
+                "register a node in probe: `probe.register_node(..)`",
+            );
+        }
+        Some(nodes)
+    }
+
+    /// Runs a step that brings the device back. Whether it succeeded.
+    pub(super) fn comes(&mut self, step: impl FnOnce() -> Result + Send + 'static, what: &str) -> bool {
+        match in_time(self.patience, step) {
+            Ok(Ok(())) => return true,
+            Ok(Err(errno)) => self.find(
+                format!("{what} fails: {errno}"),
+                "give back all that probe took: in `remove`, and in probe itself where it fails half-way",
+            ),
+            Err(Late::Hangs(place)) => {
+                self.hung += 1;
+                self.find(
+                    format!("{what} hangs: it {place}"),
+                    "probe must not wait for what an earlier device left behind",
+                );
+            }
+            Err(Late::Panicked) => self.find(format!("{what} panics"), "return the error"),
+        }
+        false
+    }
+
+    pub(super) fn find(&mut self, problem: String, help: &str) {
+        self.report.find(Finding { scenario: self.now.clone(), problem, help: help.into() });
+    }
+
+    /// The operations of the table that no unplug met.
+    fn not_tried(&self) -> Vec<NotTried> {
+        let not_tried = |op: &&'static Op| {
+            let (in_section, called) = (self.met.sections.contains(&key(op)), self.met.calls.contains(op.name()));
+            let why = match op.policy() {
+                Policy::Guarded if !in_section => "no act had it in flight when the device went",
+                Policy::Always if !in_section && !called && !self.met.after.contains(op.name()) => {
+                    "it runs after unplug too (`always`), and nobody called it then"
+                }
+                Policy::Unguarded { .. } if !called && !self.met.after.contains(op.name()) => {
+                    "it is unguarded, and nobody called it while the device went or after"
+                }
+                _ => return None,
+            };
+            let excuse = self.plan.excuses.iter().find(|(name, _)| name == op.name());
+            let excuse = excuse.map(|(_, why)| why.clone());
+            Some(NotTried { op: op.name(), what: op.to_string(), why: why.into(), excuse })
+        };
+        self.ops.iter().copied().filter_map(|op| not_tried(&op)).collect()
+    }
+}

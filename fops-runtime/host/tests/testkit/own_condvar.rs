@@ -1,0 +1,63 @@
+//! A condition variable of the driver's own: unplug does not know of it.
+use crate::hardware::{Registers, finds, hotplug};
+use fops_host::testkit::Report;
+use fops_runtime::{Access, DeviceLifetime, File, FileOperations, Result, UserSliceWriter, WaitQueue, guarded_fops};
+use std::sync::{Arc, Condvar, Mutex};
+
+struct Sensor {
+    lifetime: DeviceLifetime<Registers>,
+    is_wrong: bool,
+    value: Mutex<Option<u8>>,
+    changed: Condvar,
+    queue: WaitQueue,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug())]
+impl FileOperations for Sensor {
+    type Open = ();
+
+    fn open(&self, _: &File) -> Result {
+        Ok(())
+    }
+
+    fn read(&self, #[access] hw: &Access<'_, Registers>, _: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
+        let value = if self.is_wrong {
+            let value = self.value.lock().unwrap();
+            self.changed.wait_while(value, |value| value.is_none()).unwrap().take()
+        } else {
+            Some(hw.wait_event(&self.queue, || self.value.lock().unwrap().take())?)
+        };
+        buf.write_slice(&[value.unwrap_or(0)])
+    }
+}
+
+fn report(is_wrong: bool) -> Report {
+    let probe = hotplug(move |probe, hardware| {
+        let sensor = Arc::new(Sensor {
+            lifetime: DeviceLifetime::new(hardware.map()?),
+            is_wrong,
+            value: Mutex::default(),
+            changed: Condvar::new(),
+            queue: WaitQueue::new(),
+        });
+        probe.register_node("sensor", &sensor, None);
+        Ok(sensor)
+    });
+    probe.act("a read sleeps", |node| node.open()?.read(&mut [0])).run()
+}
+
+#[test]
+fn wrong() {
+    let report = report(true);
+    let finding = finds(&report, "unplug cannot end Sensor::read (");
+    assert!(finding.problem.contains("own_condvar.rs:"), "{finding}");
+    #[cfg(target_os = "linux")]
+    assert!(finding.problem.contains("futex(2)"), "{finding}");
+    assert!(finding.help.contains("access.wait_event("), "{finding}");
+    assert_eq!(report.findings().len(), 1, "{report}");
+}
+
+#[test]
+fn right() {
+    report(false).assert();
+}

@@ -1,0 +1,40 @@
+//! Resources that are cloned out of a section: an open file keeps the registers mapped.
+use crate::hardware::{Registers, finds, hotplug};
+use fops_host::testkit::Report;
+use fops_runtime::{Access, DeviceLifetime, File, FileOperations, Result, guarded_fops};
+use std::sync::Arc;
+
+struct Sensor {
+    lifetime: DeviceLifetime<Arc<Registers>>,
+    is_wrong: bool,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug())]
+impl FileOperations for Sensor {
+    type Open = Option<Arc<Registers>>;
+
+    fn open(&self, #[access] hw: &Access<'_, Arc<Registers>>, _: &File) -> Result<Self::Open> {
+        Ok(self.is_wrong.then(|| (**hw).clone()))
+    }
+}
+
+fn report(is_wrong: bool) -> Report {
+    let probe = hotplug(move |probe, hardware| {
+        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(Arc::new(hardware.map()?)), is_wrong });
+        probe.register_node("sensor", &sensor, None);
+        Ok(sensor)
+    });
+    probe.act("open", |node| node.open().map(drop)).run()
+}
+
+#[test]
+fn wrong() {
+    let report = report(true);
+    finds(&report, "the registers are mapped");
+    finds(&report, "bind after unbind fails");
+}
+
+#[test]
+fn right() {
+    report(false).assert();
+}
