@@ -50,6 +50,10 @@ fn expand_block(block: &Block) -> Source {
             attribute.put(&mut output);
         }
     }
+    // What is opened and what is lent of it have the name that the author has written once.
+    if block.any_method(&|method| !(method.access.is_empty() && method.device.is_empty())) {
+        put!(&mut output, Span::mixed_site(), "#[allow(clippy::shadow_same)]");
+    }
     block.header.put(&mut output);
     output.0.push(TokenTree::Group(braces));
 

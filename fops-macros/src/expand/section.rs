@@ -208,10 +208,6 @@ fn lend(loans: &[(&Parameter, &Ident, &str)], opening: &mut Source) {
             for loan in loans {
                 let Parameter { attributes, pattern, ty, .. } = loan.0;
                 attributes.put(opening);
-                // The author has named it once.
-                if loan.2 == "&#name" && plain_name(pattern).is_some_and(|own| own == loan.1) {
-                    put!(opening, here, "#[allow(clippy::shadow_same)]");
-                }
                 put!(opening, here, "let #pattern: #ty = #loan;", pattern, ty, loan = lent(loan));
             }
         }
