@@ -94,6 +94,8 @@ pub use linux::{MiscNode, WaitError, WaitQueue};
 pub use op::{Guarded, Op, OpTable, Policy};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
+#[cfg(all(feature = "std", target_os = "linux"))]
+pub use wait::wait_fd;
 #[cfg(feature = "std")]
 pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
 

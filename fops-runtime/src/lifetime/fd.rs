@@ -102,7 +102,7 @@ impl<R> Access<'_, R> {
         timeout: Option<Duration>,
     ) -> Result<Option<PollEvents>, WaitError> {
         // Unplug finds the thread by its section, and wakes it through its request.
-        wait::wait_fd(fd.as_fd(), interest, timeout, None, || self.is_unplugged())
+        wait::wait_fd_or(fd.as_fd(), interest, timeout, None, || self.is_unplugged())
     }
 }
 
@@ -118,7 +118,7 @@ impl<R> OwnedAccess<R> {
         timeout: Option<Duration>,
     ) -> Result<Option<PollEvents>, WaitError> {
         let unplug = self.lifetime().unplug_fd().map_err(wait::system)?;
-        wait::wait_fd(fd.as_fd(), interest, timeout, Some(unplug), || self.is_unplugged())
+        wait::wait_fd_or(fd.as_fd(), interest, timeout, Some(unplug), || self.is_unplugged())
     }
 }
 

@@ -15,8 +15,23 @@ pub(crate) fn system(error: io::Error) -> WaitError {
     WaitError::System(Errno::from(error))
 }
 
+/// Sleeps until `fd` is ready for `interest`, for hosts and for code that needs no device. `Ok(None)` after `timeout`.
+///
+/// An operation has [`Access::wait_fd`](crate::Access::wait_fd). This one wakes too when unplug begins of a device that the
+/// thread is inside a section of.
+///
+/// # Errors
+/// Those of `Access::wait_fd`.
+pub fn wait_fd(
+    fd: impl AsFd,
+    interest: PollEvents,
+    timeout: Option<Duration>,
+) -> Result<Option<PollEvents>, WaitError> {
+    wait_fd_or(fd.as_fd(), interest, timeout, None, || false)
+}
+
 /// Sleeps on `fd`, on `unplug` where unplug cannot find the thread, and on the request's own events.
-pub(crate) fn wait_fd(
+pub(crate) fn wait_fd_or(
     fd: BorrowedFd<'_>,
     interest: PollEvents,
     timeout: Option<Duration>,

@@ -15,7 +15,9 @@ pub(crate) use event::wait_with;
 #[cfg(target_os = "linux")]
 pub(crate) use eventfd::EventFd;
 #[cfg(target_os = "linux")]
-pub(crate) use fd::{system, wait_fd};
+pub use fd::wait_fd;
+#[cfg(target_os = "linux")]
+pub(crate) use fd::{system, wait_fd_or};
 pub use queue::{Poller, WaitQueue};
 pub(crate) use request::client_of;
 pub use request::{Client, Request};

@@ -6,25 +6,18 @@
 //! (`process_vm_readv(2)` would look the number up once more each time).
 //!
 //! How long it takes: a page of it may be one that another file system, or the caller's own page fault handler, has
-//! to provide, and never does. So a thread of its own copies, and the operation waits for it as for anything else:
-//! unplug and signals wake it. That thread holds none of this process's files: if the process is killed, the
-//! channel is closed even while the thread waits for a page, and with it what it waits for if the page is one of
-//! ours. Such a page is served by a worker like any other. (The server itself must not be the caller then: it would
-//! hold the lock of the very memory that its workers run in.)
+//! to provide, and never does. So a process of its own copies, the [`Copier`], and the operation waits for it as for
+//! anything else: unplug and signals wake it. A page that this server has to provide is served by a worker like any other.
+//! (The server itself must not be the caller then: it would hold the lock of the very memory that its workers run in.)
 use super::channel::Kernel;
+use super::copier::{Copier, Job, PIECE};
 use super::memory::Memory;
 use crate::lock::Lock;
 use crate::log::log;
-use fops_runtime::{Errno, Request, Result, UserMemory, WaitQueue};
-use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Once, Weak};
-use std::thread;
+use fops_runtime::{Errno, PollEvents, Request, Result, UserMemory, WaitError, wait_fd};
+use std::sync::{Once, Weak};
 use std::time::Duration;
 
-/// How many threads may copy at a time for one user. Only callers who keep theirs waiting for a page get that far, and they
-/// keep nobody else's.
-const COPIERS: usize = 64;
 /// How long a copy goes on for a caller that got a signal.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -45,17 +38,19 @@ impl<'a> Caller<'a> {
         Self { thread: agree.and(seen), user, kernel, copier: Lock::new(None) }
     }
 
-    /// Has the copier do `job`. Its result is [`Job::Read`]'s data.
-    fn run(&self, job: Job) -> Result<Vec<u8>> {
+    /// Has the copier do `job`. What it reads goes into `out`.
+    fn run(&self, job: &Job<'_>, out: &mut [u8]) -> Result {
         let mut copier = self.copier.lock();
         // One that was given up, by an error here, has an answer to come that is not ours.
-        let current = match copier.take() {
+        let mut current = match copier.take() {
             Some(current) => current,
             None => self.start()?,
         };
-        // It ends only when the sender is dropped.
-        current.jobs.send(job).map_err(|_| Errno::EFAULT)?;
-        let result = current.desk.wait()?;
+        current.begin(job)?;
+        // `ENODEV` when unplug begins meanwhile, `EINTR` when a signal has come. A kernel's copy is interrupted by nothing
+        // but death; here any signal may be that, so a harmless one is given `GRACE` to be overtaken by the answer.
+        with_grace(GRACE, |limit| wait_fd(current.answered(), PollEvents::IN, limit).map_err(lacking))?;
+        let result = current.answer(out).unwrap_or(Err(Errno::EFAULT));
         *copier = Some(current);
         result
     }
@@ -66,14 +61,20 @@ impl<'a> Caller<'a> {
             SAID.call_once(|| log!(warn, "fuse: {reason}: what the pointers in ioctl arguments name gets EFAULT"));
             Errno::EFAULT
         })?;
-        let copier = Copier::start(thread, self.user)?;
-        // Its first answer: whether it has the memory.
-        copier.desk.wait()?.map_err(|errno| refused(errno, thread))?;
+        let memory = Memory::open(thread).map_err(|errno| refused(errno, thread))?;
         // Until now the number was the caller's: from here on the memory is.
         match self.kernel.upgrade() {
-            Some(kernel) if kernel.is_waiting() => Ok(copier),
+            Some(kernel) if kernel.is_waiting() => Copier::start(&memory, self.user),
             _ => Err(Errno::EFAULT),
         }
+    }
+}
+
+/// Without a file for it, nobody can wait.
+fn lacking(error: WaitError) -> Errno {
+    match error {
+        WaitError::System(_) => Errno::ENOMEM,
+        error => error.into(),
     }
 }
 
@@ -82,7 +83,7 @@ fn refused(errno: Errno, thread: u32) -> Errno {
     static DENIED: Once = Once::new();
     static OTHER: Once = Once::new();
     match errno {
-        Errno::ENOMEM => return errno,
+        Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE => return Errno::ENOMEM,
         Errno::EPERM | Errno::EACCES => DENIED.call_once(|| {
             log!(
                 warn,
@@ -99,46 +100,23 @@ fn refused(errno: Errno, thread: u32) -> Errno {
 
 impl UserMemory for Caller<'_> {
     fn read(&self, address: u64, out: &mut [u8]) -> Result {
-        out.copy_from_slice(&self.run(Job::Read { address, len: out.len() })?);
+        for (at, piece) in out.chunks_mut(PIECE).enumerate() {
+            self.run(&Job::Read { address: place(address, at)?, len: piece.len() }, piece)?;
+        }
         Ok(())
     }
 
     fn write(&self, address: u64, data: &[u8]) -> Result {
-        self.run(Job::Write { address, data: data.to_vec() }).map(drop)
+        for (at, data) in data.chunks(PIECE).enumerate() {
+            self.run(&Job::Write { address: place(address, at)?, data }, &mut [])?;
+        }
+        Ok(())
     }
 }
 
-enum Job {
-    Read { address: u64, len: usize },
-    Write { address: u64, data: Vec<u8> },
-}
-
-/// A thread that copies for one request, until this is dropped and it is done with what it does.
-struct Copier {
-    jobs: Sender<Job>,
-    desk: Arc<Desk>,
-}
-
-/// Where the copier leaves its answers.
-#[derive(Default)]
-struct Desk {
-    answer: Lock<Option<Result<Vec<u8>>>>,
-    answered: WaitQueue,
-}
-
-impl Desk {
-    fn put(&self, answer: Result<Vec<u8>>) {
-        *self.answer.lock() = Some(answer);
-        self.answered.wake_all();
-    }
-
-    /// Waits for the next answer: `ENODEV` when unplug begins meanwhile, `EINTR` when a signal has come. A kernel's
-    /// copy is interrupted by nothing but death; here any signal may be that, so that a harmless one is given
-    /// [`GRACE`] to be overtaken by the answer.
-    fn wait(&self) -> Result<Result<Vec<u8>>> {
-        let take = || self.answer.lock().take();
-        with_grace(GRACE, |limit| Ok(self.answered.wait_event(limit, take)?))
-    }
+/// Where the piece with this number begins.
+fn place(address: u64, piece: usize) -> Result<u64> {
+    address.checked_add((piece * PIECE) as u64).ok_or(Errno::EFAULT)
 }
 
 /// Waits; if a signal comes for the caller, waits once more, for `grace`.
@@ -154,89 +132,6 @@ pub(super) fn with_grace<T>(grace: Duration, wait: impl Fn(Option<Duration>) -> 
         Err(Errno::EINTR) => Request::new(None).run(|| wait(Some(grace)))?.ok_or(Errno::EINTR),
         answer => answer?.ok_or(Errno::EIO),
     }
-}
-
-/// How many copiers run for each user.
-static RUNNING: Lock<BTreeMap<u32, usize>> = Lock::new(BTreeMap::new());
-
-/// A copier that runs for a user, on unwinding too.
-struct Running(u32);
-
-impl Running {
-    fn begin(user: u32) -> Result<Self> {
-        let mut running = RUNNING.lock();
-        let count = running.entry(user).or_default();
-        if *count < COPIERS {
-            *count += 1;
-            return Ok(Self(user));
-        }
-        drop(running);
-        log!(
-            warn,
-            "fuse: {COPIERS} threads copy for callers of user {user} that keep them waiting; one more gets ENOMEM"
-        );
-        Err(Errno::ENOMEM)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let mut running = RUNNING.lock();
-        if let Some(count) = running.get_mut(&self.0) {
-            *count -= 1;
-            if *count == 0 {
-                running.remove(&self.0);
-            }
-        }
-    }
-}
-
-impl Copier {
-    fn start(caller: u32, user: u32) -> Result<Self> {
-        let running = Running::begin(user)?;
-        let (jobs, to_do) = channel();
-        let desk = Arc::new(Desk::default());
-        let copier = thread::Builder::new().name("fuse copier".into()).stack_size(1 << 18);
-        let started = copier.spawn({
-            let desk = desk.clone();
-            move || {
-                let _running = running;
-                copy(caller, &to_do, &desk);
-            }
-        });
-        started.map(|_| Self { jobs, desk }).map_err(|_| Errno::ENOMEM)
-    }
-}
-
-fn copy(caller: u32, jobs: &Receiver<Job>, desk: &Desk) {
-    let memory = leave_files().and_then(|()| Memory::open(caller));
-    desk.put(memory.as_ref().map(|_| Vec::new()).map_err(|errno| *errno));
-    let Ok(mut memory) = memory else { return };
-    for job in jobs {
-        desk.put(match job {
-            Job::Read { address, len } => memory.read(address, len),
-            Job::Write { address, data } => memory.write(address, &data).map(|()| Vec::new()),
-        });
-    }
-}
-
-/// Gives this thread a table of files of its own, with none but the standard streams in it.
-fn leave_files() -> Result {
-    // Handlers of signals may write to files that are not there: none runs here.
-    // SAFETY: A set of signals is plain data, and zero is one.
-    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `all` is valid for a write.
-    unsafe { libc::sigfillset(&raw mut all) };
-    // SAFETY: `all` is valid for a read; the old set is not asked for. It concerns this thread alone.
-    if unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut()) } != 0 {
-        return Err(Errno::EIO);
-    }
-    const FIRST: libc::c_uint = 3;
-    const UNSHARE: libc::c_uint = 1 << 1;
-    // SAFETY: The table is unshared before a file is closed in it, so nobody else's are; and this thread, which runs
-    // `copy` alone, uses none that was open before.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, UNSHARE) };
-    if closed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error().into()) }
 }
 
 /// Whether `/proc/<number>` is what the kernel means by the number in a request, or why not.
@@ -261,6 +156,7 @@ pub(super) fn numbers_agree() -> Result<(), &'static str> {
 mod tests {
     use super::*;
     use rustix::fd::BorrowedFd;
+    use std::sync::Arc;
 
     /// A kernel that has gone its way, or not.
     struct Silent(bool);
@@ -294,15 +190,5 @@ mod tests {
         assert_eq!(look(Err("numbers differ"), thread, &live), Err(Errno::EFAULT));
         drop(waits);
         assert_eq!(look(Ok(()), thread, &live), Err(Errno::EFAULT), "the channel is closed");
-    }
-    #[test]
-    fn a_user_takes_no_other_users_copiers() {
-        let (greedy, other) = (u32::MAX, u32::MAX - 1);
-        let all: Vec<_> = (0..COPIERS).map(|_| Running::begin(greedy).unwrap()).collect();
-        assert_eq!(Running::begin(greedy).err(), Some(Errno::ENOMEM));
-        assert!(Running::begin(other).is_ok());
-        drop(all);
-        assert!(Running::begin(greedy).is_ok());
-        assert!(RUNNING.lock().keys().all(|user| ![greedy, other].contains(user)));
     }
 }

@@ -35,6 +35,7 @@ mod abi;
 mod attribute;
 mod caller;
 mod channel;
+mod copier;
 mod entry;
 mod files;
 mod in_flight;
