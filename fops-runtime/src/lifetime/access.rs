@@ -2,6 +2,7 @@
 use super::cancel::Cancellation;
 use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
+use super::state::Core;
 use crate::gate::Slot;
 use crate::gate::points::{self, Point};
 use crate::op::Op;
@@ -58,6 +59,10 @@ impl<R> DeviceLifetime<R> {
 impl<'a, R> Access<'a, R> {
     const fn new(lifetime: &'a DeviceLifetime<R>, slot: Slot) -> Self {
         Self { lifetime, slot: ManuallyDrop::new(slot), _not_send: PhantomData }
+    }
+
+    pub(super) const fn core(&self) -> &'a Core {
+        &self.lifetime.core
     }
 
     /// Whether unplug has begun and waits for this section among others.

@@ -20,7 +20,9 @@ pub trait Device {
 
     /// Stops the hardware. Unplug calls it once, after it has woken the sleepers and while sections are in flight.
     ///
-    /// With [`Cause::SurpriseRemoval`] there is no hardware to stop. A panic is logged and the unplug goes on.
+    /// An operation that is inside and comes to its start later would turn the hardware on again: let it start through
+    /// [`Access::arm`](crate::Access::arm), which is refused by then. With [`Cause::SurpriseRemoval`] there is no hardware to
+    /// stop. A panic is logged and the unplug goes on.
     fn stop(&self, resources: &Self::Resources, cause: Cause) {
         let _ = (resources, cause);
     }

@@ -1,5 +1,6 @@
 //! The lifetime of a device: its resources, from probe to unplug.
 mod access;
+mod arm;
 mod cancel;
 mod cause;
 mod device;

@@ -66,6 +66,7 @@ impl fmt::Display for Straggler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.work {
             Work::Section(op) => write!(f, "{op}")?,
+            Work::Start => f.write_str("a start of the hardware")?,
             Work::StopHook => f.write_str("the stop hook")?,
             Work::WakeHook => f.write_str("the wake hook")?,
             Work::Cancellation => f.write_str("a cancellation")?,

@@ -216,6 +216,11 @@ impl Core {
         if cold.remover.iter().chain(&cold.asker).any(would_wait) {
             return Err(UnplugError::Deadlock);
         }
+        // An owned section is not known to be this thread's. Its start is.
+        let is_start = |note: Note| matches!(note.work, Work::Start) && note.thread == asks.thread && note.thread != 0;
+        if cold.notes.all().any(is_start) {
+            return Err(UnplugError::Deadlock);
+        }
         if core::mem::replace(&mut cold.named_by, role.0) == role.0 {
             return Err(UnplugError::NamedTwice);
         }

@@ -1,4 +1,5 @@
 //! What a lifetime is beside its resources: the gate, and the state that only unplug and sleepers look at.
+use super::arm::Starts;
 use super::cancel::Cancellations;
 use super::cause::Cause;
 use super::notes::Notes;
@@ -64,6 +65,8 @@ pub(super) struct Cold {
     /// The driver's code that unplugs are running, which they may hang in, and the roles that they wait for.
     pub(super) notes: Notes,
     pub(super) cancellations: Cancellations,
+    /// The starts of the hardware that are running.
+    pub(super) starts: Starts,
     /// Readable once unplug has begun, where somebody asked for it.
     #[cfg(all(feature = "std", target_os = "linux"))]
     pub(super) unplug_fd: Option<super::unplug_fd::UnplugFd>,
@@ -120,6 +123,7 @@ impl Cold {
             wakes_again: false,
             notes: Notes::new(),
             cancellations: Cancellations::new(),
+            starts: Starts::new(),
             #[cfg(all(feature = "std", target_os = "linux"))]
             unplug_fd: None,
         }

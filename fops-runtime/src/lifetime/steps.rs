@@ -68,6 +68,7 @@ pub(super) fn stop(role: &Role, parts: &impl Parts) {
         }
         let cause = cold.cause.unwrap_or(Cause::Unbind);
         drop(cold);
+        core.wait_for_starts();
         // SAFETY: this unplug has the role, so nobody else moves the resources out, and they are still in place.
         core.run_hook(Work::StopHook, || unsafe { member.stop(cause) });
         trace::step(core.gate.number(), Step::Stopped);

@@ -7,6 +7,8 @@ use crate::op::Op;
 pub enum Work {
     /// A device access section.
     Section(&'static Op),
+    /// A start of the hardware, by [`Access::arm`](crate::Access::arm), which the stop hook waits for.
+    Start,
     /// The driver's stop hook.
     StopHook,
     /// The driver's wake hook.

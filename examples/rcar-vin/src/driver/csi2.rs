@@ -48,15 +48,7 @@ struct State {
 impl SubdevOperations for Csi2 {
     /// `rcsi2_s_stream`: for each VIN; the first turns the receiver on, the last turns it off.
     fn s_stream(&self, #[access] hw: &Access<'_, Csi2Hw>, enable: bool) -> Result {
-        let mut state = self.state.lock();
-        match (enable, state.streams) {
-            (true, 0) => start(hw),
-            (false, 0) => return Err(Errno::EINVAL),
-            (false, 1) => stop(hw),
-            _ => {}
-        }
-        state.streams = if enable { state.streams + 1 } else { state.streams - 1 };
-        Ok(())
+        self.turn(hw, enable)
     }
 
     /// Nobody has a handle any more: neither a VIN nor an open file.
@@ -123,6 +115,18 @@ impl FileOperations for Csi2 {
 }
 
 impl Csi2 {
+    fn turn(&self, hw: &Access<'_, Csi2Hw>, enable: bool) -> Result {
+        let mut state = self.state.lock();
+        match (enable, state.streams) {
+            (true, 0) => hw.arm(|| start(hw))?,
+            (false, 0) => return Err(Errno::EINVAL),
+            (false, 1) => stop(hw),
+            _ => {}
+        }
+        state.streams = if enable { state.streams + 1 } else { state.streams - 1 };
+        Ok(())
+    }
+
     /// The stop hook of unplug: nothing comes through any more.
     fn quiesce(&self, hw: &Csi2Hw, cause: Cause) {
         let mut state = self.state.lock();
@@ -212,5 +216,29 @@ impl Removable for Csi2Device {
 
     fn stragglers(&self) -> String {
         self.group.stragglers()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::machine::Machine;
+    use crate::deadline::{DEADLINE, eventually};
+    use fops_runtime::Device as _;
+    use fops_runtime::op::op;
+
+    #[test]
+    fn a_start_behind_the_stop_hook_is_refused() {
+        let group = RvinGroup::new();
+        let machine = Machine::with_group(&["e6ef0000.video"], group.clone()).unwrap();
+        let receiver = group.receiver().unwrap();
+        // An s_stream that has entered before the flag, and comes to the hardware after the hook.
+        let access = receiver.lifetime().enter(op!("late")).unwrap();
+        let removal = machine.bus.remove(CSI2_DEVICE, Cause::Unbind).unwrap();
+        eventually("its unplug begins", || receiver.lifetime().is_unplugged());
+        assert_eq!(receiver.turn(&access, true), Err(Errno::ENODEV));
+        assert_eq!(receiver.state.lock().streams, 0);
+        drop(access);
+        removal.wait_for(DEADLINE).unwrap().expect("it goes in time");
     }
 }

@@ -62,12 +62,12 @@ impl Capture {
 impl Dma {
     /// `rvin_start_streaming`. Slots that `queue` has no buffer for get the scratch buffer.
     ///
-    /// `settings` are locked. So either `quiesce` comes later and stops what is started here, or it has been, the
-    /// flag is set, and nothing is started behind its back.
+    /// Nothing is started behind the back of `quiesce`: see [`Access::arm`].
     pub(crate) fn start(&mut self, hw: &Access<'_, VinHw>, queue: &mut Queue, settings: &Settings) -> Result {
-        if hw.is_unplugged() {
-            return Err(Errno::ENODEV);
-        }
+        hw.arm(|| self.start_hardware(hw, queue, settings))?
+    }
+
+    fn start_hardware(&mut self, hw: &VinHw, queue: &mut Queue, settings: &Settings) -> Result {
         settings.check_pipeline(hw)?;
         *self = Self { sizeimage: settings.sizeimage(), ..Self::default() };
         for slot in 0..HW_BUFFER_NUM {

@@ -218,6 +218,11 @@ impl RvinGroup {
         self.changed.notify_all();
     }
 
+    #[cfg(test)]
+    pub(crate) fn receiver(&self) -> Option<Subdev<Csi2>> {
+        self.plugged.lock().receiver.as_ref().map(|(receiver, _)| receiver.clone())
+    }
+
     /// The node of a VIN, for its interrupt handler, and for links.
     pub(crate) fn vin(&self, channel: usize) -> Option<Arc<RcarVin>> {
         self.plugged.lock().vins.get(&channel).cloned()

@@ -44,6 +44,8 @@ missed! {
     fence_under_the_role:
         "fence under the role",
         "lifetime::models::removers::a_device_that_was_flagged_without_its_role_is_fenced_with_it", RACE;
+    wait_for_starts:
+        "wait for starts", "lifetime::models::arm::a_start_is_before_the_stop_hook_or_not_at_all", RACE;
     fence_at_enter: "fence at enter", "gate::models::slots::enter_against_unplug", RACE;
     fence_at_exit: "fence at exit", "gate::models::slots::enter_against_unplug", SLEEP;
     heavy_fence: "heavy fence", "gate::models::slots::enter_against_unplug", RACE;

@@ -1,6 +1,7 @@
 //! Models of the unplug sequence and of the waits: see `gate/models`.
 extern crate std;
 
+mod arm;
 mod removers;
 mod sleepers;
 #[cfg(feature = "async")]
