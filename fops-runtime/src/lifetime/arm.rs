@@ -58,27 +58,6 @@ impl<R> super::owned::OwnedAccess<R> {
     }
 }
 
-/// The starts that are running.
-pub(super) struct Starts {
-    count: usize,
-    /// In which process they were counted: a forked child has not the threads of its parent.
-    forks: u64,
-}
-
-impl Starts {
-    pub(super) const fn new() -> Self {
-        Self { count: 0, forks: 0 }
-    }
-
-    fn count(&mut self) -> &mut usize {
-        let forks = platform::forks();
-        if self.forks != forks {
-            *self = Self { count: 0, forks };
-        }
-        &mut self.count
-    }
-}
-
 /// A start that is running, on unwinding too.
 struct Started<'a> {
     core: &'a Core,

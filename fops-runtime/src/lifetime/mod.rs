@@ -22,6 +22,7 @@ mod pending;
 mod registered;
 mod report;
 mod role;
+mod starts;
 mod state;
 mod steps;
 #[cfg(feature = "async")]

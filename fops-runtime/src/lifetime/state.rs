@@ -1,8 +1,8 @@
 //! What a lifetime is beside its resources: the gate, and the state that only unplug and sleepers look at.
-use super::arm::Starts;
 use super::cancel::Cancellations;
 use super::cause::Cause;
 use super::notes::Notes;
+use super::starts::Starts;
 use crate::gate::{Gate, Slot};
 use crate::platform::{self, Instant, Lazy, Lock};
 use core::mem::ManuallyDrop;

@@ -240,7 +240,9 @@ fn serve(socket: &OwnedFd, memory: &Memory) {
             Ok((len @ 1.., _)) => len,
             _ => return,
         };
-        let Some((data, result)) = copy(&mut memory, message.get(..len).unwrap_or_default(), &mut answer) else { return };
+        let Some((data, result)) = copy(&mut memory, message.get(..len).unwrap_or_default(), &mut answer) else {
+            return;
+        };
         let status = result.map_or_else(Errno::raw, |()| 0);
         answer[..STATUS].copy_from_slice(&status.to_ne_bytes());
         let Some(answer) = answer.get(..STATUS + data) else { return };

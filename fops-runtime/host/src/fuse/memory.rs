@@ -246,7 +246,8 @@ mod tests {
         assert!(!reads(0xfff..0x1001) && !reads(0x3fff..0x4001) && !reads(0x4000..0x4001) && !reads(0x5000..0x5001));
         assert!(!reads(0x1000..u64::MAX) && !reads(0xffff_ffff_ff60_0000..0xffff_ffff_ff60_0008));
         assert!(writes(0x1000..0x3000) && !writes(0x1000..0x3001) && !writes(0x3000..0x3001));
-        for torn in [&b""[..], b"\n", b"1000", b"1000-", b"x-y rw-p", b"1000-2000", b"1000-2000 \n", b"1000-2000 rw-p"] {
+        for torn in [&b""[..], b"\n", b"1000", b"1000-", b"x-y rw-p", b"1000-2000", b"1000-2000 \n", b"1000-2000 rw-p"]
+        {
             assert!(!covers(torn, 0x1000..0x1001, Access::Read));
         }
         // However it is cut when it is read, with paths as long as there are.
