@@ -2,8 +2,7 @@
 //!
 //! It is public because the expansion is part of the driver's crate. It may change with any release.
 use crate::fops::AfterUnplug;
-use crate::lifetime::{Cause, DeviceLifetime, Unplugged};
-use crate::op::Op;
+use crate::lifetime::{Cause, DeviceLifetime};
 use crate::platform;
 use core::fmt;
 use core::ops::Deref;
@@ -247,8 +246,8 @@ impl<T, E: fmt::Debug> HookOutcome for Result<T, E> {
 #[inline]
 pub fn enter_owned<P: SharedLifetime + ?Sized>(
     lifetime: &P,
-    op: &'static Op,
-) -> Result<crate::lifetime::OwnedAccess<P::Resources>, Unplugged> {
+    op: &'static crate::op::Op,
+) -> Result<crate::lifetime::OwnedAccess<P::Resources>, crate::lifetime::Unplugged> {
     lifetime.shared().enter_owned(op)
 }
 

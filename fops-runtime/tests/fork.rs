@@ -334,6 +334,33 @@ fn a_forked_child_serves_requests_and_sleeps() {
     });
 }
 
+/// Other threads unplug devices of their own whenever it forks. What all devices share is free in the child.
+#[test]
+fn a_forked_child_unplugs_while_other_threads_of_its_parent_do() {
+    const NAME: &str = "a_forked_child_unplugs_while_other_threads_of_its_parent_do";
+    if std::env::var_os(CHILD).is_none() {
+        return again(NAME);
+    }
+    let done = AtomicBool::new(false);
+    let own = DeviceLifetime::new(5);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(SeqCst) {
+                    assert_eq!(DeviceLifetime::new(6).alone().unplug(Cause::Unbind), Ok(6));
+                }
+            });
+        }
+        // Ends the other threads if the child fails.
+        let ends = scopeguard(|| done.store(true, SeqCst));
+        for _ in 0..common::rounds(500) {
+            holds_in_a_child(|| own.alone().unplug(Cause::Unbind) == Ok(5));
+        }
+        drop(ends);
+    });
+    assert_eq!(own.alone().unplug(Cause::Unbind), Ok(5));
+}
+
 /// Runs `end` when it is dropped.
 fn scopeguard(end: impl Fn()) -> impl Drop {
     struct Guard<F: Fn()>(F);
