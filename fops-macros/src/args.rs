@@ -2,6 +2,8 @@
 //!
 //! darling reads the lists and suggests the right name; `values` has the types of the values.
 
+#[cfg(test)]
+mod tests;
 mod values;
 
 use darling::{FromMeta, ast::NestedMeta};

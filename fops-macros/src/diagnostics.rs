@@ -172,7 +172,7 @@ pub(crate) fn written(tokens: &dyn ToTokens) -> String {
     for (at, char) in text.char_indices() {
         let follows_tight = matches!(output.as_bytes(), [.., b'<' | b'&' | b'(' | b'.'] | [.., b':', b':']);
         let rest = &text.as_bytes()[at + char.len_utf8()..];
-        let precedes_tight = matches!(rest, [b'<' | b'>' | b',' | b'(' | b')' | b'.', ..] | [b':', b':', ..]);
+        let precedes_tight = matches!(rest, [b'<' | b'>' | b',' | b';' | b'(' | b')' | b'.', ..] | [b':', b':', ..]);
         if char != ' ' || !(follows_tight || precedes_tight) {
             output.push_str(&text[at..at + char.len_utf8()]);
         }

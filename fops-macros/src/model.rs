@@ -1,5 +1,7 @@
 //! What the author wrote: the outcome of parsing, and all that rules and expansion look at.
 
+#[cfg(test)]
+mod tests;
 mod work;
 
 use proc_macro2::{Group, Ident, Span, TokenTree};

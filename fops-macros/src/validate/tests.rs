@@ -1,21 +1,10 @@
 //! Each rule by itself: what it underlines, the line that it offers, and what it lets pass.
 
-use proc_macro2::TokenStream;
-
 use super::*;
-use crate::parse;
+use crate::tests::block;
 
 /// What is expected of a rule: the pieces of source that it underlines.
 type Culprits<'a> = &'a [&'a str];
-
-/// A block that was read, whatever there was to say of it.
-fn block(arguments: &str, item: &str) -> Block {
-    let tokens = |source: &str| source.parse::<TokenStream>().expect("tokens");
-    match parse::parse(tokens(arguments), tokens(item), &mut Diagnostics::default()) {
-        Ok(block) => block,
-        Err(_) => panic!("{item} is no impl block"),
-    }
-}
 
 /// Runs a rule. Its outcome has to fit its errors.
 fn run(case: &str, expected: Culprits<'_>, rule: impl FnOnce(&mut Diagnostics) -> Outcome) -> Vec<String> {
@@ -164,7 +153,8 @@ fn a_hook_is_no_operation() {
     block.methods.clear();
     run("none", &[], |diagnostics| hooks_are_no_operations(&mut block, diagnostics));
 
-    let mut both = self::block("lifetime = a, unplug(stop = f, wake = g)", "impl X { fn f(&self) {} fn g(&self) {} }");
+    let mut both =
+        crate::tests::block("lifetime = a, unplug(stop = f, wake = g)", "impl X { fn f(&self) {} fn g(&self) {} }");
     run("both", &["f", "g"], |diagnostics| hooks_are_no_operations(&mut both, diagnostics));
 }
 
