@@ -2,10 +2,12 @@
 //!
 //! darling reads the lists and suggests the right name; `values` has the types of the values.
 
+#[cfg(test)]
+mod tests;
 mod values;
 
 use darling::{FromMeta, ast::NestedMeta};
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
     Meta, Token,
     ext::IdentExt,
@@ -18,7 +20,7 @@ pub(crate) use self::values::{
 use crate::{
     diagnostics::{Diagnostics, Outcome},
     ops::Policy,
-    source::{Source, contains, is_punct},
+    source::contains,
 };
 
 /// `#[guarded_fops(..)]`.
@@ -200,7 +202,7 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
         }
         Ok(())
     };
-    if let Err(slip) = all.parse2(opened(tokens)) {
+    if let Err(slip) = all.parse2(tokens) {
         note(slip);
     }
     let mut outcome = Ok(());
@@ -212,25 +214,6 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
             .reported();
     }
     (list, outcome)
-}
-
-/// The list with the content of each macro fragment in its place that is an option or several: `$option:meta`.
-fn opened(tokens: TokenStream) -> TokenStream {
-    let mut output = Source::default();
-    let mut begins = true;
-    for tree in tokens {
-        match tree {
-            TokenTree::Group(group) if begins && group.delimiter() == Delimiter::None => {
-                output.0.extend(opened(group.stream()));
-                begins = false;
-            }
-            tree => {
-                begins = is_punct(Some(&tree), ',');
-                output.0.push(tree);
-            }
-        }
-    }
-    output.into_stream()
 }
 
 fn skip_to_comma(input: ParseStream) -> syn::Result<()> {

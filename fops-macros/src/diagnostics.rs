@@ -92,6 +92,33 @@ impl Diagnostic {
     }
 }
 
+#[cfg(test)]
+impl Diagnostics {
+    /// What each error underlines, as it is written.
+    pub(crate) fn culprits(&self) -> Vec<String> {
+        self.errors.iter().map(Diagnostic::underlined).collect()
+    }
+
+    /// The line to write that each error offers: the first source of its help.
+    pub(crate) fn offers(&self) -> Vec<String> {
+        let offer = |error: &Diagnostic| {
+            let help = error.message.split_once("\nhelp: ").map_or("", |(_, help)| help);
+            help.split('`').nth(1).unwrap_or_default().to_owned()
+        };
+        self.errors.iter().map(offer).collect()
+    }
+}
+
+#[cfg(test)]
+impl Diagnostic {
+    fn underlined(&self) -> String {
+        let spans: Vec<Span> = self.culprit.clone().into_iter().map(|tree| tree.span()).collect();
+        let (first, last) = (spans.first().expect("a culprit"), spans.last().expect("a culprit"));
+        let all = first.join(*last).unwrap_or(*first);
+        all.source_text().unwrap_or_else(|| "the attribute".into())
+    }
+}
+
 /// darling's sentences in the style of rustc's: the message, then what to write.
 fn reword(text: &str) -> (String, Option<String>) {
     if let Some(rest) = text.strip_prefix("Unknown field: ") {
@@ -145,7 +172,7 @@ pub(crate) fn written(tokens: &dyn ToTokens) -> String {
     for (at, char) in text.char_indices() {
         let follows_tight = matches!(output.as_bytes(), [.., b'<' | b'&' | b'(' | b'.'] | [.., b':', b':']);
         let rest = &text.as_bytes()[at + char.len_utf8()..];
-        let precedes_tight = matches!(rest, [b'<' | b'>' | b',' | b'(' | b')' | b'.', ..] | [b':', b':', ..]);
+        let precedes_tight = matches!(rest, [b'<' | b'>' | b',' | b';' | b'(' | b')' | b'.', ..] | [b':', b':', ..]);
         if char != ' ' || !(follows_tight || precedes_tight) {
             output.push_str(&text[at..at + char.len_utf8()]);
         }

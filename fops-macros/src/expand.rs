@@ -67,7 +67,8 @@ fn expand_block(block: &Block) -> Source {
 
 /// The ops of the block as data, and which trait of the runtime's they are of.
 fn table(block: &Block, rows: &Source, output: &mut Source) {
-    let here = Span::mixed_site();
+    // Two blocks of one name conflict here: rustc then shows the names.
+    let here = Span::mixed_site().located_at(block.key_span());
     let runtime = Runtime::of(&block.options).at(here);
     let Claim { generics, self_ty, bounds } = &Claim::of(block);
     carried_over(&block.attributes, output);
@@ -93,7 +94,7 @@ fn table(block: &Block, rows: &Source, output: &mut Source) {
 /// Whatever implements the block's trait: whether that is the runtime's, only rustc can tell, and it tells by this impl.
 fn guards(block: &Block, output: &mut Source) {
     let Some(trait_) = &block.trait_ else { return };
-    let here = Span::mixed_site();
+    let here = Span::mixed_site().located_at(block.key_span());
     let key = block.key();
     let guards = match key.as_str() {
         "FileOperations" => Ident::new("GuardsFileOperations", here),

@@ -1,10 +1,12 @@
 //! What the author wrote: the outcome of parsing, and all that rules and expansion look at.
 
+#[cfg(test)]
+mod tests;
 mod work;
 
 use proc_macro2::{Group, Ident, Span, TokenTree};
 use quote::ToTokens;
-use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::IdentExt};
+use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::IdentExt, spanned::Spanned};
 
 pub(crate) use self::work::Work;
 use crate::{
@@ -136,11 +138,23 @@ impl Block {
 
     /// The name that the table of ops is found under: the trait's, else the type's.
     pub(crate) fn key(&self) -> String {
-        let trait_name = || Some(self.trait_.as_ref()?.segments.last()?.ident.unraw().to_string());
-        match &self.options.name {
-            Some(name) => name.0.clone(),
-            None => trait_name().unwrap_or_else(|| self.type_name()),
+        self.named_by().map_or_else(|| written(&self.self_ty), |ident| ident.unraw().to_string())
+    }
+
+    /// Where that name is written.
+    pub(crate) fn key_span(&self) -> Span {
+        self.named_by().map_or_else(|| self.self_ty.span(), Ident::span)
+    }
+
+    fn named_by(&self) -> Option<&Ident> {
+        if let Some(name) = &self.options.name {
+            return Some(&name.0);
         }
+        let last = match &self.trait_ {
+            Some(path) => path.segments.last(),
+            None => last_segment(&self.self_ty),
+        };
+        last.map(|last| &last.ident)
     }
 
     /// The type of the resources: as given, else that of the first access.

@@ -2,6 +2,8 @@
 //! tokens that they are, so that half-typed code is no error here and expansion stays cheap.
 
 mod method;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;

@@ -346,3 +346,115 @@ impl Attribute {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::tokens;
+
+    fn source(text: &str) -> Source {
+        Source::of(&tokens(text))
+    }
+
+    #[test]
+    fn names_of_paths() {
+        for (text, name) in [
+            ("Option", "Option"),
+            ("core::option::Option<&'a T>", "Option"),
+            ("::core::option::Option::<T>", "Option"),
+            ("(x::Option<T>)", "Option"),
+            ("fragment! { Option<T> }", "Option"),
+            ("(fragment! { fragment! { Option<T> } })", "Option"),
+        ] {
+            assert_eq!(source(text).path_name().expect(text), name, "{text}");
+        }
+        for text in ["", "&Option", "[Option]", "<Self as Option>::X", "fn(Option)", "(A, B)", "dyn 'a"] {
+            assert!(source(text).path_name().is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn words() {
+        let ty = source("impl A<{ b }> + fragment! { c (d) }");
+        assert!(ty.begins_with("impl") && !ty.begins_with("A") && source("fragment! { x }").begins_with("x"));
+        for (word, at_top, anywhere) in
+            [("A", true, true), ("c", true, true), ("b", false, true), ("d", false, true), ("e", false, false)]
+        {
+            assert_eq!((ty.has_word(word), ty.mentions(word)), (at_top, anywhere), "{word}");
+        }
+        let levels =
+            |wanted: &str| ty.any_level(&|trees| matches!(trees, [TokenTree::Ident(word), ..] if word == wanted));
+        assert!(levels("impl") && levels("b") && levels("d"));
+        // A fragment is no level of its own.
+        assert!(!levels("c") && !levels("A"));
+    }
+
+    #[test]
+    fn fragments_are_looked_into() {
+        let text = |trees: &[TokenTree]| Source(trees.to_vec()).into_stream().to_string();
+        assert_eq!(
+            text(&flat(&source("a fragment! { b fragment! { c } } (fragment! { d }) e").0)).matches('d').count(),
+            1
+        );
+        let flattened = flat(&source("a fragment! { b fragment! { c } } e").0).into_owned();
+        assert_eq!(text(&flattened), "a b c e");
+        assert!(matches!(flat(&source("a b").0), Cow::Borrowed(_)));
+        assert_eq!(text(&source("fragment! { fragment! { a b } }").ungrouped().0), "a b");
+        assert_eq!(source("(a)").ungrouped().0.len(), 1);
+        assert_eq!(source("fragment! { a } b").ungrouped().0.len(), 2);
+    }
+
+    #[test]
+    fn texts_in_texts() {
+        for (text, wanted, found) in
+            [("abc", "abc", true), ("abc", "bc", true), ("abc", "ac", false), ("ab", "abc", false), ("", "a", false)]
+        {
+            assert_eq!(contains(text, wanted), found, "{wanted} in {text}");
+        }
+    }
+
+    #[test]
+    fn outside_of_angle_brackets() {
+        let comma = |text: &str| find(&source(text).0, &|tree| is_punct(Some(tree), ','));
+        assert_eq!(comma("a, b"), Some(1));
+        assert_eq!(comma("A<b, c>, d"), Some(6));
+        assert_eq!(comma("A<B<c, d>, e>, f"), Some(11));
+        assert_eq!(comma("fn() -> A, b"), Some(5));
+        assert_eq!(comma("A<fn() -> B, c>, d"), Some(10));
+        assert_eq!(comma("(a, b)"), None);
+        // `a > b, c` is half-typed: nothing is lost.
+        assert_eq!(comma("a > b, c"), Some(3));
+        assert_eq!(comma("A<- > B, c> d, e"), Some(5));
+    }
+
+    #[test]
+    fn attributes() {
+        let mut cursor = Cursor::new(tokens("#[a] #[b::c(d)] # [cfg(x)] #[core::cfg(x)] #[e = 1] #! [f] g"));
+        let all = cursor.attributes();
+        let names: Vec<&str> = all.iter().map(|attribute| attribute.name.as_str()).collect();
+        assert_eq!(names, ["a", "c", "cfg", "cfg", "e"]);
+        assert!(all[1].is("c") && !all[1].is_builtin("c") && !all[1].is("b"));
+        assert!(all[2].is_builtin("cfg") && !all[3].is_builtin("cfg") && !all[2].is_builtin("a"));
+        let arguments: Vec<String> = all
+            .iter()
+            .map(|attribute| attribute.arguments().map_or("none".into(), |list| list.stream().to_string()))
+            .collect();
+        assert_eq!(arguments, ["none", "d", "x", "x", "none"]);
+        assert_eq!(all[1].meta().to_string(), "b :: c (d)");
+        assert_eq!(cursor.rest().len(), 4);
+        // No attribute, although something of one is there.
+        for text in ["#(a)", "# a", "[a]", "#"] {
+            assert!(Cursor::new(tokens(text)).attributes().is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_opens_and_takes() {
+        let mut cursor = Cursor::new(tokens("(a b) c d"));
+        cursor.open(tokens("a b"));
+        assert_eq!(cursor.peek(3).map(ToString::to_string).as_deref(), Some("d"));
+        assert_eq!(cursor.take(3).into_stream().to_string(), "a b c");
+        assert_eq!(cursor.take(3).into_stream().to_string(), "d");
+        assert!(cursor.next().is_none() && cursor.peek(0).is_none());
+    }
+}

@@ -1,4 +1,5 @@
-//! Snapshots of expansions: a change of what the macro writes is a change that a reviewer sees.
+//! Snapshots of expansions: a change of what the macro writes is a change that a reviewer sees. The tests of the rules and
+//! of what is read are beside them.
 
 mod check;
 mod driver;
@@ -6,7 +7,47 @@ mod errors;
 mod expansions;
 mod robust;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+
+use crate::{diagnostics::Diagnostics, model::Block};
+
+/// Tokens, with a macro's fragment for each `fragment! { .. }`.
+pub(crate) fn tokens(source: &str) -> TokenStream {
+    with_fragments(source.parse().expect("tokens")).into_iter().collect()
+}
+
+fn with_fragments(tokens: TokenStream) -> Vec<TokenTree> {
+    let mut output: Vec<TokenTree> = Vec::new();
+    for tree in tokens {
+        let TokenTree::Group(group) = tree else {
+            output.push(tree);
+            continue;
+        };
+        let is_fragment = matches!(&output[..], [.., TokenTree::Ident(word), _] if word == "fragment");
+        if is_fragment {
+            output.truncate(output.len() - 2);
+        }
+        let delimiter = if is_fragment { Delimiter::None } else { group.delimiter() };
+        let mut inside = Group::new(delimiter, with_fragments(group.stream()).into_iter().collect());
+        inside.set_span(group.span());
+        output.push(inside.into());
+    }
+    output
+}
+
+/// A block, and what there was to say of it when it was read.
+pub(crate) fn read(arguments: &str, item: &str) -> (Block, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    match crate::parse::parse(tokens(arguments), tokens(item), &mut diagnostics) {
+        Ok(block) => (block, diagnostics),
+        Err(_) => panic!("{item} is no impl block"),
+    }
+}
+
+/// A block, whatever there was to say of it.
+pub(crate) fn block(arguments: &str, item: &str) -> Block {
+    read(arguments, item).0
+}
 
 /// The expansion as a person would read it.
 fn expand(arguments: &str, item: &str) -> String {

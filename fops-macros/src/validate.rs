@@ -1,6 +1,8 @@
 //! The rules, one function each. Every rule looks at every op; none stops at an error.
 
 mod lent;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use proc_macro2::Span;

@@ -23,10 +23,52 @@ pub fn any<T>() -> T {
     unreachable!("the macro reported an error: this does not run")
 }
 
+/// What the option `lifetime` leads to, if that is a lifetime.
+#[inline]
+pub fn lifetime<P: Lifetime + ?Sized>(place: &P) -> &P::Checked<P> {
+    P::checked(place)
+}
+
+/// A [`DeviceLifetime`], or a pointer to one.
+#[diagnostic::on_unimplemented(
+    message = "`lifetime` leads to `{Self}`, not to a `DeviceLifetime`",
+    label = "expected a `DeviceLifetime`, or a pointer to one",
+    note = "write `lifetime: DeviceLifetime<R>` in the device, where `R` is the type of the resources",
+    note = "if the device may be without a lifetime, keep an `Option<DeviceLifetime<R>>` and write \
+            `lifetime = self.lifetime.as_ref(), not_found = <answer>`"
+)]
+pub trait Lifetime {
+    /// `T`. If the implementor is no lifetime, rustc does not know this, and has nothing else to say about it.
+    type Checked<T: ?Sized>: ?Sized;
+
+    /// The same place.
+    fn checked<T: ?Sized>(place: &T) -> &Self::Checked<T>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<R> Lifetime for DeviceLifetime<R> {
+    type Checked<T: ?Sized> = T;
+
+    #[inline]
+    fn checked<T: ?Sized>(place: &T) -> &T {
+        place
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Deref<Target: Lifetime> + ?Sized> Lifetime for P {
+    type Checked<T: ?Sized> = <P::Target as Lifetime>::Checked<T>;
+
+    #[inline]
+    fn checked<T: ?Sized>(place: &T) -> &Self::Checked<T> {
+        P::Target::checked(place)
+    }
+}
+
 /// The value of a `lifetime = <expression>`, if that leads to a lifetime which outlives the call.
 #[inline]
-pub fn lasting<P: LeadsToLifetime>(pointer: &P) -> &P {
-    pointer
+pub fn lasting<P: LeadsToLifetime>(pointer: &P) -> &P::Checked<P> {
+    P::checked(pointer)
 }
 
 /// A pointer to a [`DeviceLifetime`]: a reference, an `Arc`, or whatever dereferences to one.
@@ -38,17 +80,23 @@ pub fn lasting<P: LeadsToLifetime>(pointer: &P) -> &P {
     note = "a `DeviceLifetime` that is made for each call guards nothing: keep it in a field and write `lifetime = <field>`, \
             or return a reference to it"
 )]
-pub trait LeadsToLifetime {}
+pub trait LeadsToLifetime {
+    /// As [`Lifetime::Checked`].
+    type Checked<T>: ?Sized;
+
+    /// The same pointer.
+    fn checked<T>(pointer: &T) -> &Self::Checked<T>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<P: Deref<Target: Place>> LeadsToLifetime for P {}
+impl<P: Deref<Target: Lifetime>> LeadsToLifetime for P {
+    type Checked<T> = <P::Target as Lifetime>::Checked<T>;
 
-/// A [`DeviceLifetime`] behind any number of pointers.
-pub trait Place {}
-
-impl<R> Place for DeviceLifetime<R> {}
-
-impl<P: Deref<Target: Place>> Place for P {}
+    #[inline]
+    fn checked<T>(pointer: &T) -> &Self::Checked<T> {
+        P::Target::checked(pointer)
+    }
+}
 
 /// Not implemented. Where a type has no method of a hook's name, the path to the hook leads to a stand-in that needs this.
 #[diagnostic::on_unimplemented(

@@ -4,7 +4,9 @@ mod common;
 
 use common::DEADLINE;
 use fops_runtime::op::op;
-use fops_runtime::{Alone, Cause, Client, DeviceLifetime, Draining, Request, Unplug, WaitError, WaitQueue};
+use fops_runtime::{
+    Alone, Cause, Client, DeviceLifetime, Draining, Request, Unplug, UnplugError, WaitError, WaitQueue,
+};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -332,6 +334,48 @@ fn a_forked_child_serves_requests_and_sleeps() {
         }
         drop(ends);
     });
+}
+
+/// Forks while other threads unplug devices of their own in this way, and unplugs so in each child. What all devices share
+/// is free there.
+fn unplugs_in_children(unplug: impl Fn(&DeviceLifetime<u32>) -> Result<u32, UnplugError> + Sync) {
+    let (done, own) = (AtomicBool::new(false), DeviceLifetime::new(5));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(SeqCst) {
+                    assert_eq!(unplug(&DeviceLifetime::new(6)), Ok(6));
+                }
+            });
+        }
+        // Ends the other threads if the child fails.
+        let ends = scopeguard(|| done.store(true, SeqCst));
+        for _ in 0..common::rounds(500) {
+            holds_in_a_child(|| unplug(&own) == Ok(5));
+        }
+        drop(ends);
+    });
+    assert_eq!(unplug(&own), Ok(5));
+}
+
+#[test]
+fn a_forked_child_unplugs_while_other_threads_of_its_parent_do() {
+    const NAME: &str = "a_forked_child_unplugs_while_other_threads_of_its_parent_do";
+    if std::env::var_os(CHILD).is_none() {
+        return again(NAME);
+    }
+    unplugs_in_children(|lifetime| lifetime.alone().unplug(Cause::Unbind));
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn a_task_of_a_forked_child_unplugs_while_other_tasks_of_its_parent_do() {
+    use fops_runtime::UnplugAsync as _;
+    const NAME: &str = "a_task_of_a_forked_child_unplugs_while_other_tasks_of_its_parent_do";
+    if std::env::var_os(CHILD).is_none() {
+        return again(NAME);
+    }
+    unplugs_in_children(|lifetime| futures_executor::block_on(lifetime.alone().unplug_async(Cause::Unbind)));
 }
 
 /// Runs `end` when it is dropped.

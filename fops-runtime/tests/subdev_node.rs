@@ -11,8 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 #[derive(Default)]
 struct Calls {
+    stops: AtomicUsize,
     wakes: AtomicUsize,
     releases: AtomicUsize,
+    /// Of the release op.
+    ends: AtomicUsize,
 }
 
 struct Lens {
@@ -21,12 +24,20 @@ struct Lens {
 }
 
 /// All that is optional is left out.
-#[guarded_fops(lifetime = lifetime, resources = u8, unplug(wake = kick))]
+#[guarded_fops(lifetime = lifetime, resources = u8, unplug(stop = halt, wake = kick))]
 impl SubdevOperations for Lens {
-    fn release(self) {}
+    fn release(self) {
+        self.calls.ends.fetch_add(1, SeqCst);
+        // Its owner goes on.
+        panic!("in the release op, on purpose");
+    }
 }
 
 impl Lens {
+    fn halt(&self, _: &u8, _: Cause) {
+        self.calls.stops.fetch_add(1, SeqCst);
+    }
+
     fn kick(&self, _: &u8) {
         self.calls.wakes.fetch_add(1, SeqCst);
     }
@@ -55,10 +66,10 @@ impl FileOperations for Lens {
         PollEvents::PRI
     }
     fn ioctl(&self, _: &File<u8>, _: Command, _: IoctlArg<'_>) -> Result<i32> {
-        Ok(1)
+        Ok(8)
     }
     fn compat_ioctl(&self, _: &File<u8>, _: Command, _: IoctlArg<'_>) -> Result<i32> {
-        Ok(2)
+        Ok(9)
     }
     fn mmap(&self, _: &File<u8>, area: &VmArea) -> Result {
         if area.len == 4096 { Ok(()) } else { Err(Errno::ERANGE) }
@@ -90,8 +101,8 @@ fn every_operation_of_the_node_reaches_the_subdev() {
     assert_eq!(&read, b"read");
     assert_eq!(FileOperations::write(&lens, &file, UserSliceReader::new(b"five!", 0)), Ok(5));
     assert_eq!(FileOperations::poll(&lens, &file, &PollTable::none(PollEvents::IN)), PollEvents::PRI);
-    assert_eq!(FileOperations::ioctl(&lens, &file, COMMAND, IoctlArg::new(0, &mut [])), Ok(1));
-    assert_eq!(FileOperations::compat_ioctl(&lens, &file, COMMAND, IoctlArg::new(0, &mut [])), Ok(2));
+    assert_eq!(FileOperations::ioctl(&lens, &file, COMMAND, IoctlArg::new(0, &mut [])), Ok(8));
+    assert_eq!(FileOperations::compat_ioctl(&lens, &file, COMMAND, IoctlArg::new(0, &mut [])), Ok(9));
     assert_eq!(FileOperations::mmap(&lens, &file, &VmArea::new(0, 4096)), Ok(()));
     assert_eq!(FileOperations::mmap(&lens, &file, &VmArea::new(0, 1)), Err(Errno::ERANGE));
     assert_eq!(FileOperations::llseek(&lens, &file, SeekFrom::Start(0)), Ok(7));
@@ -109,12 +120,26 @@ fn a_subdev_without_s_stream_says_enotty() {
 }
 
 #[test]
-fn the_wake_hook_of_a_subdev_runs() {
+fn the_hooks_of_a_subdev_run() {
     let (lens, calls) = lens();
     assert_eq!(lens.unplug(Cause::Unbind), Ok(5));
     assert!(calls.wakes.load(SeqCst) >= 1);
+    assert_eq!(calls.stops.load(SeqCst), 1);
     // As a device by itself, too.
     let (lens, calls) = self::lens();
     assert!(fops_runtime::Device::wake(&lens, &5));
     assert_eq!(calls.wakes.load(SeqCst), 1);
+    fops_runtime::Device::stop(&lens, &5, Cause::Unbind);
+    assert_eq!(calls.stops.load(SeqCst), 1);
+}
+
+#[test]
+fn the_last_handle_calls_the_release_op_once() {
+    let (lens, calls) = lens();
+    let other = lens.clone();
+    assert_eq!(lens.unplug(Cause::Unbind), Ok(5));
+    drop(lens);
+    assert_eq!(calls.ends.load(SeqCst), 0);
+    drop(other);
+    assert_eq!(calls.ends.load(SeqCst), 1);
 }

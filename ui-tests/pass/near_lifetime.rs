@@ -101,6 +101,18 @@ impl MadeForEachCall {
     }
 }
 
+/// A device that may be without a lifetime.
+struct NotYet {
+    lifetime: Option<DeviceLifetime<u8>>,
+}
+
+#[guarded_fops(lifetime = self.lifetime.as_ref(), not_found = Err(Errno::ENXIO), default = guarded)]
+impl NotYet {
+    fn read(&self) -> Result<u8> {
+        Ok(7)
+    }
+}
+
 fn main() {
     let device = MadeForEachCall {
         shared: Arc::new(DeviceLifetime::new(4)),
@@ -119,4 +131,10 @@ fn main() {
     device.boxed.alone().begin_unplug(Cause::Unbind).unwrap().wait();
     device.cell.borrow().alone().begin_unplug(Cause::Unbind).unwrap().wait();
     assert_eq!((device.mmap(0), device.fsync()), (Err(Errno::ENODEV), Err(Errno::ENODEV)));
+
+    assert_eq!(NotYet { lifetime: None }.read(), Err(Errno::ENXIO));
+    let device = NotYet { lifetime: Some(DeviceLifetime::new(1)) };
+    assert_eq!(device.read(), Ok(7));
+    assert_eq!(device.lifetime.as_ref().unwrap().alone().unplug(Cause::Unbind), Ok(1));
+    assert_eq!(device.read(), Err(Errno::ENODEV));
 }

@@ -5,7 +5,6 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::{
     Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type,
-    ext::IdentExt,
     parse::{ParseStream, Parser},
     spanned::Spanned,
 };
@@ -152,13 +151,11 @@ impl FromMeta for Hook {
 }
 
 /// The name under which the table of ops is found.
-pub(crate) struct Key(pub(crate) String);
+pub(crate) struct Key(pub(crate) Ident);
 
 impl FromMeta for Key {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        ident(item)
-            .map(|ident| Self(ident.unraw().to_string()))
-            .ok_or_else(|| expected(item, &|name| not_source(item, name, "<identifier>")))
+        ident(item).map(Self).ok_or_else(|| expected(item, &|name| not_source(item, name, "<identifier>")))
     }
 }
 

@@ -136,7 +136,7 @@ impl<'a> Section<'a> {
         let option = block.options.lifetime.as_ref().map_or(here, |code| here.located_at(code.source.span()));
         let runtime = Runtime::of(&block.options).at(option);
         let text = match work {
-            Work::WithinCall => "#runtime::DeviceLifetime::enter(&#lifetime, #op)",
+            Work::WithinCall => "#runtime::DeviceLifetime::enter(#runtime::__private::lifetime(&#lifetime), #op)",
             Work::Async | Work::Returned { .. } => "#runtime::__private::enter_owned(&#lifetime, #op)",
         };
         tokens!(option, text, runtime, lifetime, op)

@@ -155,7 +155,7 @@ fn receiver(trees: &[TokenTree]) -> Option<(Ident, bool)> {
         at += 1;
         match ident.to_string().as_str() {
             "mut" => {}
-            "self" if colon(trees).is_some() => return Some((ident.clone(), false)),
+            "self" if colon(trees) == Some(at) => return Some((ident.clone(), false)),
             "self" if trees.get(at).is_none() => return Some((ident.clone(), !is_reference)),
             _ => return None,
         }

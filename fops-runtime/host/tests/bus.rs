@@ -470,3 +470,21 @@ fn a_node_that_was_taken_away_holds_its_driver_only_while_a_file_is_open() {
     assert_eq!(bus.unregister_driver("test"), Ok(()));
     assert_eq!(node.open_files(), 0);
 }
+
+/// A device that is bound can be unbound: its removal's thread is there before.
+#[test]
+fn no_device_is_bound_without_a_thread_to_remove_it() {
+    const CHILD: &str = "FOPS_BUS_WITHOUT_THREADS";
+    if std::env::var_os(CHILD).is_none() {
+        // A process that no thread can be started in: no stack is that large.
+        let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+        program.args(["no_device_is_bound_without_a_thread_to_remove_it", "--exact", "--test-threads=1"]);
+        let output = program.env(CHILD, "1").env("RUST_MIN_STACK", (1_u64 << 60).to_string()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    assert!(thread::Builder::new().spawn(|| ()).is_err(), "there are threads");
+    let (bus, script) = bus(&["a"]);
+    assert_eq!(bus.bind("test", "a"), Err(Errno::EAGAIN));
+    assert!(script.probed.lock().unwrap().is_empty());
+}

@@ -10,6 +10,9 @@
 //!
 //! Only the holder of the role moves a device from `Unfenced` to `Unplugging`, and it passes the heavy fence after it
 //! took the role and after the flag was set. So a device in `Unplugging` has no section that a look at the slots would miss.
+#[cfg(feature = "std")]
+extern crate std;
+
 use super::cause::{Cause, UnplugError};
 use super::notes::Note;
 use super::parts::{Member, Parts};
@@ -26,6 +29,16 @@ platform::shared_static! {
     static ROLES: Lock<()> = Lock::new(());
 }
 
+/// A child that is forked while another thread has the lock would wait for it at its first unplug.
+#[cfg(feature = "std")]
+static AT_FORK: platform::AtFork = platform::AtFork::outer(|| std::boxed::Box::new(ROLES.lock()));
+
+fn lock_roles() -> impl Drop {
+    #[cfg(feature = "std")]
+    AT_FORK.register();
+    ROLES.lock()
+}
+
 /// What an unplug has to wait for.
 pub(super) struct Busy<'m> {
     member: Member<'m>,
@@ -40,7 +53,7 @@ impl Role {
     /// # Errors
     /// [`UnplugError::Deadlock`] and [`UnplugError::NamedTwice`] before any flag is set.
     pub(super) fn flag(&self, parts: &impl Parts, cause: Cause, holder: Holder) -> Result<(), UnplugError> {
-        let _others_wait = ROLES.lock();
+        let _others_wait = lock_roles();
         for member in parts.members() {
             member.core().ask(self, holder)?;
         }
@@ -58,7 +71,7 @@ impl Role {
     /// # Errors
     /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone that is no child, or a part of a child.
     pub(super) fn take<'m>(&self, parts: &'m impl Parts, holder: Holder) -> Result<Option<Busy<'m>>, UnplugError> {
-        let _others_wait = ROLES.lock();
+        let _others_wait = lock_roles();
         let mut busy = None;
         for member in parts.members() {
             let core = member.core();
@@ -93,7 +106,7 @@ impl Role {
 
     /// Takes the roles that are free. Whether there is one.
     pub(super) fn take_the_free(&self, parts: &impl Parts, holder: Holder) -> bool {
-        let _others_wait = ROLES.lock();
+        let _others_wait = lock_roles();
         let mut any = false;
         for member in parts.members() {
             let mut cold = member.core().cold().lock();

@@ -149,6 +149,10 @@ impl AtFork {
         Self
     }
 
+    pub(crate) const fn outer(_hold: fn() -> std::boxed::Box<dyn core::any::Any>) -> Self {
+        Self
+    }
+
     pub(crate) const fn register(&'static self) {}
 }
 

@@ -2,8 +2,9 @@
 extern crate std;
 
 use crate::platform::atomic::{AtomicUsize, Ordering};
-use crate::platform::{self, Lock, needed_fence};
+use crate::platform::{self, AtFork, Lock, needed_fence};
 use core::task::Waker;
+use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
@@ -18,6 +19,9 @@ platform::shared_static! {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 }
 
+/// The tasks stay, because the thread that forks may be the one that polls them.
+static AT_FORK: AtFork = AtFork::new(|| Box::new(WAITING.lock()), || ());
+
 /// One task's place among the tasks that wait for some devices. Dropping it gives the place up.
 #[derive(Debug)]
 pub(crate) struct Task {
@@ -27,6 +31,7 @@ pub(crate) struct Task {
 
 impl Task {
     pub(crate) fn new(devices: Vec<u64>) -> Self {
+        AT_FORK.register();
         Self { devices, number: platform::next_number() }
     }
 

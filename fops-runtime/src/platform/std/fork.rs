@@ -11,8 +11,10 @@ use std::vec::Vec;
 
 /// What one static needs at a fork. It has to be [registered](Self::register) before the static is used.
 pub(crate) struct AtFork {
-    /// Takes the static's lock, which is kept during the fork. Two that are registered must not be taken inside each other.
+    /// Takes the static's lock, which is kept during the fork.
     hold: fn() -> Box<dyn Any>,
+    /// Whether a thread that has this lock may take others of these. Two of one kind must not be taken inside each other.
+    is_outer: bool,
     /// Runs in the child, where the locks are free again, before the fork returns.
     in_child: fn(),
     is_registered: AtomicBool,
@@ -31,7 +33,13 @@ thread_local! {
 
 impl AtFork {
     pub(crate) const fn new(hold: fn() -> Box<dyn Any>, in_child: fn()) -> Self {
-        Self { hold, in_child, is_registered: AtomicBool::new(false), next: AtomicPtr::new(ptr::null_mut()) }
+        let next = AtomicPtr::new(ptr::null_mut());
+        Self { hold, is_outer: false, in_child, is_registered: AtomicBool::new(false), next }
+    }
+
+    /// For a lock under which others of these are taken.
+    pub(crate) const fn outer(hold: fn() -> Box<dyn Any>) -> Self {
+        Self { is_outer: true, ..Self::new(hold, || ()) }
     }
 
     /// From here on, forks respect it. Cheap after the first call.
@@ -86,7 +94,8 @@ fn watch() {
 
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 extern "C" fn before() {
-    let locks = registered().map(|static_| (static_.hold)()).collect();
+    let of_kind = |outer: bool| registered().filter(move |static_| static_.is_outer == outer);
+    let locks = of_kind(true).chain(of_kind(false)).map(|static_| (static_.hold)()).collect();
     // In the last moments of a thread there is nowhere to keep them.
     let _ = HELD.try_with(|held| held.replace(locks));
 }
