@@ -23,6 +23,9 @@ pub(crate) trait AnyDevice: Send + Sync {
     /// The number of its lifetime.
     #[cfg(feature = "testkit")]
     fn lifetime_id(&self) -> u64;
+    /// The worst cause that it was told.
+    #[cfg(feature = "testkit")]
+    fn cause(&self) -> Option<fops_runtime::Cause>;
     /// Leads to the driver's structure as long as somebody holds it.
     #[cfg(feature = "testkit")]
     fn downgrade(&self) -> Weak<dyn Any + Send + Sync>;
@@ -61,6 +64,11 @@ impl<D: FileOperations + Device> AnyDevice for OfType<D> {
     #[cfg(feature = "testkit")]
     fn lifetime_id(&self) -> u64 {
         self.0.lifetime().id()
+    }
+
+    #[cfg(feature = "testkit")]
+    fn cause(&self) -> Option<fops_runtime::Cause> {
+        self.0.lifetime().cause()
     }
 
     #[cfg(feature = "testkit")]

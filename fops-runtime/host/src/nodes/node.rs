@@ -145,6 +145,12 @@ impl Node {
         fops_runtime::points::hook_has_panicked(self.device.lifetime_id())
     }
 
+    /// The worst cause that its device was told.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn cause(&self) -> Option<fops_runtime::Cause> {
+        self.device.cause()
+    }
+
     /// Leads to the driver's structure as long as somebody holds it.
     #[cfg(feature = "testkit")]
     pub(crate) fn downgrade(&self) -> std::sync::Weak<dyn std::any::Any + Send + Sync> {

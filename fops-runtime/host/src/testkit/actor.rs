@@ -178,6 +178,7 @@ impl Shared {
             if self.enough.load(SeqCst) {
                 return End::Stopped;
             }
+            client.trace.again();
             // Others want to run too.
             thread::sleep(Duration::from_micros(20));
         }

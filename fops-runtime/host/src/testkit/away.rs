@@ -9,11 +9,10 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// The device is away. Files may be open.
     pub(super) fn is_away(&mut self, nodes: &[Arc<Node>], hardware: Option<&H>) {
         let Some(world) = &self.world else { return };
-        let left = world.bus.nodes(&world.device);
-        if let Some(node) = left.first() {
+        if let Some(node) = world.strays().first() {
             self.find(
                 format!("the device is removed, and its node `{}` is registered", node.name()),
-                "register nodes by `probe`",
+                "register nodes by `probe.register_node(..)`, which the bus takes away",
             );
         }
         if let Some(node) = nodes.iter().find(|node| !node.is_unplugged()) {
@@ -48,21 +47,27 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// The last file is closed: the nodes of these numbers are gone, and the driver's structures too.
     pub(super) fn nothing_is_left(&mut self, ids: &[u64], states: &[Weak<dyn Any + Send + Sync>]) {
         let Some(world) = &self.world else { return };
+        if self.has_leaked {
+            return;
+        }
         let devices = world.bus.devices().clone();
         let left = || devices.all().into_iter().find(|node| ids.contains(&node.id()));
         if !self.patience.until(|| left().is_none()) {
+            self.has_leaked = true;
             let names = left().map_or_else(String::new, |node| node.name().to_owned());
             self.find(
-                format!("the last file is closed, and the node `{names}` is still registered"),
-                "register nodes by `probe.register_node(..)`, which the bus takes away",
+                format!("the acts have ended, and a file of the node `{names}` is still open"),
+                "a driver keeps no file of its own device open, and an act closes what it opens",
             );
         }
         if !self.patience.until(|| states.iter().all(|state| state.strong_count() == 0)) {
+            self.has_leaked = true;
             self.find(
                 "the last file is closed, and something still refers to the driver's structure".into(),
                 "a thread, a timer or a callback has kept an `Arc`: end it in the stop hook, or give it a `Weak`",
             );
         }
+        self.subdevs_are_released();
     }
 }
 

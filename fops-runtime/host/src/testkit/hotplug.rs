@@ -61,12 +61,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         device: &str,
     ) -> Self {
         let (driver, device) = (driver.to_owned(), device.to_owned());
-        Self::new(move || {
-            let machine = Arc::new(machine());
-            let bus = bus(&machine);
-            let hardware = Box::new(move |_: &str| Some(machine.clone()));
-            World { bus, driver: driver.clone(), device: device.clone(), hardware, counts: None }
-        })
+        Self::new(move || World::on(machine(), &bus, &driver, &device))
     }
 
     /// What a client does with the first node of the device, again and again until that says `ENODEV`, or poll says `HUP`.

@@ -147,6 +147,7 @@ mod report;
 mod round;
 mod scenario;
 mod seed;
+mod subdevs;
 mod suite;
 mod trace;
 mod unload;

@@ -93,16 +93,10 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.is_away(&nodes, hardware.as_deref());
         }
         drop((nodes, hardware));
-        if scenario.way == Way::Surprise || matches!(scenario.twist, Twist::Worsens) {
+        if scenario.way == Way::Surprise || matches!(scenario.twist, Twist::Worsens(_)) {
             self.surprise(1);
         }
-        let nodes = self.comes_back(scenario.way)?;
-        if let Some(held) = held.iter().find(|held| nodes.iter().any(|node| node.name() == held.name())) {
-            self.find(
-                format!("the name `{}` is reused while an old file is open", held.name()),
-                "register nodes by the bus",
-            );
-        }
+        let nodes = self.plugged()?;
         self.answer_gone(&held);
         if scenario.close == Close::Late {
             self.close(&mut held);
@@ -158,7 +152,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// Waits until each act does what it does.
     pub(super) fn settle(&mut self, actors: &[Actor]) {
         for actor in actors {
-            if !self.patience.until(|| actor.is_settled()) {
+            let is_settled = self.patience.until(|| actor.is_settled());
+            if !is_settled || (actor.trace.state().called == 0 && actor.end().is_none()) {
                 self.find(
                     format!("the act \"{}\" calls no operation of the driver", actor.name),
                     "open a file and call the driver in the act",
@@ -199,20 +194,5 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     pub(super) fn disturb_device(&self, device: &str) -> Option<Disturber> {
         let hardware = self.world.as_ref().and_then(|world| (world.hardware)(device))?;
         self.plan.disturb.clone().map(|disturb| Disturber::start(disturb, hardware))
-    }
-
-    /// Brings the device back.
-    fn comes_back(&mut self, way: Way) -> Option<Vec<Arc<Node>>> {
-        let world = self.world.as_ref()?;
-        let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
-        let came = match way {
-            Way::Unbind => self.comes(move || bus.bind(&driver, &device), "bind after unbind"),
-            Way::Unplug | Way::Surprise => self.comes(move || bus.rescan(), "rescan after unplug"),
-        };
-        if !came {
-            self.world = None;
-            return None;
-        }
-        self.plugged()
     }
 }
