@@ -51,12 +51,12 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.surprise(0);
         }
         let removal = match begin(way, &bus, &driver, &device) {
-            // An act or the hardware was faster: it has asked for the removal, which is over already.
-            Err(Errno::ENODEV) if way == Way::Surprise || actors.iter().any(|actor| actor.node().is_unplugged()) => None,
+            // An operation or the hardware was faster: it has asked for the removal, which is over already.
+            Err(Errno::ENODEV) if matches!(twist, Twist::Inside(_)) || way == Way::Surprise => None,
             Err(errno) => {
                 self.find(
                     format!("the removal cannot begin: {errno}"),
-                    "the hardware that `disturb` simulates must not have its device removed: the kit does",
+                    "neither an act nor `disturb` has the device removed: the kit does that",
                 );
                 self.leave_behind(actors);
                 return None;

@@ -8,6 +8,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// The removal hangs. Says so, and leaves everything behind.
     pub(super) fn removal_hangs(&mut self, removal: &Removal, actors: &[Actor]) {
         let stragglers = removal.stragglers();
+        let stragglers = if stragglers == "nothing in flight" { "" } else { &stragglers };
         let mut is_anybody = false;
         for actor in actors {
             let Some(op) = actor.trace.section() else { continue };

@@ -49,8 +49,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         if acts.is_empty() || self.hung > 0 {
             return None;
         }
-        let hardware = self.world.as_ref().and_then(|world| world.hardware());
-        let disturb = self.plan.disturb.clone().zip(hardware.clone());
+        let hardware = self.hardware();
+        let disturb = self.plan.disturb.clone().zip((*hardware).clone());
         let baton = Baton::new(acts.len() * 2);
         let mut actors = Vec::new();
         for (seat, act) in acts.iter().chain(&acts).enumerate() {

@@ -68,7 +68,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.leave();
             return Some(step);
         }
-        let hardware = self.world.as_ref()?.hardware();
+        let hardware = self.hardware();
         self.is_away(&[], hardware.as_deref());
         drop(hardware);
         if self.plugged().is_none() {

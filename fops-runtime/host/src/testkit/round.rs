@@ -6,7 +6,7 @@ use crate::testkit::ambush::Ambush;
 use crate::testkit::disturber::Disturber;
 use crate::testkit::going::Gone;
 use crate::testkit::held::Held;
-use crate::testkit::in_time::in_time;
+use crate::testkit::in_time::{Elsewhere, in_time};
 use crate::testkit::report::Row;
 use crate::testkit::scenario::{Close, Scenario, Twist, Way};
 use crate::testkit::suite::{Habit, Suite};
@@ -67,29 +67,35 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
 
     /// `None` where the round ended early.
     fn play_round(&mut self, scenario: &Scenario, load: &[&Act]) -> Option<Gone> {
+        let mut held = Vec::new();
+        let gone = self.play_with(scenario, load, &mut held);
+        self.close(&mut held);
+        gone
+    }
+
+    fn play_with(&mut self, scenario: &Scenario, load: &[&Act], held: &mut Vec<Arc<Held>>) -> Option<Gone> {
         let nodes = self.plugged()?;
-        let states: Vec<_> = nodes.iter().map(|node| node.downgrade()).collect();
+        let mut states: Vec<_> = nodes.iter().map(|node| node.downgrade()).collect();
         let ambush = scenario.twist.op().map(|op| Arc::new(Ambush::new(op, self.deed(scenario.twist), self.patience)));
-        let mut held: Vec<_> = match scenario.close {
-            Close::NoFile => Vec::new(),
-            _ => nodes.iter().filter_map(|node| Held::open(node, self.patience)).map(Arc::new).collect(),
-        };
+        if scenario.close != Close::NoFile {
+            held.extend(nodes.iter().filter_map(|node| Held::open(node, self.patience)).map(Arc::new));
+        }
         let actors = self.start(load, &nodes, ambush.as_ref());
         if scenario.twist.op().is_none() {
             self.settle(&actors);
             self.are_well(&actors, load);
         }
-        let hardware = self.world.as_ref().and_then(|world| world.hardware());
+        let hardware = self.hardware();
         let disturber = self.disturb();
         let gone = self.goes(scenario.way, scenario.twist, actors, ambush.as_deref())?;
         self.is_away(&nodes, hardware.as_deref());
-        self.answer_gone(&held);
+        self.answer_gone(held);
         drop(disturber);
         if scenario.close == Close::Early {
             // A timer that the driver has forgotten may fire here.
             thread::sleep(LINGER);
             self.is_away(&nodes, hardware.as_deref());
-            self.close(&mut held);
+            self.close(held);
             self.is_away(&nodes, hardware.as_deref());
         }
         drop((nodes, hardware));
@@ -97,9 +103,10 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.surprise(1);
         }
         let nodes = self.plugged()?;
-        self.answer_gone(&held);
+        states.extend(nodes.iter().map(|node| node.downgrade()));
+        self.answer_gone(held);
         if scenario.close == Close::Late {
-            self.close(&mut held);
+            self.close(held);
         }
         let actors = self.start(load, &nodes, None);
         self.settle(&actors);
@@ -121,14 +128,14 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             );
         }
         drop(disturber);
-        let hardware = self.world.as_ref().and_then(|world| world.hardware());
+        let hardware = self.hardware();
         self.goes(Way::Unbind, Twist::Plain, actors, None)?;
-        self.close(&mut held);
+        self.close(held);
         self.is_away(&nodes, hardware.as_deref());
         drop(hardware);
         let ids: Vec<_> = nodes.iter().map(|node| node.id()).collect();
         // Elsewhere: the driver's destructors may hang.
-        let _ = in_time(self.patience, move || drop((nodes, held)));
+        let _ = in_time(self.patience, move || drop(nodes));
         self.nothing_is_left(&ids, &states);
         Some(gone)
     }
@@ -185,6 +192,11 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 self.find(format!("the act \"{}\" panicked", actor.name), "return errors from the act");
             }
         }
+    }
+
+    /// What the author's closures are given for the device under test.
+    pub(super) fn hardware(&self) -> Elsewhere<Option<Arc<H>>> {
+        Elsewhere::new(self.world.as_ref().and_then(|world| world.hardware()))
     }
 
     pub(super) fn disturb(&self) -> Option<Disturber> {

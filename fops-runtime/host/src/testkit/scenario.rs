@@ -75,12 +75,9 @@ pub(super) fn hotunplug() -> impl Iterator<Item = Scenario> {
 /// What else happens while a device goes, to all acts at once.
 pub(super) fn causes() -> impl Iterator<Item = Scenario> {
     let of = |(name, way, twist): (&str, Way, Twist)| Scenario { name: name.into(), way, close: Close::Last, twist };
-    [
-        ("surprise removal", Way::Surprise, Twist::Plain),
-        ("a second unplug", Way::Unbind, Twist::Twice),
-    ]
-    .into_iter()
-    .map(of)
+    [("surprise removal", Way::Surprise, Twist::Plain), ("a second unplug", Way::Unbind, Twist::Twice)]
+        .into_iter()
+        .map(of)
 }
 
 /// What may happen to an operation that is in its section when unplug begins.

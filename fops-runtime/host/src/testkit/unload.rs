@@ -32,8 +32,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             if held.is_empty() {
                 continue;
             }
-            let refused = self.unregister()?;
+            let refused = self.unregister();
             self.close(&mut held);
+            let refused = refused?;
             if refused != Err(Errno::EBUSY) {
                 self.find(
                     format!("the driver is unloaded while a file of `{}` is open: {refused:?}", node.name()),

@@ -62,7 +62,8 @@ impl<H> World<H> {
     /// The nodes that have come since, and that the bus does not know of.
     pub(super) fn strays(&self) -> Vec<Arc<Node>> {
         let devices = self.bus.device_names();
-        let known: BTreeSet<_> = devices.iter().flat_map(|(name, _)| self.bus.nodes(name)).map(|node| node.id()).collect();
+        let known: BTreeSet<_> =
+            devices.iter().flat_map(|(name, _)| self.bus.nodes(name)).map(|node| node.id()).collect();
         let is_stray = |node: &Arc<Node>| {
             let id = node.id();
             node.registration().is_registered() && !known.contains(&id) && !self.first.contains(&id)
@@ -107,7 +108,11 @@ impl<H> World<H> {
         Self::with(Arc::new(driver), "device.0", move |device| made.lock().get(device)?.upgrade())
     }
 
-    fn with<D: Driver>(driver: Arc<D>, device: &str, hardware: impl Fn(&str) -> Option<Arc<H>> + Send + 'static) -> Self {
+    fn with<D: Driver>(
+        driver: Arc<D>,
+        device: &str,
+        hardware: impl Fn(&str) -> Option<Arc<H>> + Send + 'static,
+    ) -> Self {
         let bus = Bus::new("testkit", Devices::new());
         let (name, counts) = (driver.name().to_owned(), Arc::<Counts>::default());
         let registered = bus.register_driver(Counted { driver, counts: counts.clone() });

@@ -1,7 +1,9 @@
 //! An operation that makes another error of the `ENODEV` that ends its sleep.
 use crate::hardware::{Registers, finds, hotplug};
 use fops_host::testkit::Report;
-use fops_runtime::{Access, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, WaitQueue, guarded_fops};
+use fops_runtime::{
+    Access, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, WaitQueue, guarded_fops,
+};
 use std::sync::Arc;
 
 struct Sensor {

@@ -22,9 +22,11 @@ impl FileOperations for Sensor {
     }
 
     fn read(&self, #[access] value: &Access<'_, u8>, _: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
-        if self.is_wrong {
-            let opened = self.devices.open("sensor0", OpenFlags::RDONLY).ok();
-            let before = std::mem::replace(&mut *self.monitor.lock().unwrap(), opened);
+        if self.is_wrong
+            && let Some(node) = self.devices.all().iter().find(|node| !node.is_unplugged())
+            && let Ok(file) = self.devices.open(node.name(), OpenFlags::RDONLY)
+        {
+            let before = self.monitor.lock().unwrap().replace(file);
             drop(before);
         }
         buf.write_slice(&[**value])
@@ -66,7 +68,7 @@ fn report(is_wrong: bool) -> Report {
 #[test]
 fn wrong() {
     let report = report(true);
-    finds(&report, "the acts have ended, and a file of the node `sensor0` is still open");
+    finds(&report, "the acts have ended, and a file of the node `sensor");
     finds(&report, "the driver cannot be unloaded: EBUSY");
 }
 

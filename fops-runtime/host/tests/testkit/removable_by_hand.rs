@@ -94,7 +94,7 @@ fn report(mistake: Mistake) -> Report {
 #[test]
 fn wrong_it_unplugs_twice() {
     let report = report(Mistake::UnplugsTwice);
-    finds(&report, "the removal fails: ENODEV");
+    finds(&report, "the removal fails: No such device (ENODEV)");
     finds(&report, "a device is gone, and the driver's `remove` has not run");
 }
 

@@ -41,7 +41,8 @@ fn report(is_wrong: bool) -> Report {
 #[test]
 fn wrong() {
     let report = report(true);
-    let finding = finds(&report, "the device is gone, and the act \"read\" does not end: it is in read, outside of any section");
+    let finding =
+        finds(&report, "the device is gone, and the act \"read\" does not end: it is in read, outside of any section");
     assert!(finding.help.contains("has to be guarded"), "{finding}");
 }
 
