@@ -85,6 +85,12 @@ pub(crate) trait AnyFile: Send + Sync {
     fn read(&self, buf: UserSliceWriter<'_>) -> Result<usize>;
     fn write(&self, buf: UserSliceReader<'_>) -> Result<usize>;
     fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents;
+    /// Sleeps in `poll(2)`, if the file is another process's. `None` for one of this process.
+    #[cfg(feature = "testkit")]
+    fn sleep_in_poll(&self, wanted: PollEvents) -> Option<Result<PollEvents>> {
+        let _ = wanted;
+        None
+    }
     fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
     fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
     fn mmap(&self, area: &VmArea) -> Result;

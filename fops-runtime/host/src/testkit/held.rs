@@ -11,14 +11,16 @@ use std::sync::Arc;
 /// A file that is open while the device goes.
 pub(super) struct Held {
     node: Arc<Node>,
+    /// The same, or its file.
+    client: Arc<Node>,
     file: Descriptor,
     trace: Arc<Trace>,
 }
 
 impl Held {
     /// For reading and writing, or what of both the driver allows. `None` where it refuses, or hangs: an act meets that too.
-    pub(super) fn open(node: &Arc<Node>, patience: Patience) -> Option<Self> {
-        let (trace, opened) = (Trace::new(node.clone(), None), node.clone());
+    pub(super) fn open(node: &Arc<Node>, client: Arc<Node>, patience: Patience) -> Option<Self> {
+        let (trace, opened) = (Trace::new(node.clone(), None), client.clone());
         let open = move || {
             let both = opened.open(OpenFlags::RDWR);
             both.or_else(|_| opened.open(OpenFlags::RDONLY)).or_else(|_| opened.open(OpenFlags::WRONLY))
@@ -28,15 +30,18 @@ impl Held {
             move || trace.run(open)
         };
         let file = Descriptor::of(in_time(patience, step).ok()?.ok()?);
-        Some(Self { node: node.clone(), file, trace })
+        Some(Self { node: node.clone(), client, file, trace })
     }
 
     /// Calls the operation. What it answered, if that is not what the table says.
     fn call(&self, op: &Op) -> Option<String> {
         let (file, command) = (&self.file, Command::new(Direction::None, 0, 0, 0));
         let len = self.node.memory().map_or(4096, |memory| memory.len().min(4096));
+        let is_file = !Arc::ptr_eq(&self.node, &self.client);
         let answer = match op.name() {
-            "open" => self.node.open(OpenFlags::RDWR).map(drop),
+            // The kernel answers these for a file, by itself.
+            "mmap" | "llseek" | "compat_ioctl" if is_file => return None,
+            "open" => self.client.open(OpenFlags::RDWR).map(drop),
             "read" => file.read(&mut [0; 64]).map(drop),
             "write" => file.write(&[0; 64]).map(drop),
             "ioctl" => file.ioctl(command, &mut []).map(drop),

@@ -139,10 +139,14 @@ mod hang;
 mod held;
 mod hotplug;
 mod in_time;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+mod mounted;
+mod on_nodes;
 mod orders;
 mod patience;
 mod plan;
 mod probe_fails;
+mod process;
 mod report;
 mod round;
 mod scenario;

@@ -138,9 +138,10 @@ mod tests {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
+            on_nodes: false,
             orders: 0,
         };
-        let mut suite = Suite::new(&plan);
+        let mut suite = Suite::new(&plan, 0);
         let mut orders = Vec::new();
         for seed in 0..20 {
             let order = suite.order(seed).unwrap();

@@ -17,6 +17,8 @@ pub(super) struct Plan<H> {
     /// An operation, and why it is not tried.
     pub(super) excuses: Vec<(String, String)>,
     pub(super) beside: Option<String>,
+    /// On served nodes too, with a process for each act.
+    pub(super) on_nodes: bool,
     /// How many random orders to play.
     pub(super) orders: usize,
 }

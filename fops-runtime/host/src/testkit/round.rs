@@ -78,7 +78,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         let mut states: Vec<_> = nodes.iter().map(|node| node.downgrade()).collect();
         let ambush = scenario.twist.op().map(|op| Arc::new(Ambush::new(op, self.deed(scenario.twist), self.patience)));
         if scenario.close != Close::NoFile {
-            held.extend(nodes.iter().filter_map(|node| Held::open(node, self.patience)).map(Arc::new));
+            held.extend(nodes.iter().filter_map(|node| self.hold_open(node)));
         }
         let actors = self.start(load, &nodes, ambush.as_ref());
         if scenario.twist.op().is_none() {
@@ -140,13 +140,28 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         Some(gone)
     }
 
+    /// Opens a file, as a client does.
+    pub(super) fn hold_open(&self, node: &Arc<Node>) -> Option<Arc<Held>> {
+        let client = self.mounted.as_ref().map_or_else(|| node.clone(), |mounted| mounted.node(node.name()));
+        Held::open(node, client, self.patience).map(Arc::new)
+    }
+
     /// Starts the acts.
     pub(super) fn start(&mut self, load: &[&Act], nodes: &[Arc<Node>], ambush: Option<&Arc<Ambush>>) -> Vec<Actor> {
         let guide = ambush.map(|ambush| ambush.clone() as Arc<dyn Guide>);
         let mut actors = Vec::new();
         for act in load {
             match nodes.iter().find(|node| act.is_on(node)) {
-                Some(node) => actors.push(Actor::start(act, node, guide.clone(), self.patience)),
+                Some(node) => match &self.mounted {
+                    None => actors.push(Actor::start(act, node, guide.clone(), self.patience)),
+                    Some(mounted) => {
+                        let path = mounted.path(node.name());
+                        match self.process(act, path) {
+                            Ok(process) => actors.push(Actor::start_process(&act.name, process, node)),
+                            Err(error) => self.find(error, "what the test does before `run` is done for each act"),
+                        }
+                    }
+                },
                 None => self.find(
                     format!("no node for the act \"{}\" among {nodes:?}", act.name),
                     "name the node as probe registers it",

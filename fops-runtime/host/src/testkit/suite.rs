@@ -3,6 +3,7 @@ use crate::nodes::node::Node;
 use crate::testkit::act::{Act, Answer};
 use crate::testkit::finding::Finding;
 use crate::testkit::in_time::{Late, in_time};
+use crate::testkit::on_nodes::Mounted;
 use crate::testkit::patience::Patience;
 use crate::testkit::plan::Plan;
 use crate::testkit::report::{NotTried, Report};
@@ -39,6 +40,10 @@ pub(super) struct Suite<'a, H> {
     /// The scenario that runs, for findings.
     pub(super) now: String,
     pub(super) seed: u64,
+    /// The number of this run among those of its test.
+    pub(super) run: usize,
+    /// While the scenarios are played on nodes.
+    pub(super) mounted: Option<Mounted>,
     /// The order that showed a race.
     pub(super) failed_seed: Option<u64>,
     /// Something has been left behind before, which is waited for once.
@@ -62,7 +67,7 @@ pub(super) struct Habit {
 const HUNG: usize = 2;
 
 impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
-    pub(super) fn new(plan: &'a Plan<H>) -> Self {
+    pub(super) fn new(plan: &'a Plan<H>, run: usize) -> Self {
         Self {
             plan,
             patience: Patience::measure(),
@@ -77,6 +82,8 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             met: Met::default(),
             now: String::new(),
             seed: Seed::given(),
+            run,
+            mounted: None,
             failed_seed: None,
             has_leaked: false,
             hung: 0,
@@ -103,6 +110,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
         }
         self.each_op_in_flight();
         self.orders();
+        self.on_nodes();
         self.unload();
         self.beside();
         self.probe_fails();
@@ -113,7 +121,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
         self.report
     }
 
-    fn play_with_all(&mut self, scenario: &Scenario) {
+    pub(super) fn play_with_all(&mut self, scenario: &Scenario) {
         self.play(scenario, &self.plan.acts.iter().collect::<Vec<_>>());
     }
 
@@ -132,7 +140,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
     }
 
     /// Plays one scenario, unless so much hangs already that it can tell nothing.
-    fn play(&mut self, scenario: &Scenario, load: &[&Act]) {
+    pub(super) fn play(&mut self, scenario: &Scenario, load: &[&Act]) {
         let load: Vec<_> = load.iter().copied().filter(|act| !self.hanging.contains(&act.name)).collect();
         if self.hung >= HUNG || (load.is_empty() && scenario.twist.op().is_some()) {
             return;

@@ -1,10 +1,8 @@
 //! The driver is unloaded: refused while a file is open, and done afterwards.
-use crate::testkit::held::Held;
 use crate::testkit::in_time::in_time;
 use crate::testkit::report::Row;
 use crate::testkit::suite::Suite;
 use fops_runtime::Errno;
-use std::sync::Arc;
 use std::time::Instant;
 
 impl<H: Send + Sync + 'static> Suite<'_, H> {
@@ -28,7 +26,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         let nodes = self.plugged()?;
         let strays = self.world.as_ref()?.strays();
         for node in nodes.first().into_iter().chain(&strays) {
-            let mut held: Vec<_> = Held::open(node, self.patience).into_iter().map(Arc::new).collect();
+            let mut held: Vec<_> = self.hold_open(node).into_iter().collect();
             if held.is_empty() {
                 continue;
             }

@@ -9,6 +9,7 @@ mod interrupt_without_section;
 mod lock_over_sleep;
 mod no_node;
 mod node_past_the_bus;
+mod on_nodes;
 mod op_panics;
 mod opens_unguarded;
 mod own_condvar;

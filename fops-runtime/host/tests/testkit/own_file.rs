@@ -69,7 +69,7 @@ fn report(is_wrong: bool) -> Report {
 fn wrong() {
     let report = report(true);
     finds(&report, "the acts have ended, and a file of the node `sensor");
-    finds(&report, "the driver cannot be unloaded: EBUSY");
+    finds(&report, "the driver cannot be unloaded: Device or resource busy (EBUSY)");
 }
 
 #[test]
