@@ -1,5 +1,6 @@
 //! What has to hold once the device is away, and once nobody refers to it any more.
 use crate::nodes::node::Node;
+use crate::testkit::in_time::{Late, in_time};
 use crate::testkit::suite::Suite;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// The device is away. Files may be open.
-    pub(super) fn is_away(&mut self, nodes: &[Arc<Node>], hardware: Option<&H>) {
+    pub(super) fn is_away(&mut self, nodes: &[Arc<Node>], hardware: &Option<Arc<H>>) {
         let Some(world) = &self.world else { return };
         if let Some(node) = world.strays().first() {
             self.find(
@@ -33,14 +34,23 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             if self.failed_checks.contains(&number) {
                 continue;
             }
-            let failed = catch_unwind(AssertUnwindSafe(|| check(hardware))).err();
-            if let Some(payload) = failed {
-                self.failed_checks.insert(number);
-                self.find(
-                    format!("the device is away, and this does not hold: {}", message(&*payload)),
+            let (check, hardware) = (check.clone(), hardware.clone());
+            let failed = in_time(self.patience, move || {
+                catch_unwind(AssertUnwindSafe(|| check(&hardware))).map_err(|payload| message(&*payload).to_owned())
+            });
+            let (problem, help) = match failed {
+                Ok(Ok(())) => continue,
+                Ok(Err(message)) => (
+                    format!("the device is away, and this does not hold: {message}"),
                     "touch the hardware inside sections alone, and give back in `remove` all that probe took",
-                );
-            }
+                ),
+                Err(Late::Hangs(place)) => {
+                    (format!("`away` hangs: the thread {place}"), "look at the hardware, and wait for nothing")
+                }
+                Err(Late::Panicked) => continue,
+            };
+            self.failed_checks.insert(number);
+            self.find(problem, help);
         }
     }
 

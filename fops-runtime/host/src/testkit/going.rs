@@ -3,6 +3,7 @@ use crate::bus::Removal;
 use crate::testkit::act::Answer;
 use crate::testkit::actor::{Actor, End};
 use crate::testkit::ambush::{Ambush, Deed};
+use crate::testkit::in_time::{Late, in_time};
 use crate::testkit::scenario::{Twist, Way};
 use crate::testkit::suite::Suite;
 use fops_runtime::{Cause, Errno, Result};
@@ -142,10 +143,16 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     }
 
     /// Pulls the hardware out (0), or puts it back (1).
-    pub(super) fn surprise(&self, step: usize) {
+    pub(super) fn surprise(&mut self, step: usize) {
         let hardware = self.world.as_ref().and_then(|world| world.hardware());
         if let (Some(steps), Some(hardware)) = (&self.plan.surprise, hardware) {
-            steps[step](&hardware);
+            let does = steps[step].clone();
+            if let Err(Late::Hangs(place)) = in_time(self.patience, move || does(&hardware)) {
+                self.find(
+                    format!("`surprise` hangs: the thread {place}"),
+                    "pull the hardware out, and wait for nothing",
+                );
+            }
         }
     }
 

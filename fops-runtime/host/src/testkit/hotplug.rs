@@ -106,15 +106,19 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
 
     /// How the hardware is pulled out, and put back. Without it, the driver is told of a surprise removal while the
     /// hardware is there, and must not be blamed if that goes on to write to memory.
-    pub fn surprise(mut self, pull_out: impl Fn(&H) + 'static, put_back: impl Fn(&H) + 'static) -> Self {
-        self.0.surprise = Some([Box::new(pull_out), Box::new(put_back)]);
+    pub fn surprise(
+        mut self,
+        pull_out: impl Fn(&H) + Send + Sync + 'static,
+        put_back: impl Fn(&H) + Send + Sync + 'static,
+    ) -> Self {
+        self.0.surprise = Some([Arc::new(pull_out), Arc::new(put_back)]);
         self
     }
 
     /// What has to hold while the device is away: nobody has touched the hardware, its interrupt is free. It panics if it
     /// does not hold, as `assert!` does. Files may be open.
-    pub fn away(mut self, check: impl Fn(&H) + 'static) -> Self {
-        self.0.away.push(Box::new(check));
+    pub fn away(mut self, check: impl Fn(&H) + Send + Sync + 'static) -> Self {
+        self.0.away.push(Arc::new(check));
         self
     }
 

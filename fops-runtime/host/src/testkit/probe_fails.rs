@@ -69,7 +69,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             return Some(step);
         }
         let hardware = self.hardware();
-        self.is_away(&[], hardware.as_deref());
+        self.is_away(&[], &hardware);
         drop(hardware);
         if self.plugged().is_none() {
             self.find(

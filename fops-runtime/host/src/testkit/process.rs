@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
 
 /// Says what this process is for: which `run` of its test, which act, on which file.
 const ROLE: &str = "FOPS_TESTKIT_ACT";
@@ -58,7 +59,7 @@ pub(super) fn serve(mut act: impl FnMut() -> Answer) {
 
 /// A process that carries out an act.
 pub(super) struct Process {
-    child: Lock<Child>,
+    child: Lock<Option<Child>>,
     pid: u32,
     thread: u32,
     pipes: Lock<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
@@ -83,7 +84,7 @@ impl Process {
             let _ = child.kill().and_then(|()| child.wait());
             return Err(std::io::Error::other("a second run of the test does not come to `run`"));
         };
-        Ok(Self { child: Lock::new(child), pid, thread, pipes: Lock::new(pipes) })
+        Ok(Self { child: Lock::new(Some(child)), pid, thread, pipes: Lock::new(pipes) })
     }
 
     /// Has the act carried out once. `None` where the process has ended.
@@ -103,16 +104,19 @@ impl Process {
         whereabouts::of_task(&format!("/proc/{}/task/{}", self.pid, self.thread))
     }
 
-    /// Ends it, as `SIGKILL` does.
+    /// Ends it, as `SIGKILL` does. Does not wait: it may be in an operation that hangs, until its node is gone.
     pub(super) fn kill(&self) {
-        let mut child = self.child.lock();
-        let _ = child.kill().and_then(|()| child.wait());
+        if let Some(child) = &mut *self.child.lock() {
+            let _ = child.kill();
+        }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        let child = self.child.lock().take();
+        let _ = thread::Builder::new().name("testkit".into()).spawn(move || child.map(|mut child| child.wait()));
     }
 }
 

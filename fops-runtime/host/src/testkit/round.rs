@@ -31,7 +31,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             Some(disturber) => disturber.times() >= 50 || actor.progress().returned > 1,
             None => true,
         };
-        self.patience.until(enough);
+        let is_enough = self.patience.until(enough);
         // A poll that suspects something has a limit of its own.
         self.patience.until(|| !actor.trace.state().suspects);
         self.patience.until(|| !actor.trace.state().suspects);
@@ -40,7 +40,14 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         drop(progress);
         let opened = actor.trace.state().opened.clone();
         self.habits.insert(act.name.clone(), Habit { answers, returns, opened });
-        drop(disturber);
+        if let Some(disturber) = disturber.filter(|disturber| !is_enough && disturber.times() == 0) {
+            self.disturb_hangs = true;
+            let place = disturber.whereabouts();
+            self.find(
+                format!("`disturb` hangs: the thread {place}"),
+                "do what the hardware does once, and wait for nothing",
+            );
+        }
         self.goes(Way::Unbind, Twist::Plain, actors, None);
     }
 
@@ -88,15 +95,15 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         let hardware = self.hardware();
         let disturber = self.disturb();
         let gone = self.goes(scenario.way, scenario.twist, actors, ambush.as_deref())?;
-        self.is_away(&nodes, hardware.as_deref());
+        self.is_away(&nodes, &hardware);
         self.answer_gone(held);
         drop(disturber);
         if scenario.close == Close::Early {
             // A timer that the driver has forgotten may fire here.
             thread::sleep(LINGER);
-            self.is_away(&nodes, hardware.as_deref());
+            self.is_away(&nodes, &hardware);
             self.close(held);
-            self.is_away(&nodes, hardware.as_deref());
+            self.is_away(&nodes, &hardware);
         }
         drop((nodes, hardware));
         if scenario.way == Way::Surprise || matches!(scenario.twist, Twist::Worsens(_)) {
@@ -131,7 +138,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         let hardware = self.hardware();
         self.goes(Way::Unbind, Twist::Plain, actors, None)?;
         self.close(held);
-        self.is_away(&nodes, hardware.as_deref());
+        self.is_away(&nodes, &hardware);
         drop(hardware);
         let ids: Vec<_> = nodes.iter().map(|node| node.id()).collect();
         // Elsewhere: the driver's destructors may hang.
@@ -220,6 +227,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
 
     pub(super) fn disturb_device(&self, device: &str) -> Option<Disturber> {
         let hardware = self.world.as_ref().and_then(|world| (world.hardware)(device))?;
+        if self.disturb_hangs {
+            return None;
+        }
         self.plan.disturb.clone().map(|disturb| Disturber::start(disturb, hardware))
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Suite<'a, H> {
     pub(super) mounted: Option<Mounted>,
     /// The order that showed a race.
     pub(super) failed_seed: Option<u64>,
+    /// What the hardware does meanwhile has hung.
+    pub(super) disturb_hangs: bool,
     /// Something has been left behind before, which is waited for once.
     pub(super) has_leaked: bool,
     /// How many scenarios hung without an act to blame.
@@ -85,6 +87,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             run,
             mounted: None,
             failed_seed: None,
+            disturb_hangs: false,
             has_leaked: false,
             hung: 0,
         }

@@ -1,6 +1,7 @@
 //! Drivers with one mistake each that people make, which the kit finds, and their right twins, which pass.
 mod acts;
 mod another_error;
+mod closures_hang;
 mod coverage;
 mod driver_waits;
 mod ejects;
