@@ -105,7 +105,7 @@ pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
 /// thread, and decides there how long the thread stays at each point.
 #[cfg(all(feature = "points", not(loom)))]
 pub mod points {
-    pub use crate::gate::points::{Point, at_points, hook_has_panicked};
+    pub use crate::gate::points::{Point, at_points, hook_has_panicked, release_op_has_run};
 }
 
 /// What the kernel's `pr_err!` looks for in each crate.

@@ -6,6 +6,7 @@ use crate::fops::{
     AnyFileOperations, Command, File, FileOperations, IoctlArg, PollTable, SeekFrom, UserSliceReader, UserSliceWriter,
     VmArea,
 };
+use crate::gate::points::{self, Point};
 use crate::lifetime::{Cause, Device, DeviceLifetime, Part, Parts, Unplug, Unpluggable};
 use crate::op::{Block, GuardsFileOperations, GuardsSubdevOperations, Op, key};
 use crate::platform;
@@ -126,6 +127,8 @@ struct Held<T: SubdevOperations>(Option<T>);
 impl<T: SubdevOperations> Subdev<T> {
     /// The first handle to a subdev.
     pub fn new(subdev: T) -> Self {
+        let ops = <T as GuardsSubdevOperations<AnySubdevOperations>>::OPS;
+        points::reach(Point::SubdevMade { device: subdev.lifetime().id(), ops });
         Self(Arc::new(Held(Some(subdev))))
     }
 }
@@ -147,9 +150,11 @@ impl<T: SubdevOperations> Deref for Subdev<T> {
 impl<T: SubdevOperations> Drop for Held<T> {
     fn drop(&mut self) {
         let Some(subdev) = self.0.take() else { return };
+        let device = subdev.lifetime().id();
         if platform::catch(|| subdev.release()).is_none() {
             platform::log_error(format_args!("the release op of a subdev panicked"));
         }
+        points::note_release_op(device);
     }
 }
 

@@ -8,9 +8,13 @@ pub(crate) enum Point {
     Sleeping,
     Woken,
     Leaving,
+    SubdevMade { device: u64, ops: &'static [Op] },
 }
 
 #[inline(always)]
 pub(crate) fn reach(_point: Point) {}
 
 pub(crate) fn note_panic(_device: u64) {}
+
+#[cfg_attr(not(feature = "std"), expect(dead_code, reason = "subdevs need std"))]
+pub(crate) fn note_release_op(_device: u64) {}

@@ -21,6 +21,13 @@ pub enum Point {
     Woken,
     /// Before the section gives its slot back.
     Leaving,
+    /// A subdev has been made.
+    SubdevMade {
+        /// The [`id`](crate::DeviceLifetime::id) of its lifetime.
+        device: u64,
+        /// The operations of its `SubdevOperations`.
+        ops: &'static [Op],
+    },
 }
 
 /// Called at each point that the thread comes to.
@@ -81,6 +88,24 @@ pub(crate) fn note_panic(device: u64) {
 fn panicked() -> MutexGuard<'static, BTreeSet<u64>> {
     // Nothing panics under it.
     PANICKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The subdevs whose release op has run.
+static RELEASED: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
+
+/// Whether the release op of this subdev has run: for test kits. `device` is the [`id`](crate::DeviceLifetime::id) of its
+/// lifetime.
+pub fn release_op_has_run(device: u64) -> bool {
+    released().contains(&device)
+}
+
+pub(crate) fn note_release_op(device: u64) {
+    released().insert(device);
+}
+
+fn released() -> MutexGuard<'static, BTreeSet<u64>> {
+    // Nothing panics under it.
+    RELEASED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The thread is at `point`.

@@ -23,6 +23,9 @@ pub(crate) trait AnyDevice: Send + Sync {
     /// The number of its lifetime.
     #[cfg(feature = "testkit")]
     fn lifetime_id(&self) -> u64;
+    /// The worst cause that it was told.
+    #[cfg(feature = "testkit")]
+    fn cause(&self) -> Option<fops_runtime::Cause>;
     /// Leads to the driver's structure as long as somebody holds it.
     #[cfg(feature = "testkit")]
     fn downgrade(&self) -> Weak<dyn Any + Send + Sync>;
@@ -64,6 +67,11 @@ impl<D: FileOperations + Device> AnyDevice for OfType<D> {
     }
 
     #[cfg(feature = "testkit")]
+    fn cause(&self) -> Option<fops_runtime::Cause> {
+        self.0.lifetime().cause()
+    }
+
+    #[cfg(feature = "testkit")]
     fn downgrade(&self) -> Weak<dyn Any + Send + Sync> {
         let device: Weak<D> = Arc::downgrade(&self.0);
         device
@@ -77,6 +85,12 @@ pub(crate) trait AnyFile: Send + Sync {
     fn read(&self, buf: UserSliceWriter<'_>) -> Result<usize>;
     fn write(&self, buf: UserSliceReader<'_>) -> Result<usize>;
     fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents;
+    /// Sleeps in `poll(2)`, if the file is another process's. `None` for one of this process.
+    #[cfg(feature = "testkit")]
+    fn sleep_in_poll(&self, wanted: PollEvents) -> Option<Result<PollEvents>> {
+        let _ = wanted;
+        None
+    }
     fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
     fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32>;
     fn mmap(&self, area: &VmArea) -> Result;

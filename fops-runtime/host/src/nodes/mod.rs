@@ -10,6 +10,8 @@ pub(crate) mod node;
 pub(crate) mod observer;
 pub(crate) mod open_file;
 pub(crate) mod registration;
+#[cfg(all(feature = "testkit", feature = "fuse", target_os = "linux"))]
+mod remote;
 
 pub use buffer::{BufferMemory, Published};
 pub use devices::Devices;

@@ -73,13 +73,23 @@ impl Node {
     where
         D: FileOperations + Device,
     {
+        Self::of_any(name, kind, Box::new(OfType(device)), memory, registration)
+    }
+
+    pub(super) fn of_any(
+        name: String,
+        kind: Option<(Arc<NodeKind>, u32)>,
+        device: Box<dyn AnyDevice>,
+        memory: Option<Arc<BufferMemory>>,
+        registration: Registration,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Relaxed);
         Self {
             name,
             id,
             kind,
-            device: Box::new(OfType(device)),
+            device,
             memory,
             registration: Arc::new(registration),
             running: AtomicUsize::new(0),
@@ -143,6 +153,12 @@ impl Node {
     #[cfg(feature = "testkit")]
     pub(crate) fn hook_has_panicked(&self) -> bool {
         fops_runtime::points::hook_has_panicked(self.device.lifetime_id())
+    }
+
+    /// The worst cause that its device was told.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn cause(&self) -> Option<fops_runtime::Cause> {
+        self.device.cause()
     }
 
     /// Leads to the driver's structure as long as somebody holds it.

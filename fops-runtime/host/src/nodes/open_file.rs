@@ -125,6 +125,12 @@ impl OpenFile {
         self.node.run("poll", || Ok(self.file().poll(requested, poller))).unwrap_or(PollEvents::ERR)
     }
 
+    /// Sleeps in `poll(2)`, if the file is another process's.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn sleep_in_poll(&self, wanted: PollEvents) -> Option<Result<PollEvents>> {
+        self.file().sleep_in_poll(wanted)
+    }
+
     /// `ioctl(2)`; the argument is as long as the command says.
     ///
     /// # Errors

@@ -73,6 +73,12 @@ impl Registration {
         self.lock().is_gone()
     }
 
+    /// Whether its driver has not taken it down yet.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn is_registered(&self) -> bool {
+        self.lock().registered
+    }
+
     /// Whether only open files keep it.
     #[cfg(all(feature = "fuse", target_os = "linux"))]
     pub(crate) fn is_leaving(&self) -> bool {

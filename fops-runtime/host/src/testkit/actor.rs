@@ -4,6 +4,7 @@ use crate::nodes::node::Node;
 use crate::testkit::act::{Act, Answer};
 use crate::testkit::client::ClientNode;
 use crate::testkit::patience::Patience;
+use crate::testkit::process::Process;
 use crate::testkit::trace::{Guide, Trace};
 use crate::testkit::whereabouts::{self, Whereabouts};
 use fops_runtime::Request;
@@ -21,8 +22,9 @@ pub(super) struct Actor {
     node: Arc<Node>,
     shared: Arc<Shared>,
     request: Arc<Request>,
-    started: Instant,
     thread: Option<thread::JoinHandle<()>>,
+    /// It carries the act out, unless this process does.
+    process: Option<Arc<Process>>,
 }
 
 #[derive(Default)]
@@ -37,7 +39,10 @@ struct Shared {
 /// How far an actor has come.
 #[derive(Default)]
 pub(super) struct Progress {
+    /// Its thread here.
     tid: Option<u32>,
+    /// When it called the driver for the first time, as far as is known.
+    since: Option<Instant>,
     /// How often the act has returned.
     pub(super) returned: usize,
     /// What it returned while the device was there.
@@ -64,27 +69,40 @@ impl Actor {
     /// Starts the act on the node.
     pub(super) fn start(act: &Act, node: &Arc<Node>, guide: Option<Arc<dyn Guide>>, patience: Patience) -> Self {
         let trace = Trace::new(node.clone(), guide);
-        let shared = Arc::<Shared>::default();
-        let request = Request::new(None);
         let client = ClientNode { node: node.clone(), trace: trace.clone(), patience };
-        let actor = (act.clone(), trace.clone(), shared.clone(), request.clone());
-        let thread = thread::Builder::new().name(act.name.clone()).spawn(move || {
-            let (act, trace, shared, request) = actor;
+        let act = act.clone();
+        Self::start_with(&act.name.clone(), node, trace, None, move || Some(act.run(&client)))
+    }
+
+    /// Has a process of its own carry out the act on the node's file.
+    pub(super) fn start_process(name: &str, process: Process, node: &Arc<Node>) -> Self {
+        let (trace, process) = (Trace::new(node.clone(), None), Arc::new(process));
+        let (calls, notes) = (process.clone(), trace.clone());
+        Self::start_with(name, node, trace, Some(process), move || {
+            notes.state().called += 1;
+            calls.call()
+        })
+    }
+
+    /// `call` carries out the act once; `None` where it cannot.
+    fn start_with(
+        name: &str,
+        node: &Arc<Node>,
+        trace: Arc<Trace>,
+        process: Option<Arc<Process>>,
+        mut call: impl FnMut() -> Option<Answer> + Send + 'static,
+    ) -> Self {
+        let (shared, request) = (Arc::<Shared>::default(), Request::new(None));
+        let actor = (node.clone(), trace.clone(), shared.clone(), request.clone());
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            let (node, trace, shared, request) = actor;
             shared.progress.lock().tid = whereabouts::here();
-            let end = trace.run(|| request.run(|| shared.carry_out(&act, &client)));
-            drop(client);
+            let end = trace.run(|| request.run(|| shared.carry_out(&node, &trace, &mut call)));
+            drop(call);
             shared.progress.lock().end = Some((end, Instant::now()));
         });
         let failed = thread.is_err();
-        let this = Self {
-            name: act.name.clone(),
-            trace,
-            node: node.clone(),
-            shared,
-            request,
-            started: Instant::now(),
-            thread: thread.ok(),
-        };
+        let this = Self { name: name.into(), trace, node: node.clone(), shared, request, thread: thread.ok(), process };
         if failed {
             this.progress().end = Some((End::Stopped, Instant::now()));
         }
@@ -105,7 +123,7 @@ impl Actor {
         if progress.end.is_some() || progress.returned > 1 {
             return true;
         }
-        let tid = progress.tid;
+        let since = progress.since;
         drop(progress);
         let state = self.trace.state();
         if state.called == 0 {
@@ -116,8 +134,8 @@ impl Actor {
         if sleeps || suspects {
             return true;
         }
-        let age = self.started.elapsed();
-        let asleep = || tid.is_none_or(|tid| matches!(whereabouts::of(tid), Whereabouts::Asleep(_)));
+        let age = since.map_or(Duration::ZERO, |since| since.elapsed());
+        let asleep = || matches!(self.whereabouts(), Whereabouts::Asleep(_) | Whereabouts::Unknown);
         age > Duration::from_millis(100) || (age > Duration::from_millis(10) && asleep())
     }
 
@@ -134,10 +152,19 @@ impl Actor {
     pub(super) fn stop(&self) {
         self.shared.enough.store(true, SeqCst);
         self.request.interrupt();
+        self.process.iter().for_each(|process| process.kill());
     }
 
-    /// Where its thread is.
+    /// Whether a process of its own carries it out.
+    pub(super) const fn is_process(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Where the thread is that carries it out.
     pub(super) fn whereabouts(&self) -> Whereabouts {
+        if let Some(process) = &self.process {
+            return process.whereabouts();
+        }
         let tid = self.progress().tid;
         tid.map_or(Whereabouts::Unknown, whereabouts::of)
     }
@@ -152,17 +179,22 @@ impl Actor {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        self.process.iter().for_each(|process| process.kill());
     }
 }
 
 impl Shared {
-    fn carry_out(&self, act: &Act, client: &ClientNode) -> End {
+    fn carry_out(&self, node: &Node, trace: &Trace, call: &mut impl FnMut() -> Option<Answer>) -> End {
         loop {
             // Read before the call: only one that begins after the removal has to fail.
             let over = self.over.load(SeqCst);
-            let was_there = !client.node.is_unplugged();
-            let Ok(answer) = catch_unwind(AssertUnwindSafe(|| act.run(client))) else { return End::Panicked };
-            let is_gone = client.node.is_unplugged();
+            let was_there = !node.is_unplugged();
+            self.progress.lock().since.get_or_insert_with(Instant::now);
+            let answer = catch_unwind(AssertUnwindSafe(&mut *call)).ok().flatten();
+            let Some(answer) = answer else {
+                return if self.enough.load(SeqCst) { End::Stopped } else { End::Panicked };
+            };
+            let is_gone = node.is_unplugged();
             let mut progress = self.progress.lock();
             progress.returned += 1;
             if is_gone && answer.is_gone() {
@@ -178,6 +210,7 @@ impl Shared {
             if self.enough.load(SeqCst) {
                 return End::Stopped;
             }
+            trace.again();
             // Others want to run too.
             thread::sleep(Duration::from_micros(20));
         }

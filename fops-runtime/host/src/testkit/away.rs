@@ -1,5 +1,6 @@
 //! What has to hold once the device is away, and once nobody refers to it any more.
 use crate::nodes::node::Node;
+use crate::testkit::in_time::{Late, in_time};
 use crate::testkit::suite::Suite;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,13 +8,12 @@ use std::sync::{Arc, Weak};
 
 impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// The device is away. Files may be open.
-    pub(super) fn is_away(&mut self, nodes: &[Arc<Node>], hardware: Option<&H>) {
+    pub(super) fn is_away(&mut self, nodes: &[Arc<Node>], hardware: &Option<Arc<H>>) {
         let Some(world) = &self.world else { return };
-        let left = world.bus.nodes(&world.device);
-        if let Some(node) = left.first() {
+        if let Some(node) = world.strays().first() {
             self.find(
                 format!("the device is removed, and its node `{}` is registered", node.name()),
-                "register nodes by `probe`",
+                "register nodes by `probe.register_node(..)`, which the bus takes away",
             );
         }
         if let Some(node) = nodes.iter().find(|node| !node.is_unplugged()) {
@@ -34,35 +34,50 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             if self.failed_checks.contains(&number) {
                 continue;
             }
-            let failed = catch_unwind(AssertUnwindSafe(|| check(hardware))).err();
-            if let Some(payload) = failed {
-                self.failed_checks.insert(number);
-                self.find(
-                    format!("the device is away, and this does not hold: {}", message(&*payload)),
+            let (check, hardware) = (check.clone(), hardware.clone());
+            let failed = in_time(self.patience, move || {
+                catch_unwind(AssertUnwindSafe(|| check(&hardware))).map_err(|payload| message(&*payload).to_owned())
+            });
+            let (problem, help) = match failed {
+                Ok(Ok(())) => continue,
+                Ok(Err(message)) => (
+                    format!("the device is away, and this does not hold: {message}"),
                     "touch the hardware inside sections alone, and give back in `remove` all that probe took",
-                );
-            }
+                ),
+                Err(Late::Hangs(place)) => {
+                    (format!("`away` hangs: the thread {place}"), "look at the hardware, and wait for nothing")
+                }
+                Err(Late::Panicked) => continue,
+            };
+            self.failed_checks.insert(number);
+            self.find(problem, help);
         }
     }
 
     /// The last file is closed: the nodes of these numbers are gone, and the driver's structures too.
     pub(super) fn nothing_is_left(&mut self, ids: &[u64], states: &[Weak<dyn Any + Send + Sync>]) {
         let Some(world) = &self.world else { return };
+        if self.has_leaked {
+            return;
+        }
         let devices = world.bus.devices().clone();
         let left = || devices.all().into_iter().find(|node| ids.contains(&node.id()));
         if !self.patience.until(|| left().is_none()) {
+            self.has_leaked = true;
             let names = left().map_or_else(String::new, |node| node.name().to_owned());
             self.find(
-                format!("the last file is closed, and the node `{names}` is still registered"),
-                "register nodes by `probe.register_node(..)`, which the bus takes away",
+                format!("the acts have ended, and a file of the node `{names}` is still open"),
+                "a driver keeps no file of its own device open, and an act closes what it opens",
             );
         }
         if !self.patience.until(|| states.iter().all(|state| state.strong_count() == 0)) {
+            self.has_leaked = true;
             self.find(
                 "the last file is closed, and something still refers to the driver's structure".into(),
                 "a thread, a timer or a callback has kept an `Arc`: end it in the stop hook, or give it a `Weak`",
             );
         }
+        self.subdevs_are_released();
     }
 }
 

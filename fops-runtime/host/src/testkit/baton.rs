@@ -170,6 +170,11 @@ impl Guide for Turns {
         self.waits(name);
     }
 
+    /// An act without sections comes to no other point.
+    fn again(&self) {
+        self.waits("again".into());
+    }
+
     fn begins(&self) {
         self.baton.state.lock().seats[self.seat].tid = whereabouts::here();
         self.waits("begins".into());

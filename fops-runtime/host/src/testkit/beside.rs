@@ -19,7 +19,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             removal: None,
             is_bad: gone.is_none() || self.report.findings.len() > found,
         });
-        self.world = None;
+        self.leave();
     }
 
     fn one_of_two_goes(&mut self, second: &str) -> Option<()> {

@@ -72,6 +72,9 @@ impl ClientFile {
     /// `EINTR`.
     pub fn poll(&self, events: PollEvents) -> Result<PollEvents> {
         let wanted = events | PollEvents::ERR | PollEvents::HUP;
+        if let Some(mask) = self.file.file().sleep_in_poll(wanted) {
+            return mask;
+        }
         let sleeper = Arc::new(Sleeper::default());
         let poller: Arc<dyn Poller> = sleeper.clone();
         loop {

@@ -1,7 +1,8 @@
 //! What the hardware does meanwhile.
+use crate::testkit::whereabouts::{self, Whereabouts};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub(super) struct Disturber {
 struct Shared {
     ends: AtomicBool,
     times: AtomicUsize,
+    thread: AtomicU32,
 }
 
 impl Disturber {
@@ -24,6 +26,7 @@ impl Disturber {
         let shared = Arc::<Shared>::default();
         let this = Self { shared: shared.clone() };
         let work = move || {
+            shared.thread.store(whereabouts::here().unwrap_or(0), SeqCst);
             while !shared.ends.load(SeqCst) {
                 // A panic of the hardware's has been printed.
                 let _ = catch_unwind(AssertUnwindSafe(|| disturb(&hardware)));
@@ -33,6 +36,11 @@ impl Disturber {
         };
         let _ = thread::Builder::new().name("disturber".into()).spawn(work);
         this
+    }
+
+    /// Where its thread is.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        whereabouts::of(self.shared.thread.load(SeqCst))
     }
 
     /// How often it has disturbed the device.

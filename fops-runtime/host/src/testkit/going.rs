@@ -3,9 +3,11 @@ use crate::bus::Removal;
 use crate::testkit::act::Answer;
 use crate::testkit::actor::{Actor, End};
 use crate::testkit::ambush::{Ambush, Deed};
+use crate::testkit::in_time::{Late, in_time};
 use crate::testkit::scenario::{Twist, Way};
 use crate::testkit::suite::Suite;
 use fops_runtime::{Cause, Errno, Result};
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,19 +52,27 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.surprise(0);
         }
         let removal = match begin(way, &bus, &driver, &device) {
-            // An operation was faster: it has asked for the removal, which is over already.
+            // An operation or the hardware was faster: it has asked for the removal, which is over already.
             Err(Errno::ENODEV) if matches!(twist, Twist::Inside(_)) || way == Way::Surprise => None,
             Err(errno) => {
-                self.find(format!("the removal cannot begin: {errno}"), "the device is unplugged by the bus alone");
+                self.find(
+                    format!("the removal cannot begin: {errno}"),
+                    "neither an act nor `disturb` has the device removed: the kit does that",
+                );
+                self.leave_behind(actors);
                 return None;
             }
             Ok(removal) => Some(removal),
         };
         let second = match twist {
             Twist::Twice => begin(way, &bus, &driver, &device).ok(),
-            Twist::Worsens => {
+            Twist::Worsens(_) => {
+                // It begins for the lesser cause.
+                self.patience.until(|| actors.iter().all(|actor| actor.node().is_unplugged()));
                 self.surprise(0);
-                begin(Way::Surprise, &bus, &driver, &device).ok()
+                let second = begin(Way::Surprise, &bus, &driver, &device).ok();
+                self.all_are_told(&actors);
+                second
             }
             _ => None,
         };
@@ -93,7 +103,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             ),
             Some(Ok(_)) | None => {}
         }
-        self.is_removed_once(matches!(twist, Twist::Worsens) && second.is_some());
+        self.is_removed_once();
         actors.iter().for_each(Actor::removal_is_over);
         if !self.patience.until(|| actors.iter().all(|actor| actor.end().is_some())) {
             self.acts_hang(&actors);
@@ -104,33 +114,45 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     }
 
     /// The driver's `remove` has run once for each probe of a device that is not bound any more.
-    fn is_removed_once(&mut self, is_surprise: bool) {
+    fn is_removed_once(&mut self) {
         let Some(world) = &self.world else { return };
         let Some(counts) = &world.counts else { return };
         let bound = world.bus.device_names().iter().filter(|(_, driver)| driver.is_some()).count();
-        let (probed, causes) = counts.get();
-        if causes.len() + bound != probed {
+        let (probed, removed) = counts.get();
+        let problem = match removed.cmp(&(probed - bound)) {
+            Ordering::Less => "a device is gone, and the driver's `remove` has not run",
+            Ordering::Equal => return,
+            Ordering::Greater => "the driver's `remove` has run more than once for a device",
+        };
+        self.find(
+            problem.into(),
+            "leave unplug to the bus: an operation that wants its device gone calls `bus_device.remove(..)`",
+        );
+    }
+
+    /// The removal has become a surprise removal: every device that goes is told.
+    fn all_are_told(&mut self, actors: &[Actor]) {
+        let Some(world) = &self.world else { return };
+        let told = |actor: &Actor| actor.node().cause() == Some(Cause::SurpriseRemoval);
+        if !self.patience.until(|| actors.iter().all(told)) {
             self.find(
-                format!(
-                    "{} of {probed} probed devices are gone, and `remove` ran {} times",
-                    probed - bound,
-                    causes.len()
-                ),
-                "leave unplug to the bus: an operation that wants its device gone calls `bus_device.remove(..)`",
-            );
-        } else if is_surprise && causes.last() != Some(&Cause::SurpriseRemoval) {
-            self.find(
-                format!("the removal became a surprise removal, and `remove` was told {:?}", causes.last()),
-                "`Removable::cause` has to say the worst",
+                format!("`{}` has gone by surprise meanwhile, and its device is not told", world.device),
+                "`Removable::escalate` has to hand the cause on: `Unplug::escalate(&self.device, cause)`",
             );
         }
     }
 
     /// Pulls the hardware out (0), or puts it back (1).
-    pub(super) fn surprise(&self, step: usize) {
+    pub(super) fn surprise(&mut self, step: usize) {
         let hardware = self.world.as_ref().and_then(|world| world.hardware());
         if let (Some(steps), Some(hardware)) = (&self.plan.surprise, hardware) {
-            steps[step](&hardware);
+            let does = steps[step].clone();
+            if let Err(Late::Hangs(place)) = in_time(self.patience, move || does(&hardware)) {
+                self.find(
+                    format!("`surprise` hangs: the thread {place}"),
+                    "pull the hardware out, and wait for nothing",
+                );
+            }
         }
     }
 
@@ -237,7 +259,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.met.add(actor.trace.met());
             actor.stop();
         }
-        self.world = None;
+        self.leave();
     }
 }
 

@@ -8,12 +8,18 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// The removal hangs. Says so, and leaves everything behind.
     pub(super) fn removal_hangs(&mut self, removal: &Removal, actors: &[Actor]) {
         let stragglers = removal.stragglers();
+        let stragglers = if stragglers == "nothing in flight" { "" } else { &stragglers };
         let mut is_anybody = false;
         for actor in actors {
-            let Some(op) = actor.trace.section() else { continue };
             if actor.end().is_some() {
                 continue;
             }
+            if actor.is_process() {
+                // Its thread here is the server's: the removal names that.
+                (is_anybody, _) = (true, self.hanging.insert(actor.name.clone()));
+                continue;
+            }
+            let Some(op) = actor.trace.section() else { continue };
             is_anybody = true;
             self.hanging.insert(actor.name.clone());
             let place = actor.whereabouts();
@@ -46,7 +52,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         for actor in actors.iter().filter(|actor| actor.end().is_none()) {
             self.hanging.insert(actor.name.clone());
             let (place, op) = (actor.whereabouts(), actor.trace.place());
-            let op = op.unwrap_or_else(|| "code of its own, outside of the driver".into());
+            let op = op.unwrap_or_else(|| {
+                if actor.is_process() { "its process" } else { "code of its own, outside of the driver" }.into()
+            });
             self.find(
                 format!(
                     "the device is gone, and the act \"{}\" does not end: it is in {op}; the thread {place}",

@@ -1,13 +1,22 @@
 //! What an author writes: the driver, what clients do, what the hardware does.
 use crate::bus::{Bus, Driver};
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+use crate::nodes::node::Node;
 use crate::testkit::act::Act;
 use crate::testkit::client::ClientNode;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+use crate::testkit::patience::Patience;
 use crate::testkit::plan::Plan;
+use crate::testkit::process::{self, Role};
 use crate::testkit::report::Report;
 use crate::testkit::suite::Suite;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+use crate::testkit::trace::Trace;
 use crate::testkit::world::World;
 use fops_runtime::{Device, FileOperations, Result, Unplug};
 use std::fmt;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+use std::path::Path;
 use std::sync::Arc;
 
 /// A driver, its device, and what goes on while that is unplugged. See the [module](crate::testkit).
@@ -27,6 +36,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
+            on_nodes: false,
             orders: 100,
         })
     }
@@ -61,12 +71,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         device: &str,
     ) -> Self {
         let (driver, device) = (driver.to_owned(), device.to_owned());
-        Self::new(move || {
-            let machine = Arc::new(machine());
-            let bus = bus(&machine);
-            let hardware = Box::new(move |_: &str| Some(machine.clone()));
-            World { bus, driver: driver.clone(), device: device.clone(), hardware, counts: None }
-        })
+        Self::new(move || World::on(machine(), &bus, &driver, &device))
     }
 
     /// What a client does with the first node of the device, again and again until that says `ENODEV`, or poll says `HUP`.
@@ -101,15 +106,19 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
 
     /// How the hardware is pulled out, and put back. Without it, the driver is told of a surprise removal while the
     /// hardware is there, and must not be blamed if that goes on to write to memory.
-    pub fn surprise(mut self, pull_out: impl Fn(&H) + 'static, put_back: impl Fn(&H) + 'static) -> Self {
-        self.0.surprise = Some([Box::new(pull_out), Box::new(put_back)]);
+    pub fn surprise(
+        mut self,
+        pull_out: impl Fn(&H) + Send + Sync + 'static,
+        put_back: impl Fn(&H) + Send + Sync + 'static,
+    ) -> Self {
+        self.0.surprise = Some([Arc::new(pull_out), Arc::new(put_back)]);
         self
     }
 
     /// What has to hold while the device is away: nobody has touched the hardware, its interrupt is free. It panics if it
     /// does not hold, as `assert!` does. Files may be open.
-    pub fn away(mut self, check: impl Fn(&H) + 'static) -> Self {
-        self.0.away.push(Box::new(check));
+    pub fn away(mut self, check: impl Fn(&H) + Send + Sync + 'static) -> Self {
+        self.0.away.push(Arc::new(check));
         self
     }
 
@@ -129,6 +138,19 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         self
     }
 
+    /// Plays the eight scenarios on device nodes too, which are served through `/dev/fuse`, with a process for each act. Turn
+    /// the feature `fuse` on.
+    ///
+    /// Each process is this test, run once more: `run` carries out its act there, on the node's file, and then ends the
+    /// process. So all that the test does before `run` is done in each process. An act may map no memory.
+    ///
+    /// Where the nodes cannot be served, the report says why, and the test does not fail. The nodes are gone when `run`
+    /// returns, and also if the test is killed.
+    pub fn on_nodes(mut self) -> Self {
+        self.0.on_nodes = true;
+        self
+    }
+
     /// The operation `op` is not tried, because `why`.
     pub fn not_tried(mut self, op: &str, why: &str) -> Self {
         self.0.excuses.push((op.into(), why.into()));
@@ -137,7 +159,29 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
 
     /// Runs all scenarios. It always ends: what hangs is left behind, and reported.
     pub fn run(self) -> Report {
-        Suite::new(&self.0).run()
+        let run = process::begin_run();
+        match Role::given() {
+            Some(role) if self.0.on_nodes && role.run == run => self.carry_out(&role),
+            // Another run of this test started this process.
+            Some(_) => Report::default(),
+            None => Suite::new(&self.0, run).run(),
+        }
+    }
+
+    /// Carries out one act, in a process of its own.
+    #[cfg(all(feature = "fuse", target_os = "linux"))]
+    fn carry_out(&self, role: &Role) -> ! {
+        let node = Node::remote(Path::new(&role.path));
+        let client = ClientNode { trace: Trace::new(node.clone(), None), node, patience: Patience::measure() };
+        if let Some(act) = self.0.acts.get(role.act) {
+            process::serve(|| act.run(&client));
+        }
+        std::process::exit(0)
+    }
+
+    #[cfg(not(all(feature = "fuse", target_os = "linux")))]
+    fn carry_out(&self, _: &Role) -> Report {
+        Report::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kit's own steps that enter the driver: each on a thread of its own, since it may hang.
 use crate::testkit::patience::Patience;
 use crate::testkit::whereabouts::{self, Whereabouts};
+use std::ops::Deref;
 use std::sync::mpsc;
 use std::thread;
 
@@ -27,4 +28,28 @@ pub(super) fn in_time<T: Send + 'static>(
     }
     let tid = tid.try_recv().ok().flatten();
     Err(Late::Hangs(tid.map_or(Whereabouts::Unknown, whereabouts::of)))
+}
+
+/// Drops its value on a thread of its own: the driver's destructor may hang.
+pub(super) struct Elsewhere<T: Send + 'static>(Option<T>);
+
+impl<T: Send + 'static> Elsewhere<T> {
+    pub(super) const fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl<T: Send + 'static> Deref for Elsewhere<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("it is taken by `drop` alone")
+    }
+}
+
+impl<T: Send + 'static> Drop for Elsewhere<T> {
+    fn drop(&mut self) {
+        let value = self.0.take();
+        let _ = thread::Builder::new().name("testkit".into()).spawn(move || drop(value));
+    }
 }

@@ -2,6 +2,8 @@
 use crate::testkit::actor::Actor;
 use crate::testkit::baton::Baton;
 use crate::testkit::disturber::Disturb;
+use crate::testkit::in_time::in_time;
+use crate::testkit::patience::Patience;
 use crate::testkit::report::Row;
 use crate::testkit::scenario::{Twist, Way};
 use crate::testkit::seed::Seed;
@@ -49,8 +51,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         if acts.is_empty() || self.hung > 0 {
             return None;
         }
-        let hardware = self.world.as_ref().and_then(|world| world.hardware());
-        let disturb = self.plan.disturb.clone().zip(hardware.clone());
+        let hardware = self.hardware();
+        let disturb = self.plan.disturb.clone().zip((*hardware).clone());
         let baton = Baton::new(acts.len() * 2);
         let mut actors = Vec::new();
         for (seat, act) in acts.iter().chain(&acts).enumerate() {
@@ -59,7 +61,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             actors.push(Actor::start(act, node, Some(turns), self.patience));
         }
         for _ in 0..seed.below(STEPS) {
-            step(&baton, &mut seed, disturb.as_ref());
+            step(&baton, &mut seed, disturb.as_ref(), self.patience);
         }
         drop(baton.quiet());
         baton.note("unplug");
@@ -80,17 +82,23 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         self.goes(Way::Unbind, Twist::Plain, actors, None);
         baton.free();
         let _ = conducts.map(thread::JoinHandle::join);
-        self.is_away(&nodes, hardware.as_deref());
+        self.is_away(&nodes, &hardware);
         Some(baton.order())
     }
 }
 
 /// One thread goes, or the hardware does something.
-fn step<H>(baton: &Baton, seed: &mut Seed, disturb: Option<&(Disturb<H>, Arc<H>)>) {
+fn step<H: Send + Sync + 'static>(
+    baton: &Baton,
+    seed: &mut Seed,
+    disturb: Option<&(Disturb<H>, Arc<H>)>,
+    patience: Patience,
+) {
     match disturb {
         Some((disturb, hardware)) if seed.below(4) == 0 => {
             baton.note("disturb");
-            disturb(hardware);
+            let (disturb, hardware) = (disturb.clone(), hardware.clone());
+            let _ = in_time(patience, move || disturb(&hardware));
             baton.all_wake(Duration::from_millis(1));
         }
         _ => {
@@ -138,9 +146,10 @@ mod tests {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
+            on_nodes: false,
             orders: 0,
         };
-        let mut suite = Suite::new(&plan);
+        let mut suite = Suite::new(&plan, 0);
         let mut orders = Vec::new();
         for seed in 0..20 {
             let order = suite.order(seed).unwrap();

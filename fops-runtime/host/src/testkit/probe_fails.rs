@@ -2,6 +2,7 @@
 use crate::nodes::faults::fail_at;
 use crate::testkit::in_time::{Late, in_time};
 use crate::testkit::report::Row;
+use crate::testkit::subdevs;
 use crate::testkit::suite::Suite;
 use std::collections::BTreeSet;
 
@@ -38,14 +39,17 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             let bus = bus.clone();
             move || fail_at(number, || bus.bind(&driver, &device))
         };
-        let (bound, step) = match in_time(self.patience, bind) {
+        let (subdevs, bind) = subdevs::noted(bind);
+        let bound = in_time(self.patience, bind);
+        self.note_subdevs(&mut subdevs.lock());
+        let (bound, step) = match bound {
             Ok((bound, step)) => (bound, step?),
             Err(Late::Hangs(place)) => {
                 self.find(
                     format!("probe hangs when a step fails: the thread {place}"),
                     "drop what probe took, and wait for nothing",
                 );
-                self.world = None;
+                self.leave();
                 return None;
             }
             Err(Late::Panicked) => return None,
@@ -61,11 +65,11 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 format!("probe fails at {step}, and leaves {left:?} registered"),
                 "register nodes by `probe.register_node(..)`: they appear if probe succeeds, and not otherwise",
             );
-            self.world = None;
+            self.leave();
             return Some(step);
         }
-        let hardware = self.world.as_ref()?.hardware();
-        self.is_away(&[], hardware.as_deref());
+        let hardware = self.hardware();
+        self.is_away(&[], &hardware);
         drop(hardware);
         if self.plugged().is_none() {
             self.find(

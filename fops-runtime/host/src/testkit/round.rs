@@ -6,7 +6,7 @@ use crate::testkit::ambush::Ambush;
 use crate::testkit::disturber::Disturber;
 use crate::testkit::going::Gone;
 use crate::testkit::held::Held;
-use crate::testkit::in_time::in_time;
+use crate::testkit::in_time::{Elsewhere, in_time};
 use crate::testkit::report::Row;
 use crate::testkit::scenario::{Close, Scenario, Twist, Way};
 use crate::testkit::suite::{Habit, Suite};
@@ -31,7 +31,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             Some(disturber) => disturber.times() >= 50 || actor.progress().returned > 1,
             None => true,
         };
-        self.patience.until(enough);
+        let is_enough = self.patience.until(enough);
         // A poll that suspects something has a limit of its own.
         self.patience.until(|| !actor.trace.state().suspects);
         self.patience.until(|| !actor.trace.state().suspects);
@@ -40,7 +40,14 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         drop(progress);
         let opened = actor.trace.state().opened.clone();
         self.habits.insert(act.name.clone(), Habit { answers, returns, opened });
-        drop(disturber);
+        if let Some(disturber) = disturber.filter(|disturber| !is_enough && disturber.times() == 0) {
+            self.disturb_hangs = true;
+            let place = disturber.whereabouts();
+            self.find(
+                format!("`disturb` hangs: the thread {place}"),
+                "do what the hardware does once, and wait for nothing",
+            );
+        }
         self.goes(Way::Unbind, Twist::Plain, actors, None);
     }
 
@@ -67,45 +74,46 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
 
     /// `None` where the round ended early.
     fn play_round(&mut self, scenario: &Scenario, load: &[&Act]) -> Option<Gone> {
+        let mut held = Vec::new();
+        let gone = self.play_with(scenario, load, &mut held);
+        self.close(&mut held);
+        gone
+    }
+
+    fn play_with(&mut self, scenario: &Scenario, load: &[&Act], held: &mut Vec<Arc<Held>>) -> Option<Gone> {
         let nodes = self.plugged()?;
-        let states: Vec<_> = nodes.iter().map(|node| node.downgrade()).collect();
+        let mut states: Vec<_> = nodes.iter().map(|node| node.downgrade()).collect();
         let ambush = scenario.twist.op().map(|op| Arc::new(Ambush::new(op, self.deed(scenario.twist), self.patience)));
-        let mut held: Vec<_> = match scenario.close {
-            Close::NoFile => Vec::new(),
-            _ => nodes.iter().filter_map(|node| Held::open(node, self.patience)).map(Arc::new).collect(),
-        };
+        if scenario.close != Close::NoFile {
+            held.extend(nodes.iter().filter_map(|node| self.hold_open(node)));
+        }
         let actors = self.start(load, &nodes, ambush.as_ref());
         if scenario.twist.op().is_none() {
             self.settle(&actors);
             self.are_well(&actors, load);
         }
-        let hardware = self.world.as_ref().and_then(|world| world.hardware());
+        let hardware = self.hardware();
         let disturber = self.disturb();
         let gone = self.goes(scenario.way, scenario.twist, actors, ambush.as_deref())?;
-        self.is_away(&nodes, hardware.as_deref());
-        self.answer_gone(&held);
+        self.is_away(&nodes, &hardware);
+        self.answer_gone(held);
         drop(disturber);
         if scenario.close == Close::Early {
             // A timer that the driver has forgotten may fire here.
             thread::sleep(LINGER);
-            self.is_away(&nodes, hardware.as_deref());
-            self.close(&mut held);
-            self.is_away(&nodes, hardware.as_deref());
+            self.is_away(&nodes, &hardware);
+            self.close(held);
+            self.is_away(&nodes, &hardware);
         }
         drop((nodes, hardware));
-        if scenario.way == Way::Surprise || matches!(scenario.twist, Twist::Worsens) {
+        if scenario.way == Way::Surprise || matches!(scenario.twist, Twist::Worsens(_)) {
             self.surprise(1);
         }
-        let nodes = self.comes_back(scenario.way)?;
-        if let Some(held) = held.iter().find(|held| nodes.iter().any(|node| node.name() == held.name())) {
-            self.find(
-                format!("the name `{}` is reused while an old file is open", held.name()),
-                "register nodes by the bus",
-            );
-        }
-        self.answer_gone(&held);
+        let nodes = self.plugged()?;
+        states.extend(nodes.iter().map(|node| node.downgrade()));
+        self.answer_gone(held);
         if scenario.close == Close::Late {
-            self.close(&mut held);
+            self.close(held);
         }
         let actors = self.start(load, &nodes, None);
         self.settle(&actors);
@@ -127,16 +135,22 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             );
         }
         drop(disturber);
-        let hardware = self.world.as_ref().and_then(|world| world.hardware());
+        let hardware = self.hardware();
         self.goes(Way::Unbind, Twist::Plain, actors, None)?;
-        self.close(&mut held);
-        self.is_away(&nodes, hardware.as_deref());
+        self.close(held);
+        self.is_away(&nodes, &hardware);
         drop(hardware);
         let ids: Vec<_> = nodes.iter().map(|node| node.id()).collect();
         // Elsewhere: the driver's destructors may hang.
-        let _ = in_time(self.patience, move || drop((nodes, held)));
+        let _ = in_time(self.patience, move || drop(nodes));
         self.nothing_is_left(&ids, &states);
         Some(gone)
+    }
+
+    /// Opens a file, as a client does.
+    pub(super) fn hold_open(&self, node: &Arc<Node>) -> Option<Arc<Held>> {
+        let client = self.mounted.as_ref().map_or_else(|| node.clone(), |mounted| mounted.node(node.name()));
+        Held::open(node, client, self.patience).map(Arc::new)
     }
 
     /// Starts the acts.
@@ -145,7 +159,16 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         let mut actors = Vec::new();
         for act in load {
             match nodes.iter().find(|node| act.is_on(node)) {
-                Some(node) => actors.push(Actor::start(act, node, guide.clone(), self.patience)),
+                Some(node) => match &self.mounted {
+                    None => actors.push(Actor::start(act, node, guide.clone(), self.patience)),
+                    Some(mounted) => {
+                        let path = mounted.path(node.name());
+                        match self.process(act, path) {
+                            Ok(process) => actors.push(Actor::start_process(&act.name, process, node)),
+                            Err(error) => self.find(error, "what the test does before `run` is done for each act"),
+                        }
+                    }
+                },
                 None => self.find(
                     format!("no node for the act \"{}\" among {nodes:?}", act.name),
                     "name the node as probe registers it",
@@ -158,7 +181,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// Waits until each act does what it does.
     pub(super) fn settle(&mut self, actors: &[Actor]) {
         for actor in actors {
-            if !self.patience.until(|| actor.is_settled()) {
+            let is_settled = self.patience.until(|| actor.is_settled());
+            if !is_settled || (actor.trace.state().called == 0 && actor.end().is_none()) {
                 self.find(
                     format!("the act \"{}\" calls no operation of the driver", actor.name),
                     "open a file and call the driver in the act",
@@ -192,27 +216,20 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
     }
 
+    /// What the author's closures are given for the device under test.
+    pub(super) fn hardware(&self) -> Elsewhere<Option<Arc<H>>> {
+        Elsewhere::new(self.world.as_ref().and_then(|world| world.hardware()))
+    }
+
     pub(super) fn disturb(&self) -> Option<Disturber> {
         self.disturb_device(&self.world.as_ref()?.device)
     }
 
     pub(super) fn disturb_device(&self, device: &str) -> Option<Disturber> {
         let hardware = self.world.as_ref().and_then(|world| (world.hardware)(device))?;
-        self.plan.disturb.clone().map(|disturb| Disturber::start(disturb, hardware))
-    }
-
-    /// Brings the device back.
-    fn comes_back(&mut self, way: Way) -> Option<Vec<Arc<Node>>> {
-        let world = self.world.as_ref()?;
-        let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
-        let came = match way {
-            Way::Unbind => self.comes(move || bus.bind(&driver, &device), "bind after unbind"),
-            Way::Unplug | Way::Surprise => self.comes(move || bus.rescan(), "rescan after unplug"),
-        };
-        if !came {
-            self.world = None;
+        if self.disturb_hangs {
             return None;
         }
-        self.plugged()
+        self.plan.disturb.clone().map(|disturb| Disturber::start(disturb, hardware))
     }
 }

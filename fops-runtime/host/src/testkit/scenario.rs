@@ -41,8 +41,8 @@ pub(super) enum Twist {
     Straggler(&'static Op),
     /// Two threads unplug at once.
     Twice,
-    /// The cause gets worse while the removal is under way.
-    Worsens,
+    /// It is in its section while the cause of the removal gets worse.
+    Worsens(&'static Op),
 }
 
 /// One scenario.
@@ -75,13 +75,9 @@ pub(super) fn hotunplug() -> impl Iterator<Item = Scenario> {
 /// What else happens while a device goes, to all acts at once.
 pub(super) fn causes() -> impl Iterator<Item = Scenario> {
     let of = |(name, way, twist): (&str, Way, Twist)| Scenario { name: name.into(), way, close: Close::Last, twist };
-    [
-        ("surprise removal", Way::Surprise, Twist::Plain),
-        ("a second unplug", Way::Unbind, Twist::Twice),
-        ("the cause worsens", Way::Unplug, Twist::Worsens),
-    ]
-    .into_iter()
-    .map(of)
+    [("surprise removal", Way::Surprise, Twist::Plain), ("a second unplug", Way::Unbind, Twist::Twice)]
+        .into_iter()
+        .map(of)
 }
 
 /// What may happen to an operation that is in its section when unplug begins.
@@ -102,14 +98,28 @@ pub(super) fn in_flight(op: &'static Op) -> impl Iterator<Item = Scenario> {
     .map(of)
 }
 
+/// What one operation is enough for.
+pub(super) fn once_in_flight(op: &'static Op) -> impl Iterator<Item = Scenario> {
+    let of = |(name, way, twist): (&str, Way, Twist)| Scenario { name: name.into(), way, close: Close::Last, twist };
+    [
+        ("an operation is late", Way::Unbind, Twist::Straggler(op)),
+        ("the cause worsens", Way::Unplug, Twist::Worsens(op)),
+    ]
+    .into_iter()
+    .map(of)
+}
+
 impl Twist {
     /// The operation that has to be in its section.
     pub(super) const fn op(self) -> Option<&'static Op> {
         match self {
-            Self::InFlight(op) | Self::InFlightLong(op) | Self::Inside(op) | Self::Panics(op) | Self::Straggler(op) => {
-                Some(op)
-            }
-            Self::Plain | Self::Twice | Self::Worsens => None,
+            Self::InFlight(op)
+            | Self::InFlightLong(op)
+            | Self::Inside(op)
+            | Self::Panics(op)
+            | Self::Straggler(op)
+            | Self::Worsens(op) => Some(op),
+            Self::Plain | Self::Twice => None,
         }
     }
 }

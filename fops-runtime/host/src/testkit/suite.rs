@@ -3,11 +3,13 @@ use crate::nodes::node::Node;
 use crate::testkit::act::{Act, Answer};
 use crate::testkit::finding::Finding;
 use crate::testkit::in_time::{Late, in_time};
+use crate::testkit::on_nodes::Mounted;
 use crate::testkit::patience::Patience;
 use crate::testkit::plan::Plan;
 use crate::testkit::report::{NotTried, Report};
-use crate::testkit::scenario::{self, Close, Scenario, Twist, Way};
+use crate::testkit::scenario::{self, Scenario};
 use crate::testkit::seed::Seed;
+use crate::testkit::subdevs::{self, MadeSubdev};
 use crate::testkit::trace::{Met, key};
 use crate::testkit::world::World;
 use fops_runtime::{Op, Policy, Result};
@@ -27,15 +29,27 @@ pub(super) struct Suite<'a, H> {
     pub(super) habits: BTreeMap<String, Habit>,
     /// The acts that unplug could not end: they are left out from then on.
     pub(super) hanging: BTreeSet<String>,
+    /// The operations that hang on a file whose device is gone: they are called once.
+    pub(super) hanging_ops: BTreeSet<(&'static str, &'static str)>,
     /// Of the author's checks, by number.
     pub(super) failed_checks: BTreeSet<usize>,
     pub(super) ops: Vec<&'static Op>,
+    /// Those that this world's probes have made, and whose release op has not run yet.
+    pub(super) subdevs: Vec<MadeSubdev>,
     pub(super) met: Met,
     /// The scenario that runs, for findings.
     pub(super) now: String,
     pub(super) seed: u64,
+    /// The number of this run among those of its test.
+    pub(super) run: usize,
+    /// While the scenarios are played on nodes.
+    pub(super) mounted: Option<Mounted>,
     /// The order that showed a race.
     pub(super) failed_seed: Option<u64>,
+    /// What the hardware does meanwhile has hung.
+    pub(super) disturb_hangs: bool,
+    /// Something has been left behind before, which is waited for once.
+    pub(super) has_leaked: bool,
     /// How many scenarios hung without an act to blame.
     pub(super) hung: usize,
 }
@@ -55,7 +69,7 @@ pub(super) struct Habit {
 const HUNG: usize = 2;
 
 impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
-    pub(super) fn new(plan: &'a Plan<H>) -> Self {
+    pub(super) fn new(plan: &'a Plan<H>, run: usize) -> Self {
         Self {
             plan,
             patience: Patience::measure(),
@@ -63,12 +77,18 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             report: Report::default(),
             habits: BTreeMap::new(),
             hanging: BTreeSet::new(),
+            hanging_ops: BTreeSet::new(),
             failed_checks: BTreeSet::new(),
             ops: Vec::new(),
+            subdevs: Vec::new(),
             met: Met::default(),
             now: String::new(),
             seed: Seed::given(),
+            run,
+            mounted: None,
             failed_seed: None,
+            disturb_hangs: false,
+            has_leaked: false,
             hung: 0,
         }
     }
@@ -93,37 +113,37 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
         }
         self.each_op_in_flight();
         self.orders();
+        self.on_nodes();
         self.unload();
         self.beside();
         self.probe_fails();
+        self.leave();
         self.report.not_tried = self.not_tried();
         self.report.seed = self.failed_seed;
         self.report.took = began.elapsed();
         self.report
     }
 
-    fn play_with_all(&mut self, scenario: &Scenario) {
+    pub(super) fn play_with_all(&mut self, scenario: &Scenario) {
         self.play(scenario, &self.plan.acts.iter().collect::<Vec<_>>());
     }
 
     /// Has each operation that an act calls in its section when unplug begins.
     fn each_op_in_flight(&mut self) {
-        let mut is_straggler_tried = false;
+        let mut is_first = true;
         for act in &self.plan.acts {
             let opened = self.habits.get(&act.name).map(|habit| habit.opened.clone()).unwrap_or_default();
             for op in opened {
                 scenario::in_flight(op).for_each(|scenario| self.play(&scenario, &[act]));
-                if !std::mem::replace(&mut is_straggler_tried, true) {
-                    let name = format!("{} is late", op.name());
-                    let twist = Twist::Straggler(op);
-                    self.play(&Scenario { name, way: Way::Unbind, close: Close::Last, twist }, &[act]);
+                if std::mem::take(&mut is_first) {
+                    scenario::once_in_flight(op).for_each(|scenario| self.play(&scenario, &[act]));
                 }
             }
         }
     }
 
     /// Plays one scenario, unless so much hangs already that it can tell nothing.
-    fn play(&mut self, scenario: &Scenario, load: &[&Act]) {
+    pub(super) fn play(&mut self, scenario: &Scenario, load: &[&Act]) {
         let load: Vec<_> = load.iter().copied().filter(|act| !self.hanging.contains(&act.name)).collect();
         if self.hung >= HUNG || (load.is_empty() && scenario.twist.op().is_some()) {
             return;
@@ -133,22 +153,29 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
 
     /// Has the device bound. `None`, with a finding, where that fails.
     pub(super) fn plugged(&mut self) -> Option<Vec<Arc<Node>>> {
+        if self.world.is_none() {
+            // Those of the world before may hang with it.
+            self.subdevs.clear();
+        }
         let world = self.world.get_or_insert_with(|| (self.plan.make)());
         let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
-        let is_bound = |(name, driver): &(String, Option<String>)| *name == device && driver.is_some();
-        if !bus.device_names().iter().any(is_bound) {
-            let (bus, device) = (bus.clone(), device.clone());
-            if !self.comes(move || bus.bind(&driver, &device), "probe") {
-                self.world = None;
-                return None;
+        let came = match bus.device_names().into_iter().find(|(name, _)| *name == device) {
+            Some((_, Some(_))) => true,
+            Some((_, None)) => {
+                let (bus, device) = (bus.clone(), device.clone());
+                self.comes(move || bus.bind(&driver, &device), "bind")
             }
+            None => {
+                let bus = bus.clone();
+                self.comes(move || bus.rescan(), "rescan")
+            }
+        };
+        if !came {
+            self.leave();
+            return None;
         }
         let nodes = bus.nodes(&device);
-        for op in nodes.iter().flat_map(|node| node.ops()) {
-            if !self.ops.iter().any(|known| key(known) == key(op)) {
-                self.ops.push(op);
-            }
-        }
+        self.know(nodes.iter().flat_map(|node| node.ops()));
         if nodes.is_empty() {
             self.find(
                 format!("the device `{device}` has no node after probe"),
@@ -160,7 +187,10 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
 
     /// Runs a step that brings the device back. Whether it succeeded.
     pub(super) fn comes(&mut self, step: impl FnOnce() -> Result + Send + 'static, what: &str) -> bool {
-        match in_time(self.patience, step) {
+        let (subdevs, step) = subdevs::noted(step);
+        let came = in_time(self.patience, step);
+        self.note_subdevs(&mut subdevs.lock());
+        match came {
             Ok(Ok(())) => return true,
             Ok(Err(errno)) => self.find(
                 format!("{what} fails: {errno}"),
@@ -169,13 +199,44 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             Err(Late::Hangs(place)) => {
                 self.hung += 1;
                 self.find(
-                    format!("{what} hangs: it {place}"),
+                    format!("{what} hangs: the thread {place}"),
                     "probe must not wait for what an earlier device left behind",
                 );
             }
+            // The bus has caught it before.
             Err(Late::Panicked) => self.find(format!("{what} panics"), "return the error"),
         }
         false
+    }
+
+    /// Leaves the machine behind.
+    pub(super) fn leave(&mut self) {
+        let Some(world) = self.world.take() else { return };
+        // Elsewhere: the driver's destructor may hang.
+        if let Err(late) = in_time(self.patience, move || drop(world)) {
+            self.destructor(late);
+        }
+    }
+
+    /// The driver's destructor does not come to its end.
+    pub(super) fn destructor(&mut self, late: Late) {
+        let what = match late {
+            Late::Hangs(place) => format!("hangs: the thread {place}"),
+            Late::Panicked => "panics".into(),
+        };
+        self.find(
+            format!("the driver's destructor {what}"),
+            "end the driver's own threads before it is dropped, and wait for nothing else",
+        );
+    }
+
+    /// These operations are the driver's.
+    pub(super) fn know(&mut self, ops: impl IntoIterator<Item = &'static Op>) {
+        for op in ops {
+            if !self.ops.iter().any(|known| key(known) == key(op)) {
+                self.ops.push(op);
+            }
+        }
     }
 
     pub(super) fn find(&mut self, problem: String, help: &str) {

@@ -13,6 +13,9 @@ pub(super) trait Guide: Send + Sync {
     /// It is at a point of its section.
     fn at(&self, point: Point);
 
+    /// Its act has returned, and is about to be carried out again.
+    fn again(&self) {}
+
     /// It is about to do the first thing.
     fn begins(&self) {}
 
@@ -79,6 +82,11 @@ impl Trace {
         let result = observe(self.clone(), || at_points(Arc::new(move |point| trace.reaches(point)), f));
         self.guide.iter().for_each(|guide| guide.ended());
         result
+    }
+
+    /// The act begins again.
+    pub(super) fn again(&self) {
+        self.guide.iter().for_each(|guide| guide.again());
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -33,6 +33,7 @@ const CALLS: &[(u32, &str)] = &[
     (202, "futex"),
     (230, "clock_nanosleep"),
     (232, "epoll_wait"),
+    (257, "openat"),
     (270, "pselect6"),
     (271, "ppoll"),
     (281, "epoll_pwait"),
@@ -63,7 +64,11 @@ const CALLS: &[(u32, &str)] = &[];
 
 /// Looks at thread `tid` of this process.
 pub(super) fn of(tid: u32) -> Whereabouts {
-    let task = format!("/proc/self/task/{tid}");
+    of_task(&format!("/proc/self/task/{tid}"))
+}
+
+/// Looks at a thread of any process of this user, by its directory in `/proc`.
+pub(super) fn of_task(task: &str) -> Whereabouts {
     // The name of the thread, which stands before the state, may hold anything but ends at the last parenthesis.
     let stat = fs::read_to_string(format!("{task}/stat")).unwrap_or_default();
     match stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next()) {

@@ -2,12 +2,13 @@
 use crate::bus::{Bus, Driver, Probe, Removable};
 use crate::lock::Lock;
 use crate::nodes::Devices;
+use crate::nodes::node::Node;
 use fops_runtime::{Cause, Device, FileOperations, Result, Unplug};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 /// What the author's closures are given for a device, while there is one.
-type Hardware<H> = Box<dyn Fn(&str) -> Option<Arc<H>>>;
+type Hardware<H> = Box<dyn Fn(&str) -> Option<Arc<H>> + Send>;
 
 /// One machine with the device under test.
 pub(super) struct World<H> {
@@ -17,16 +18,18 @@ pub(super) struct World<H> {
     pub(super) hardware: Hardware<H>,
     /// Unless the author made the bus.
     pub(super) counts: Option<Arc<Counts>>,
+    /// The numbers of the nodes that were there from the beginning.
+    pub(super) first: BTreeSet<u64>,
 }
 
 /// How often the bus has asked the driver for something.
 #[derive(Default)]
-pub(super) struct Counts(Lock<(usize, Vec<Cause>)>);
+pub(super) struct Counts(Lock<(usize, usize)>);
 
 impl Counts {
-    /// How many probes succeeded, and the cause of each remove.
-    pub(super) fn get(&self) -> (usize, Vec<Cause>) {
-        self.0.lock().clone()
+    /// How many probes succeeded, and how often remove ran.
+    pub(super) fn get(&self) -> (usize, usize) {
+        *self.0.lock()
     }
 }
 
@@ -50,12 +53,36 @@ impl<D: Driver> Driver for Counted<D> {
     }
 
     fn remove(&self, device: &Arc<D::Device>, resources: <D::Device as Removable>::Resources, cause: Cause) {
-        self.counts.0.lock().1.push(cause);
+        self.counts.0.lock().1 += 1;
         self.driver.remove(device, resources, cause);
     }
 }
 
 impl<H> World<H> {
+    /// The nodes that have come since, and that the bus does not know of.
+    pub(super) fn strays(&self) -> Vec<Arc<Node>> {
+        let devices = self.bus.device_names();
+        let known: BTreeSet<_> =
+            devices.iter().flat_map(|(name, _)| self.bus.nodes(name)).map(|node| node.id()).collect();
+        let is_stray = |node: &Arc<Node>| {
+            let id = node.id();
+            node.registration().is_registered() && !known.contains(&id) && !self.first.contains(&id)
+        };
+        self.bus.devices().all().into_iter().filter(is_stray).collect()
+    }
+
+    /// A machine of the author's own.
+    pub(super) fn on(machine: H, bus: impl Fn(&H) -> Arc<Bus>, driver: &str, device: &str) -> Self
+    where
+        H: Send + Sync + 'static,
+    {
+        let machine = Arc::new(machine);
+        let bus = bus(&machine);
+        let first = bus.devices().all().iter().map(|node| node.id()).collect();
+        let hardware = Box::new(move |_: &str| Some(machine.clone()));
+        Self { bus, driver: driver.into(), device: device.into(), hardware, counts: None, first }
+    }
+
     /// What the author's closures are given for the device under test.
     pub(super) fn hardware(&self) -> Option<Arc<H>> {
         (self.hardware)(&self.device)
@@ -81,12 +108,17 @@ impl<H> World<H> {
         Self::with(Arc::new(driver), "device.0", move |device| made.lock().get(device)?.upgrade())
     }
 
-    fn with<D: Driver>(driver: Arc<D>, device: &str, hardware: impl Fn(&str) -> Option<Arc<H>> + 'static) -> Self {
+    fn with<D: Driver>(
+        driver: Arc<D>,
+        device: &str,
+        hardware: impl Fn(&str) -> Option<Arc<H>> + Send + 'static,
+    ) -> Self {
         let bus = Bus::new("testkit", Devices::new());
         let (name, counts) = (driver.name().to_owned(), Arc::<Counts>::default());
         let registered = bus.register_driver(Counted { driver, counts: counts.clone() });
         registered.and_then(|()| bus.add_device(device)).expect("the bus is new");
-        Self { bus, driver: name, device: device.into(), hardware: Box::new(hardware), counts: Some(counts) }
+        let (device, hardware) = (device.into(), Box::new(hardware));
+        Self { bus, driver: name, device, hardware, counts: Some(counts), first: BTreeSet::new() }
     }
 }
 

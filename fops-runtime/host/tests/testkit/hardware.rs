@@ -22,6 +22,12 @@ impl Hardware {
         if self.is_mapped.swap(true, SeqCst) { Err(Errno::EBUSY) } else { Ok(Registers(self.clone())) }
     }
 
+    pub(crate) fn unmap(&self) {
+        if !self.is_mapped.swap(false, SeqCst) {
+            self.late.fetch_add(1, SeqCst);
+        }
+    }
+
     /// By its address, as a pointer that nobody checks.
     pub(crate) fn touch(&self) {
         if !self.is_mapped.load(SeqCst) {
@@ -49,7 +55,7 @@ impl Hardware {
 
 impl Drop for Registers {
     fn drop(&mut self) {
-        self.0.is_mapped.store(false, SeqCst);
+        self.0.unmap();
     }
 }
 

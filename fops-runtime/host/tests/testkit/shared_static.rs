@@ -1,15 +1,26 @@
 //! Two devices of one driver that share a static: one goes, and the other one answers as if it had gone too.
 use crate::hardware::finds;
 use fops_host::testkit::{Hotplug, Report};
-use fops_runtime::{Access, Cause, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, guarded_fops};
+use fops_runtime::{
+    Access, Cause, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, WaitQueue, guarded_fops,
+};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 static IS_STOPPED: AtomicBool = AtomicBool::new(false);
 
+#[derive(Clone, Copy, PartialEq)]
+enum Mistake {
+    None,
+    Fails,
+    Sleeps,
+}
+
 struct Sensor {
     lifetime: DeviceLifetime<u8>,
-    is_wrong: bool,
+    mistake: Mistake,
     is_stopped: AtomicBool,
+    never: WaitQueue,
 }
 
 #[guarded_fops(lifetime = lifetime, unplug(stop = stop))]
@@ -22,7 +33,10 @@ impl FileOperations for Sensor {
 
     fn read(&self, #[access] value: &Access<'_, u8>, _: &File, mut buf: UserSliceWriter<'_>) -> Result<usize> {
         if self.is_stopped().load(SeqCst) && !value.is_unplugged() {
-            return Err(Errno::EIO);
+            if self.mistake == Mistake::Fails {
+                return Err(Errno::EIO);
+            }
+            value.wait_event(&self.never, || None)?
         }
         buf.write_slice(&[**value])
     }
@@ -30,7 +44,7 @@ impl FileOperations for Sensor {
 
 impl Sensor {
     fn is_stopped(&self) -> &AtomicBool {
-        if self.is_wrong { &IS_STOPPED } else { &self.is_stopped }
+        if self.mistake == Mistake::None { &self.is_stopped } else { &IS_STOPPED }
     }
 
     fn stop(&self, _: u8, _: Cause) {
@@ -38,20 +52,29 @@ impl Sensor {
     }
 }
 
-fn report(is_wrong: bool) -> Report {
+fn report(mistake: Mistake) -> Report {
+    // Both wrong ones share the static: one at a time.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
     let sensor = move || {
         IS_STOPPED.store(false, SeqCst);
-        Sensor { lifetime: DeviceLifetime::new(7), is_wrong, is_stopped: AtomicBool::new(false) }
+        let is_stopped = AtomicBool::new(false);
+        Sensor { lifetime: DeviceLifetime::new(7), mistake, is_stopped, never: WaitQueue::new() }
     };
     Hotplug::of_device("sensor", sensor).act("read", |node| node.open()?.read(&mut [0])).run()
 }
 
 #[test]
-fn wrong() {
-    finds(&report(true), "another device goes, and the act \"read\" answers EIO on this one");
+fn wrong_it_answers_errors() {
+    finds(&report(Mistake::Fails), "another device goes, and the act \"read\" answers EIO on this one");
+}
+
+#[test]
+fn wrong_it_sleeps() {
+    finds(&report(Mistake::Sleeps), "another device goes, and the act \"read\" sleeps on this one");
 }
 
 #[test]
 fn right() {
-    report(false).assert();
+    report(Mistake::None).assert();
 }

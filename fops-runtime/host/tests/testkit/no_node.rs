@@ -1,0 +1,39 @@
+//! A driver without a node: nobody can act on it.
+use crate::hardware::{Registers, finds, hotplug};
+use fops_host::testkit::Report;
+use fops_runtime::{DeviceLifetime, File, FileOperations, Result, guarded_fops};
+use std::sync::Arc;
+
+struct Sensor {
+    lifetime: DeviceLifetime<Registers>,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug(), resources = Registers)]
+impl FileOperations for Sensor {
+    type Open = ();
+
+    fn open(&self, _: &File) -> Result {
+        Ok(())
+    }
+}
+
+fn report(is_wrong: bool) -> Report {
+    let probe = hotplug(move |probe, hardware| {
+        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) });
+        if !is_wrong {
+            probe.register_node("sensor", &sensor, None);
+        }
+        Ok(sensor)
+    });
+    probe.act("open", |node| node.open().map(drop)).run()
+}
+
+#[test]
+fn wrong() {
+    finds(&report(true), "the device `chip.0` has no node after probe");
+}
+
+#[test]
+fn right() {
+    report(false).assert();
+}
