@@ -14,9 +14,11 @@
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
+#include <linux/wait.h>
 #include <linux/wait_bit.h>
 
 #include "fops_shim.h"
@@ -42,6 +44,23 @@ void fops_k_wake(u32 *word)
 	/* Pairs with the barrier of a task that queues itself and looks at the word. */
 	smp_mb();
 	wake_up_var(word);
+}
+
+void *fops_k_task(void)
+{
+	return in_task() ? current : NULL;
+}
+
+/* As set_notify_signal(), which modules cannot link. */
+void fops_k_interrupt(void *task)
+{
+	struct wait_queue_entry entry = { .private = task };
+
+	if (!task)
+		return;
+	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
+	/* A full barrier: a task that goes to sleep sees the flag, or is woken. */
+	default_wake_function(&entry, TASK_INTERRUPTIBLE, 0, NULL);
 }
 
 /* A lock of one word. */
