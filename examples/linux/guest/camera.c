@@ -19,6 +19,8 @@
 #define GONE (POLLERR | POLLHUP | POLLPRI)
 
 static int observe;
+/* Of a buffer, in bytes. */
+static size_t length;
 
 /* As check, but what is to be observed is no failure. */
 #define expect(condition, ...) do { \
@@ -82,8 +84,9 @@ static void *stream(int fd)
 	check(!ioctl(fd, VIDIOC_REQBUFS, &request), "REQBUFS: %s", strerror(errno));
 	for (buffer.index = 0; buffer.index < request.count; buffer.index++) {
 		check(!ioctl(fd, VIDIOC_QUERYBUF, &buffer), "QUERYBUF: %s", strerror(errno));
+		length = buffer.length;
 		if (!buffer.index)
-			first = mmap(NULL, buffer.length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, buffer.m.offset);
+			first = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, buffer.m.offset);
 		check(first != MAP_FAILED, "mmap: %s", strerror(errno));
 		check(!ioctl(fd, VIDIOC_QBUF, &buffer), "QBUF: %s", strerror(errno));
 	}
@@ -198,7 +201,7 @@ static void dqbuf(void)
 	asleep(fd, dqbuf_thread, SYS_ioctl);
 	/* The pages belong to the mapping. */
 	check(*memory == 1, "the mapped buffer has changed");
-	munmap((void *)memory, 640 * 480);
+	munmap((void *)memory, length);
 }
 
 static void dqevent(void)
@@ -221,8 +224,8 @@ static void polls(void)
 	struct epoll_event event = { .events = EPOLLIN };
 	int fd = open_node(0), epoll = epoll_create1(0), n;
 	struct op op;
+	void *memory = stream(fd);
 
-	stream(fd);
 	check(!epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl: %s", strerror(errno));
 	check(!epoll_wait(epoll, &event, 1, 0), "epoll says that there is a frame");
 	start_op(&op, poll_thread, SYS_poll, fd, 0);
@@ -237,6 +240,7 @@ static void polls(void)
 	n = epoll_wait(epoll, &event, 1, 1000);
 	expect(n == 1 && event.events & EPOLLHUP, "epoll after unplug: %d, 0x%x", n, event.events);
 	expect_gone(fd);
+	munmap(memory, length);
 	close(fd);
 	close(epoll);
 	plug();
@@ -310,7 +314,7 @@ static void hammer(void)
 static void replug(void)
 {
 	int old = open_node(0), fresh;
-	void *memory = stream(old);
+	void *memory = stream(old), *more;
 
 	in_flight++; /* the file, and its stream */
 	unplug();
@@ -318,11 +322,12 @@ static void replug(void)
 	fresh = open_node(0);
 	check(!get_format(fresh), "the new device does not work: %s", strerror(errno));
 	expect_gone(old);
-	stream(fresh);
+	more = stream(fresh);
 	close(old);
-	munmap(memory, 640 * 480);
+	munmap(memory, length);
 	check(!get_format(fresh), "closing the old file harms the new one: %s", strerror(errno));
 	check(!poll_now(fresh, 0), "the new device has a frame");
+	munmap(more, length);
 	close(fresh);
 }
 

@@ -162,6 +162,8 @@ static int plug(void)
 	/* The match looks at the node, the graph is found by its secondary. */
 	device->dev.of_node = of_node_get(&vin_node);
 	device->dev.fwnode = &vin_node.fwnode;
+	/* The driver core takes the secondary back with the device, and its reference. */
+	vin_node.fwnode.secondary = fwnode_handle_get(software_node_fwnode(&vin_software));
 	device->dev.coherent_dma_mask = DMA_BIT_MASK(32);
 	device->platform_dma_mask = DMA_BIT_MASK(32);
 	device->dev.dma_mask = &device->platform_dma_mask;
@@ -207,7 +209,8 @@ static int __init board_init(void)
 	ret = software_node_register_node_group(nodes);
 	if (ret)
 		return ret;
-	vin_node.fwnode.secondary = software_node_fwnode(&vin_software);
+	if (!of_root)
+		return -ENODEV;
 	/* The driver counts the nodes of its kind in the tree. Nobody else looks at this one. */
 	vin_node.parent = of_root;
 	vin_node.sibling = of_root->child;
