@@ -55,11 +55,25 @@ limit=$((200 + 20 * cycles))
 [ $tier = stock ] || limit=$((limit * 3))
 say "boot, $cycles cycles of each scenario, at most $limit s"
 boot $limit fops_cycles=$cycles
-if [ $tier = kasan ]; then
-    # Each ruins its machine.
-    for scenario in held dqbuf read poll hammer; do
-        say "boot, upstream's rcar-vin without the guard: $scenario"
-        boot 200 fops_unmodified=$scenario
-        grep -aq "^FOPS: UNMODIFIED $scenario: [1-9]" "$console" || fail "the unmodified driver shows no fault in $scenario"
-    done
-fi
+[ $tier = kasan ] || return 0
+
+# Upstream's rcar-vin, with the guard above and without it here. Each scenario ruins its machine.
+reports=$cache/reports
+grep -a '^FOPS: REPORTS' "$console" > "$reports"
+for scenario in held dqbuf dqevent read poll hammer; do
+    say "boot, rcar-vin without the guard: $scenario"
+    boot 200 fops_unmodified=$scenario
+    grep -a '^FOPS: REPORTS' "$console" >> "$reports"
+done
+printf '\nrcar-vin is taken off the bus: reports of KASAN, warnings and oopses\n'
+tr -d '\r' < "$reports" | awk -v cycles="$cycles" '
+    $3 == "unmodified" { order[++n] = $4; without[$4] = $5 }
+    $3 == "guarded" { with[$4] = $5 }
+    END {
+        printf "%-10s %12s %s\n", "scenario", "as it is", "guarded, " cycles " cycles"
+        for (i = 1; i <= n; i++) {
+            printf "%-10s %12d %d\n", order[i], without[order[i]], with[order[i]]
+            bad += without[order[i]] == 0 || with[order[i]] != 0
+        }
+        exit bad != 0
+    }' || fail "that is not as it should be"

@@ -175,13 +175,7 @@ extern "C" fn video_guard_open(video: &Video, file: &OpenFile) -> c_int {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn video_guard_read(
-    video: &Video,
-    file: &OpenFile,
-    buf: *mut c_char,
-    len: usize,
-    pos: *mut i64,
-) -> isize {
+extern "C" fn video_guard_read(video: &Video, file: &OpenFile, buf: *mut c_char, len: usize, pos: *mut i64) -> isize {
     raw(video.read(file, buf, len, pos))
 }
 

@@ -36,15 +36,9 @@ impl<R> Access<'_, R> {
     /// system call.
     pub fn interruptible<T>(&self, blocking: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let task = Task(fops_k_task());
-        let interrupted = [
-            code::EINTR,
-            code::ERESTARTSYS,
-            code::ERESTARTNOINTR,
-            code::ERESTARTNOHAND,
-            code::ERESTART_RESTARTBLOCK,
-        ];
-        self.with_cancellation(|| task.interrupt(), blocking).map_err(|error| {
-            if self.is_unplugged() && interrupted.contains(&error) { code::ENODEV } else { error }
-        })
+        let interrupted =
+            [code::EINTR, code::ERESTARTSYS, code::ERESTARTNOINTR, code::ERESTARTNOHAND, code::ERESTART_RESTARTBLOCK];
+        self.with_cancellation(|| task.interrupt(), blocking)
+            .map_err(|error| if self.is_unplugged() && interrupted.contains(&error) { code::ENODEV } else { error })
     }
 }
