@@ -8,6 +8,7 @@
 #include <linux/bit_spinlock.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -99,6 +100,37 @@ void fops_k_task_name(u64 thread, char *name, size_t len)
 	rcu_read_unlock();
 }
 
+/*
+ * What lockdep sees: a task in a section holds a lock for reading, and unplug takes it for writing. So it reports an unplug
+ * inside a section, and one under a lock that a section takes. All devices have the same lock, because two that unplug each
+ * other would wait forever.
+ */
+#ifdef CONFIG_LOCKDEP
+static struct lockdep_map fops_section = STATIC_LOCKDEP_MAP_INIT("fops_section", &fops_section);
+
+static void fops_lockdep_open(void)
+{
+	if (in_task())
+		lock_map_acquire_read(&fops_section);
+}
+
+static void fops_lockdep_clear(void)
+{
+	if (in_task())
+		lock_map_release(&fops_section);
+}
+
+static void fops_lockdep_unplug(void)
+{
+	lock_map_acquire(&fops_section);
+	lock_map_release(&fops_section);
+}
+#else
+static inline void fops_lockdep_open(void) { }
+static inline void fops_lockdep_clear(void) { }
+static inline void fops_lockdep_unplug(void) { }
+#endif
+
 /* Slots. The CPU that opens a section fills one in; any CPU may clear it. */
 
 #define FOPS_SLOTS 8
@@ -181,6 +213,7 @@ notrace struct fops_slot *fops_k_open(u64 tag, const void *op, atomic_long_t *ta
 {
 	struct fops_slot *slot;
 
+	fops_lockdep_open();
 	preempt_disable();
 	slot = this_cpu_read(fops_spot);
 	if (unlikely(!fops_is_task()))
@@ -194,6 +227,7 @@ notrace struct fops_slot *fops_k_open(u64 tag, const void *op, atomic_long_t *ta
 
 notrace void fops_k_clear(struct fops_slot *slot, atomic_long_t *tally)
 {
+	fops_lockdep_clear();
 	preempt_disable();
 	if (likely(slot))
 		/* Release: what the section did comes before what unplug does next. */
@@ -221,6 +255,7 @@ unsigned int fops_k_cpus(void)
 /* Every region without preemption that began before this has ended, and its writes are seen. */
 void fops_k_fence(void)
 {
+	fops_lockdep_unplug();
 	synchronize_rcu_expedited();
 }
 

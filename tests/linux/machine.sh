@@ -57,12 +57,19 @@ say "boot, $cycles cycles of each scenario, at most $limit s"
 boot $limit fops_cycles=$cycles
 [ $tier = kasan ] || return 0
 
-# Upstream's rcar-vin, with the guard above and without it here. Each scenario ruins its machine.
 reports=$cache/reports
 grep -a '^FOPS: REPORTS' "$console" > "$reports"
+
+# Lockdep reports once in a boot.
+for inside in 0 1; do
+    say "boot, an unplug that may wait forever"
+    boot 400 fops_deadlock=$inside
+done
+
+# Upstream's rcar-vin, with the guard above and without it here. Each scenario ruins its machine.
 for scenario in held dqbuf dqevent read poll hammer; do
     say "boot, rcar-vin without the guard: $scenario"
-    boot 200 fops_unmodified=$scenario
+    boot 400 fops_unmodified=$scenario
     grep -a '^FOPS: REPORTS' "$console" >> "$reports"
 done
 printf '\nrcar-vin is taken off the bus: reports of KASAN, warnings and oopses\n'

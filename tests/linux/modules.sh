@@ -1,6 +1,6 @@
 # The modules, the client, and the guest's file system, for the kernel of the tier.
 
-controls="unguarded without-flag without-cancel without-drain"
+controls="unguarded without-flag without-cancel without-drain interrupt-without-flag"
 
 # Runs with: where, the macro, the command that calls make, and the names of the builds.
 build_modules() {
@@ -16,6 +16,9 @@ build_modules() {
                 video) switch=VIDEO=1
                     cp -r /kasan/rcar-vin video/
                     (cd video/rcar-vin && busybox patch -p1 < ../video/rcar-vin.patch) ;;
+                interrupt) switch=INTERRUPT=1 ;;
+                deadlock) switch=DEADLOCK=1 ;;
+                interrupt-without-*) switch="INTERRUPT=1 FOPS_WITHOUT=${1#interrupt-without-}" ;;
                 without-*) switch=FOPS_WITHOUT=${1#without-} ;;
                 *) switch= ;;
             esac
@@ -35,6 +38,8 @@ build_modules() {
             case $which in
                 guarded) ;;
                 costs) cp costs/costs.ko guest/ ;;
+                interrupt | deadlock) cp "$which/$which.ko" guest/ ;;
+                interrupt-*) cp "$which/interrupt.ko" "guest/controls/$which.ko" ;;
                 video) cp /kasan/*.ko guest/video/
                     mv guest/video/rcar-vin.ko guest/video/unmodified.ko
                     cp video/rcar-vin.ko guest/video/guarded.ko
@@ -52,10 +57,10 @@ build_modules() {
 }
 
 if [ $tier = kasan ]; then
-    builds="guarded $controls video" kmake=/kmake-kasan
+    builds="guarded interrupt deadlock $controls video" kmake=/kmake-kasan
     in_tier() { inside_kasan "$@"; }
 else
-    builds="guarded $controls costs" kmake=/kmake
+    builds="guarded interrupt $controls costs" kmake=/kmake
     in_tier() { inside "$@"; }
 fi
 build=$root/build/$tier-$({ contents fops-runtime/src examples/linux; declare -f build_modules

@@ -138,6 +138,8 @@ impl Video {
     }
 }
 
+// What C calls, as video.h declares it: with the guard of the file's device, and arguments that the kernel gave.
+
 /// What C gets: the value, or a negative error number.
 fn raw(answer: Result<isize>) -> isize {
     answer.unwrap_or_else(|error| error.to_errno() as isize)
