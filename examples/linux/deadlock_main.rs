@@ -10,7 +10,7 @@ struct Device {
     lifetime: DeviceLifetime<u32>,
 }
 
-#[guarded_fops(lifetime = lifetime, default = guarded, unplug)]
+#[guarded_fops(lifetime = lifetime, default = guarded, resources = u32, unplug)]
 impl Device {
     fn take(&self, #[access] _number: &u32, lock: Pin<&Mutex<()>>) -> Result {
         drop(lock.lock());

@@ -41,7 +41,7 @@ struct Sensor {
     refused: Atomic<u32>,
 }
 
-#[guarded_fops(lifetime = lifetime, default = guarded, unplug)]
+#[guarded_fops(lifetime = lifetime, default = guarded, resources = Hw, unplug)]
 impl Sensor {
     /// In the interrupt. Whether the sensor is still there.
     #[fop(unplugged = false)]
