@@ -214,7 +214,6 @@ static void close_one(struct video_file *file)
 	for (i = 0; i < VIDEO_RELAYS && file->relays[i].head; i++)
 		remove_wait_queue(file->relays[i].head, &file->relays[i].entry);
 	file->core->release(file_inode(file->filp), file->filp);
-	wake_up_poll(&file->wait, EPOLLERR | EPOLLHUP | EPOLLPRI);
 }
 
 void video_core_release(struct video_file *file)
@@ -239,7 +238,7 @@ static bool is_opening(struct video *video)
 	return opening;
 }
 
-/* The core releases all files. No section is open, and none will be. */
+/* The core releases all files. No section is open, and none will be. Unregistering has woken the pollers. */
 void video_close_all(struct video *video)
 {
 	struct video_file *file, *next;
