@@ -19,7 +19,7 @@ load_video() {
 play_unmodified() {
     load_video unmodified
     before=$(reports)
-    in_time 60 camera "$1" 1 observe || true
+    in_time 30 camera "$1" 1 observe || true
     sleep 1
     echo "FOPS: REPORTS unmodified $1 $(($(reports) - before))"
     dmesg | sed -n 's/.*BUG: KASAN: \([a-z-]* in [a-z0-9_]*\).*/\1/p' | sort | uniq -c | sort -rn | head -n 5
