@@ -8,15 +8,18 @@
 #include <linux/bit_spinlock.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
+#include <linux/wait.h>
 #include <linux/wait_bit.h>
 
 #include "fops_shim.h"
@@ -42,6 +45,23 @@ void fops_k_wake(u32 *word)
 	/* Pairs with the barrier of a task that queues itself and looks at the word. */
 	smp_mb();
 	wake_up_var(word);
+}
+
+void *fops_k_task(void)
+{
+	return in_task() ? current : NULL;
+}
+
+/* As set_notify_signal(), which modules cannot link. */
+void fops_k_interrupt(void *task)
+{
+	struct wait_queue_entry entry = { .private = task };
+
+	if (!task)
+		return;
+	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
+	/* A full barrier: a task that goes to sleep sees the flag, or is woken. */
+	default_wake_function(&entry, TASK_INTERRUPTIBLE, 0, NULL);
 }
 
 /* A lock of one word. */
@@ -79,6 +99,37 @@ void fops_k_task_name(u64 thread, char *name, size_t len)
 		strscpy(name, task->comm, len);
 	rcu_read_unlock();
 }
+
+/*
+ * What lockdep sees: a task in a section holds a lock for reading, and unplug takes it for writing. So it reports an unplug
+ * inside a section, and one under a lock that a section takes. All devices have the same lock, because two that unplug each
+ * other would wait forever.
+ */
+#ifdef CONFIG_LOCKDEP
+static struct lockdep_map fops_section = STATIC_LOCKDEP_MAP_INIT("fops_section", &fops_section);
+
+static void fops_lockdep_open(void)
+{
+	if (in_task())
+		lock_map_acquire_read(&fops_section);
+}
+
+static void fops_lockdep_clear(void)
+{
+	if (in_task())
+		lock_map_release(&fops_section);
+}
+
+static void fops_lockdep_unplug(void)
+{
+	lock_map_acquire(&fops_section);
+	lock_map_release(&fops_section);
+}
+#else
+static inline void fops_lockdep_open(void) { }
+static inline void fops_lockdep_clear(void) { }
+static inline void fops_lockdep_unplug(void) { }
+#endif
 
 /* Slots. The CPU that opens a section fills one in; any CPU may clear it. */
 
@@ -162,6 +213,7 @@ notrace struct fops_slot *fops_k_open(u64 tag, const void *op, atomic_long_t *ta
 {
 	struct fops_slot *slot;
 
+	fops_lockdep_open();
 	preempt_disable();
 	slot = this_cpu_read(fops_spot);
 	if (unlikely(!fops_is_task()))
@@ -175,6 +227,7 @@ notrace struct fops_slot *fops_k_open(u64 tag, const void *op, atomic_long_t *ta
 
 notrace void fops_k_clear(struct fops_slot *slot, atomic_long_t *tally)
 {
+	fops_lockdep_clear();
 	preempt_disable();
 	if (likely(slot))
 		/* Release: what the section did comes before what unplug does next. */
@@ -202,6 +255,7 @@ unsigned int fops_k_cpus(void)
 /* Every region without preemption that began before this has ended, and its writes are seen. */
 void fops_k_fence(void)
 {
+	fops_lockdep_unplug();
 	synchronize_rcu_expedited();
 }
 

@@ -15,6 +15,8 @@ void fops_k_lock(unsigned long *word);
 void fops_k_unlock(unsigned long *word);
 u64 fops_k_now(void);
 u64 fops_k_thread(void);
+void *fops_k_task(void);
+void fops_k_interrupt(void *task);
 void fops_k_task_name(u64 thread, char *name, size_t len);
 struct fops_slot *fops_k_open(u64 tag, const void *op, atomic_long_t *tally);
 void fops_k_clear(struct fops_slot *slot, atomic_long_t *tally);

@@ -90,7 +90,7 @@ pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 #[cfg(feature = "std")]
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
 #[cfg(feature = "kernel")]
-pub use linux::{MiscNode, WaitError, WaitQueue};
+pub use linux::{MiscNode, WaitError, WaitQueue, unplug_and_log};
 pub use op::{Guarded, Op, OpTable, Policy};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};

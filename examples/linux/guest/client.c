@@ -5,20 +5,7 @@
  * Prints one line with the verdict, and exits with 1 if it is FAIL. Each cycle counts the operations that were in flight
  * when unbind began.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
+#include "common.h"
 
 #include "../thermometer.h"
 
@@ -28,119 +15,28 @@
 /* Readers, and as many ioctls: more than the slots of one block and CPU. */
 #define CROWD 24
 
-static const char *scenario;
-static atomic_int in_flight;
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static void pause_ms(int ms)
-{
-	usleep(ms * 1000);
-}
-
-__attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	printf("FOPS: FAIL %s: ", scenario);
-	vprintf(format, args);
-	printf("\n");
-	fflush(stdout);
-	_exit(1);
-}
-
-#define check(condition, ...) do { if (!(condition)) fail(__VA_ARGS__); } while (0)
-
-static int put(const char *file)
-{
-	int fd = open(file, O_WRONLY), bad;
-
-	if (fd < 0)
-		return -errno;
-	bad = write(fd, "thermometer", 11) == 11 ? 0 : -errno;
-	close(fd);
-	return bad;
-}
-
-/* The node appears and goes a little after the call: devtmpfs is a thread. */
 static int open_node(void)
 {
-	double until = now() + 5;
-	int fd;
-
-	while ((fd = open(NODE, O_RDWR)) < 0 && errno == ENOENT && now() < until)
-		pause_ms(5);
-	check(fd >= 0, "open: %s", strerror(errno));
-	return fd;
+	return open_when_there(NODE, O_RDWR);
 }
 
 static void bind_driver(void)
 {
-	int bad = put(DRIVER "bind");
+	int bad = put(DRIVER "bind", "thermometer");
 
 	check(!bad, "bind: %s", strerror(-bad));
 }
 
-/* Unbind, in a thread of its own: it may hang where it should not. */
-static struct unbind {
-	pthread_t thread;
-	atomic_int done;
-	int bad;
-	double took;
-} removal;
-
-static void *unbind_thread(void *unused)
-{
-	double began = now();
-
-	removal.bad = put(DRIVER "unbind");
-	removal.took = now() - began;
-	removal.done = 1;
-	return unused;
-}
-
 static void begin_unbind(void)
 {
-	removal.done = 0;
-	pthread_create(&removal.thread, NULL, unbind_thread, NULL);
-}
-
-/* Whether it was done in time. */
-static int end_unbind(double seconds)
-{
-	double until = now() + seconds;
-
-	while (!removal.done && now() < until)
-		pause_ms(2);
-	if (!removal.done)
-		return 0;
-	pthread_join(removal.thread, NULL);
-	check(!removal.bad, "unbind: %s", strerror(-removal.bad));
-	return 1;
+	begin_removal(DRIVER "unbind", "thermometer");
 }
 
 static void unbind_driver(void)
 {
 	begin_unbind();
-	check(end_unbind(5), "unbind hangs");
+	check(end_removal(5), "unbind hangs");
 }
-
-/* One operation in a thread of its own. */
-struct op {
-	pthread_t thread;
-	int fd, ms;
-	atomic_int tid, done;
-	long answer;
-	int error;
-	double ended;
-};
 
 static void *read_thread(void *data)
 {
@@ -150,10 +46,7 @@ static void *read_thread(void *data)
 
 	op->tid = syscall(SYS_gettid);
 	n = read(op->fd, &value, sizeof(value));
-	op->error = n < 0 ? errno : 0;
-	op->answer = n < 0 ? -1 : (long)value;
-	op->ended = now();
-	op->done = 1;
+	op_ends(op, n < 0 ? -1 : (long)value);
 	return NULL;
 }
 
@@ -162,46 +55,13 @@ static void *slow_thread(void *data)
 	struct op *op = data;
 
 	op->tid = syscall(SYS_gettid);
-	op->answer = ioctl(op->fd, THERMOMETER_SLOW, op->ms);
-	op->error = op->answer < 0 ? errno : 0;
-	op->ended = now();
-	op->done = 1;
+	op_ends(op, ioctl(op->fd, THERMOMETER_SLOW, op->ms));
 	return NULL;
 }
 
-/* Starts the operation, and waits until its thread sleeps in the kernel. */
 static void start(struct op *op, void *(*body)(void *), int fd, int ms)
 {
-	double until = now() + 5;
-	char path[64], text[256];
-
-	*op = (struct op){ .fd = fd, .ms = ms };
-	pthread_create(&op->thread, NULL, body, op);
-	while (!op->tid)
-		pause_ms(1);
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", op->tid);
-	for (;;) {
-		int file = open(path, O_RDONLY), n = file < 0 ? 0 : read(file, text, sizeof(text) - 1);
-		int number;
-		unsigned long arg;
-
-		if (file >= 0)
-			close(file);
-		text[n > 0 ? n : 0] = '\0';
-		/* "running" unless it sleeps; then the number of the system call and its arguments. */
-		if (sscanf(text, "%d 0x%lx", &number, &arg) == 2 &&
-		    number == (body == read_thread ? SYS_read : SYS_ioctl) && arg == (unsigned long)fd)
-			break;
-		check(!op->done, "the operation did not sleep: %ld, %s", op->answer, strerror(op->error));
-		check(now() < until, "the operation does not sleep: %s", text);
-		pause_ms(1);
-	}
-	in_flight++;
-}
-
-static void finish(struct op *op)
-{
-	pthread_join(op->thread, NULL);
+	start_op(op, body, body == read_thread ? SYS_read : SYS_ioctl, fd, ms);
 }
 
 static void expect_gone(int fd)
@@ -263,20 +123,17 @@ static void blocked_read(void)
 
 	start(&op, read_thread, fd, 0);
 	begin_unbind();
-	if (!end_unbind(3)) {
+	if (!end_removal(3)) {
 		pthread_kill(op.thread, SIGUSR1);
 		finish(&op);
-		end_unbind(5);
+		end_removal(5);
 		fail("unbind hangs until the client gives up");
 	}
-	for (int i = 0; !op.done && i < 1000; i++)
-		pause_ms(1);
-	if (!op.done) {
+	if (!ends(&op, 1)) {
 		pthread_kill(op.thread, SIGUSR1);
 		finish(&op);
 		fail("nobody wakes the reader");
 	}
-	finish(&op);
 	check(op.error == ENODEV, "the read returns %ld, %s", op.answer, strerror(op.error));
 	close(fd);
 	bind_driver();
@@ -302,7 +159,7 @@ static void crowd(void)
 		check(readers[i].error == ENODEV, "a read returns %ld, %s", readers[i].answer, strerror(readers[i].error));
 		check(!slow[i].done, "the readers are woken late");
 	}
-	check(end_unbind(10), "unbind hangs");
+	check(end_removal(10), "unbind hangs");
 	for (int i = 0; i < CROWD; i++) {
 		finish(&slow[i]);
 		check(slow[i].answer == ROOM, "an ioctl returns %ld, %s", slow[i].answer, strerror(slow[i].error));
@@ -332,7 +189,7 @@ static void slow_ioctl(void)
 	start(&op, slow_thread, fd, 1500);
 	snprintf(task, sizeof(task), "thread %d \"", op.tid);
 	begin_unbind();
-	check(end_unbind(10), "unbind hangs");
+	check(end_removal(10), "unbind hangs");
 	ended = now();
 	finish(&op);
 	check(op.answer >= 0, "the ioctl fails: %s", strerror(op.error));
@@ -383,10 +240,7 @@ static void rebind(void)
 	start(&op, read_thread, fresh, 0);
 	in_flight--; /* no unbind here */
 	check(ioctl(fresh, THERMOMETER_HEAT, 35) == 35, "heat: %s", strerror(errno));
-	for (int i = 0; !op.done && i < 1000; i++)
-		pause_ms(1);
-	check(op.done, "the alarm does not wake the reader");
-	finish(&op);
+	check(ends(&op, 1), "the alarm does not wake the reader");
 	check(op.answer == 35, "the read returns %ld, %s", op.answer, strerror(op.error));
 	close(old);
 	check(ioctl(fresh, THERMOMETER_GET) == 35, "closing the old file harms the new one");
@@ -462,11 +316,6 @@ static void unload(void)
 	close(module);
 }
 
-static void nothing(int signal)
-{
-	(void)signal;
-}
-
 /* What an ioctl costs from outside, in instructions, where the time stamp counter counts those. */
 static void costs(void)
 {
@@ -490,35 +339,19 @@ static void costs(void)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*play)(void);
-	} all[] = {
-		{ "held", held },	{ "read", blocked_read }, { "ioctl", slow_ioctl },
-		{ "crowd", crowd },	{ "release", released },  { "rebind", rebind },     { "hammer", hammer },
-		{ "unload", unload },   { "costs", costs },
+	static const struct play all[] = {
+		{ "held", held },     { "read", blocked_read }, { "ioctl", slow_ioctl },
+		{ "crowd", crowd },   { "release", released },  { "rebind", rebind },
+		{ "hammer", hammer }, { "unload", unload },     { "costs", costs },
 	};
-	struct sigaction interrupt = { .sa_handler = nothing };
 	int cycles = argc > 2 ? atoi(argv[2]) : 1;
+	double took;
 
 	scenario = argc > 1 ? argv[1] : "";
-	sigaction(SIGUSR1, &interrupt, NULL);
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		double began = now();
-
-		if (strcmp(all[i].name, scenario))
-			continue;
-		for (int cycle = 0; cycle < cycles; cycle++) {
-			int before = in_flight;
-
-			all[i].play();
-			check(in_flight > before, "nothing was in flight in cycle %d", cycle);
-		}
-		printf("FOPS: PASS %s: %d cycles, %d in flight", scenario, cycles, in_flight);
-		if (answers)
-			printf(", %ld answers", answers);
-		printf(", %.1f s\n", now() - began);
-		return 0;
-	}
-	fail("no such scenario");
+	took = play(all, sizeof(all) / sizeof(*all), cycles);
+	printf("FOPS: PASS %s: %d cycles, %d in flight", scenario, cycles, in_flight);
+	if (answers)
+		printf(", %ld answers", answers);
+	printf(", %.1f s\n", took);
+	return 0;
 }

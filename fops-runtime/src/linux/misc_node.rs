@@ -6,7 +6,8 @@
 //! first, an `open` that sleeps would hold the lock that deregistering needs, and nobody would wake it.
 //!
 //! The drop of [`MiscNode`] unplugs first, and then drops the fields in the order in which they are declared.
-use crate::lifetime::{Cause, Unplug, UnplugError};
+use super::unplug::unplug_and_log;
+use crate::lifetime::{Cause, Unplug};
 use crate::platform::Lock;
 use ::kernel::miscdevice::{MiscDevice, MiscDeviceOptions, MiscDeviceRegistration};
 use ::kernel::prelude::*;
@@ -15,7 +16,6 @@ use core::any::TypeId;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
 use core::ptr;
-use core::time::Duration;
 
 /// A misc device that is registered, with the device `D` behind it. `F` has the operations: it is what an open file
 /// points to, by default the device itself.
@@ -75,39 +75,7 @@ impl<D: Unplug + 'static, F: MiscDevice + 'static> MiscNode<D, F> {
     /// Sleeps for as long as operations are in flight, or another unplug is. The kernel log names each of them after a second,
     /// and again in growing intervals.
     pub fn unplug(&self, cause: Cause) -> Option<D::Resources> {
-        const LONGEST: Duration = Duration::from_secs(60);
-        let mut pause = Duration::from_secs(1);
-        let mut draining = loop {
-            match self.device.begin_unplug_for(cause, pause) {
-                Ok(draining) => break draining,
-                Err(UnplugError::AlreadyUnplugged) => return None,
-                Err(UnplugError::Busy) => self.log_stragglers(),
-                Err(error) => {
-                    pr_err!("unplug of {}: {error}\n", self.name);
-                    return None;
-                }
-            }
-            pause = (pause * 2).min(LONGEST);
-        };
-        loop {
-            match draining.wait_for(pause) {
-                Ok(resources) => return Some(resources),
-                Err(unfinished) => draining = unfinished,
-            }
-            self.log_stragglers();
-            pause = (pause * 2).min(LONGEST);
-        }
-    }
-
-    fn log_stragglers(&self) {
-        let report = self.device.report();
-        for straggler in report.stragglers() {
-            pr_warn!("INFO: unplug of {} waits for {straggler}\n", self.name);
-        }
-        match report.unnamed() {
-            0 => {}
-            more => pr_warn!("INFO: unplug of {} waits for {more} more sections\n", self.name),
-        }
+        unplug_and_log(&*self.device, self.name, cause)
     }
 }
 
