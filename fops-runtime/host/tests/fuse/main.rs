@@ -13,6 +13,7 @@ mod pressure;
 #[path = "../../../tests/common/skip.rs"]
 mod skip;
 mod unmount;
+mod writers;
 
 use bell::*;
 use fops_host::fuse::{Mmap, Options, Server};
