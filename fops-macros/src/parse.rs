@@ -42,7 +42,7 @@ pub(crate) fn parse(
         }
     };
     let mut options = BlockOptions::default();
-    let mut options_read = match is_key_value(Span::call_site()) {
+    let mut options_read = match is_key_value(&Span::call_site().source_text().unwrap_or_default()) {
         true => diagnostics.left_to_rustc(),
         false => args::read(&mut options, arguments, diagnostics),
     };
@@ -68,9 +68,8 @@ pub(crate) fn parse(
 }
 
 /// Whether the attribute reads `#[name = value]`, which rustc rejects: there is nothing to add.
-fn is_key_value(attribute: Span) -> bool {
-    let text = attribute.source_text().unwrap_or_default();
-    for byte in text.bytes() {
+fn is_key_value(attribute: &str) -> bool {
+    for byte in attribute.bytes() {
         match byte {
             b'=' => return true,
             b'(' => return false,

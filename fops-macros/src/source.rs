@@ -392,6 +392,274 @@ mod tests {
     #[test]
     fn fragments_are_looked_into() {
         let text = |trees: &[TokenTree]| Source(trees.to_vec()).into_stream().to_string();
+        // Other groups stay.
+        assert_eq!(text(&flat(&source("fragment! { a } (b)").0)), "a (b)");
+        let flattened = flat(&self.0);
+        let mut rest = &flattened[..];
+        // Parentheses may stand around a type.
+        let inside;
+        let parenthesized = match rest {
+            [TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => Some(group.stream()),
+            _ => None,
+        };
+        if let Some(type_inside) = parenthesized {
+            inside = flat(&trees(type_inside)).into_owned();
+            rest = &inside;
+        }
+        for tree in rest {
+            match tree {
+                TokenTree::Ident(ident) => name = Some(ident),
+                TokenTree::Punct(punct) if punct.as_char() == ':' => {}
+                TokenTree::Punct(punct) if punct.as_char() == '<' => break,
+                _ => return None,
+            }
+        }
+        name.cloned()
+    }
+}
+
+pub(crate) fn trees(tokens: TokenStream) -> Vec<TokenTree> {
+    tokens.into_iter().collect()
+}
+
+/// The trees with the content of each macro fragment in its place. Only to look at: without its group, a fragment may mean
+/// something else.
+pub(crate) fn flat(trees: &[TokenTree]) -> Cow<'_, [TokenTree]> {
+    let Some(first) = first_fragment(trees) else { return Cow::Borrowed(trees) };
+    let mut output = trees[..first].to_vec();
+    for tree in &trees[first..] {
+        match tree {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                output.extend_from_slice(&flat(&self::trees(group.stream())));
+            }
+            tree => output.push(tree.clone()),
+        }
+    }
+    Cow::Owned(output)
+}
+
+fn first_fragment(trees: &[TokenTree]) -> Option<usize> {
+    for (position, tree) in trees.iter().enumerate() {
+        if matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::None) {
+            return Some(position);
+        }
+    }
+    None
+}
+
+fn mentions(trees: &[TokenTree], name: &str) -> bool {
+    for tree in trees {
+        let found = match tree {
+            TokenTree::Ident(ident) => ident == name,
+            TokenTree::Group(group) => mentions(&self::trees(group.stream()), name),
+            _ => false,
+        };
+        if found {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether the text holds this one. (`str::contains` brings its searchers into every build of this crate.)
+pub(crate) fn contains(text: &str, wanted: &str) -> bool {
+    let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
+    for at in 0..text.len() {
+        if text[at..].starts_with(wanted) {
+            return true;
+        }
+    }
+    false
+}
+
+pub(crate) fn is_punct(tree: Option<&TokenTree>, expected: char) -> bool {
+    matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == expected)
+}
+
+/// The first of the trees, outside of angle brackets, that is wanted. (Other brackets are trees of their own.)
+pub(crate) fn find(trees: &[TokenTree], wanted: &dyn Fn(&TokenTree) -> bool) -> Option<usize> {
+    let mut depth = 0;
+    let mut is_arrow = false;
+    for (position, tree) in trees.iter().enumerate() {
+        if depth <= 0 && wanted(tree) {
+            return Some(position);
+        }
+        let TokenTree::Punct(punct) = tree else {
+            is_arrow = false;
+            continue;
+        };
+        match punct.as_char() {
+            '<' => depth += 1,
+            '>' if !is_arrow => depth -= 1,
+            _ => {}
+        }
+        is_arrow = punct.as_char() == '-' && punct.spacing() == Spacing::Joint;
+    }
+    None
+}
+
+/// Tokens that are taken one after the other.
+pub(crate) struct Cursor(IntoIter<TokenTree>);
+
+impl Cursor {
+    pub(crate) fn new(tokens: TokenStream) -> Self {
+        Self(trees(tokens).into_iter())
+    }
+
+    pub(crate) fn of(source: Source) -> Self {
+        Self(source.0.into_iter())
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&self) -> &[TokenTree] {
+        self.0.as_slice()
+    }
+
+    pub(crate) fn peek(&self, position: usize) -> Option<&TokenTree> {
+        self.rest().get(position)
+    }
+
+    pub(crate) fn next(&mut self) -> Option<TokenTree> {
+        self.0.next()
+    }
+
+    pub(crate) fn take(&mut self, count: usize) -> Source {
+        let mut taken = Vec::with_capacity(count);
+        for _ in 0..count {
+            let Some(tree) = self.0.next() else { break };
+            taken.push(tree);
+        }
+        Source(taken)
+    }
+
+    /// Puts the content of the next tree, a group, in its place.
+    pub(crate) fn open(&mut self, content: TokenStream) {
+        self.0.next();
+        let mut all = trees(content);
+        all.extend_from_slice(self.rest());
+        self.0 = all.into_iter();
+    }
+
+    /// The attributes that stand here.
+    pub(crate) fn attributes(&mut self) -> Vec<Attribute> {
+        let mut attributes = Vec::new();
+        let is_bracketed = |tree: Option<&TokenTree>| matches!(tree, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket);
+        while is_punct(self.peek(0), '#') && is_bracketed(self.peek(1)) {
+            let attribute = Attribute::new(self.take(2));
+            attributes.push(attribute);
+        }
+        attributes
+    }
+}
+
+/// An attribute: `#[path::name rest]`.
+#[derive(Clone)]
+pub(crate) struct Attribute {
+    written: Source,
+    /// The last name of its path, of which there are several names where it is qualified.
+    pub(crate) name: String,
+    is_qualified: bool,
+    /// What follows the path.
+    pub(crate) rest: Source,
+}
+
+impl ToTokens for Attribute {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.written.to_tokens(tokens);
+    }
+}
+
+impl Attribute {
+    fn new(written: Source) -> Self {
+        let inside = match written.0.last() {
+            Some(TokenTree::Group(brackets)) => Source(flat(&trees(brackets.stream())).into_owned()),
+            _ => Source::default(),
+        };
+        let mut inside = Cursor::of(inside);
+        let (mut name, mut is_qualified) = (String::new(), false);
+        loop {
+            match inside.peek(0) {
+                Some(TokenTree::Ident(ident)) => name = ident.to_string(),
+                Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => is_qualified = true,
+                _ => break,
+            }
+            inside.next();
+        }
+        Self { written, name, is_qualified, rest: Source(inside.rest().to_vec()) }
+    }
+
+    /// Whether this is the attribute of that name, however it is qualified.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    /// Whether it is the compiler's attribute of that name.
+    pub(crate) fn is_builtin(&self, name: &str) -> bool {
+        self.name == name && !self.is_qualified
+    }
+
+    /// What stands between its parentheses.
+    pub(crate) fn arguments(&self) -> Option<&Group> {
+        match &self.rest.0[..] {
+            [TokenTree::Group(group)] => Some(group),
+            _ => None,
+        }
+    }
+
+    /// Its path and arguments, without the brackets.
+    pub(crate) fn meta(&self) -> TokenStream {
+        match self.written.0.last() {
+            Some(TokenTree::Group(brackets)) => brackets.stream(),
+            _ => TokenStream::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::tokens;
+
+    fn source(text: &str) -> Source {
+        Source::of(&tokens(text))
+    }
+
+    #[test]
+    fn names_of_paths() {
+        for (text, name) in [
+            ("Option", "Option"),
+            ("core::option::Option<&'a T>", "Option"),
+            ("::core::option::Option::<T>", "Option"),
+            ("(x::Option<T>)", "Option"),
+            ("fragment! { Option<T> }", "Option"),
+            ("(fragment! { fragment! { Option<T> } })", "Option"),
+        ] {
+            assert_eq!(source(text).path_name().expect(text), name, "{text}");
+        }
+        for text in ["", "&Option", "[Option]", "<Self as Option>::X", "fn(Option)", "(A, B)", "dyn 'a"] {
+            assert!(source(text).path_name().is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn words() {
+        let ty = source("impl A<{ b }> + fragment! { c (d) }");
+        assert!(ty.begins_with("impl") && !ty.begins_with("A") && source("fragment! { x }").begins_with("x"));
+        for (word, at_top, anywhere) in
+            [("A", true, true), ("c", true, true), ("b", false, true), ("d", false, true), ("e", false, false)]
+        {
+            assert_eq!((ty.has_word(word), ty.mentions(word)), (at_top, anywhere), "{word}");
+        }
+        let levels =
+            |wanted: &str| ty.any_level(&|trees| matches!(trees, [TokenTree::Ident(word), ..] if word == wanted));
+        assert!(levels("impl") && levels("b") && levels("d"));
+        // A fragment is no level of its own.
+        assert!(!levels("c") && !levels("A"));
+    }
+
+    #[test]
+    fn fragments_are_looked_into() {
+        let text = |trees: &[TokenTree]| Source(trees.to_vec()).into_stream().to_string();
         assert_eq!(
             text(&flat(&source("a fragment! { b fragment! { c } } (fragment! { d }) e").0)).matches('d').count(),
             1

@@ -428,3 +428,30 @@ fn a_thread_that_forks_inside_a_sleep_is_woken_in_the_child_too() {
     assert_eq!(status, 0, "the child slept on, or failed");
     assert_eq!(waited, Ok(()));
 }
+
+/// The child is inside the section, too, but nobody calls the cancellation there: its unplug waits, and names the section.
+#[test]
+fn a_thread_that_forks_inside_a_cancellation_keeps_its_section_in_the_child() {
+    const NAME: &str = "a_thread_that_forks_inside_a_cancellation_keeps_its_section_in_the_child";
+    if std::env::var_os(CHILD).is_none() {
+        return again(NAME);
+    }
+    let lifetime: &'static DeviceLifetime<u32> = Box::leak(Box::new(DeviceLifetime::new(5)));
+    let access = lifetime.enter(op!("recv")).expect("it is plugged");
+    access.with_cancellation(
+        || (),
+        || {
+            holds_in_a_child(|| {
+                let unplugs = std::thread::spawn(|| {
+                    let draining = lifetime.alone().begin_unplug(Cause::Unbind).ok()?;
+                    let draining = draining.wait_for(Duration::from_millis(10)).err()?;
+                    Some(draining.report().to_string())
+                });
+                unplugs.join().expect("it does not panic").is_some_and(|report| report.contains("recv"))
+                    && access.is_unplugged()
+            });
+        },
+    );
+    drop(access);
+    assert_eq!(lifetime.alone().unplug(Cause::Unbind), Ok(5));
+}

@@ -1,11 +1,12 @@
 //! What `fail/lifetime` gets wrong, done right: expressions that lead to a lifetime which outlives the call.
 use std::{
     cell::{Ref, RefCell},
+    ops::Deref,
     rc::Rc,
     sync::Arc,
 };
 
-use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Unplug, guarded_fops};
+use fops_runtime::{Access, Cause, DeviceLifetime, Errno, Result, Unplug, guarded_fops};
 use fops_runtime::op::op;
 
 /// A lifetime at the end of several ways.
@@ -101,6 +102,42 @@ impl MadeForEachCall {
     }
 }
 
+/// Whatever dereferences to a lifetime, known by its bounds alone.
+struct ByBounds<L, const N: usize> {
+    pointer: L,
+    nested: Rc<Box<Arc<DeviceLifetime<u8>>>>,
+    erased: Box<dyn Deref<Target = DeviceLifetime<u8>>>,
+    borrowed: &'static DeviceLifetime<u8>,
+    array: [DeviceLifetime<u8>; N],
+}
+
+#[guarded_fops(lifetime = pointer, default = guarded)]
+impl<L: Deref<Target = DeviceLifetime<R>>, R, const N: usize> Reads<R> for ByBounds<L, N> {
+    fn read(&self, #[access] hw: &Access<'_, R>) -> Result<usize> {
+        Ok(size_of_val(&**hw))
+    }
+}
+
+trait Reads<R> {
+    fn read(&self) -> Result<usize>;
+}
+
+macro_rules! through {
+    ($name:ident, $method:ident, $lifetime:expr) => {
+        #[guarded_fops(lifetime = $lifetime, name = $name, default = guarded)]
+        impl<L> ByBounds<L, 1> {
+            fn $method(&self, #[access] hw: &u8) -> Result<u8> {
+                Ok(*hw)
+            }
+        }
+    };
+}
+through!(nested, nested, self.nested);
+through!(erased, erased, self.erased);
+through!(borrowed, borrowed, *self.borrowed);
+through!(array, array, self.array[0]);
+through!(reference, reference, &&self.array[0]);
+
 /// A device that may be without a lifetime.
 struct NotYet {
     lifetime: Option<DeviceLifetime<u8>>,
@@ -132,6 +169,17 @@ fn main() {
     device.cell.borrow().alone().begin_unplug(Cause::Unbind).unwrap().wait();
     assert_eq!((device.mmap(0), device.fsync()), (Err(Errno::ENODEV), Err(Errno::ENODEV)));
 
+    let lifetime = || Arc::new(DeviceLifetime::new(5));
+    let device = ByBounds {
+        pointer: lifetime(),
+        nested: Rc::new(Box::new(lifetime())),
+        erased: Box::new(lifetime()),
+        borrowed: Box::leak(Box::new(DeviceLifetime::new(6))),
+        array: [DeviceLifetime::new(7)],
+    };
+    assert_eq!(device.read(), Ok(1));
+    assert_eq!([device.nested(), device.erased(), device.borrowed()], [Ok(5), Ok(5), Ok(6)]);
+    assert_eq!([device.array(), device.reference()], [Ok(7), Ok(7)]);
     assert_eq!(NotYet { lifetime: None }.read(), Err(Errno::ENXIO));
     let device = NotYet { lifetime: Some(DeviceLifetime::new(1)) };
     assert_eq!(device.read(), Ok(7));

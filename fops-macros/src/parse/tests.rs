@@ -38,6 +38,10 @@ fn the_attribute_is_on_an_impl() {
     ] {
         assert_eq!(no_block(item), [culprit], "{item}");
     }
+    // Not all of it is the block, or in another group.
+    for item in ["fn f() fragment! { impl X {} }", "(impl X {})", "impl X [Y {}]"] {
+        assert_eq!(no_block(item).len(), 1, "{item}");
+    }
     let (block, _) = read("", "fragment! { #[a] unsafe impl<'a> b::T<'a> for X where X: Sync { fn f(&self) {} } }");
     assert_eq!(text(&block.header), "unsafeimpl<'a>b::T<'a>forXwhereX:Sync");
     assert_eq!((block.attributes.len(), block.methods.len()), (1, 1));
@@ -191,6 +195,11 @@ fn items_that_are_no_methods() {
         ("extern! { x } fn f() {}", &["extern"]),
         ("nonsense fn f() {}", &["nonsense fn f() {}"]),
         ("nonsense; fn f() {}", &[]),
+        ("\"C\" fn f() {}", &["\"C\" fn f() {}"]),
+        ("(x) fn f() {}", &["(x) fn f() {}"]),
+        ("pub [x] fn f() {}", &["pub [x] fn f() {}"]),
+        ("pub {x} fn f() {}", &[]),
+        ("! fn f() {}", &["! fn f() {}"]),
         ("fn f(); fn g() {}", &[]),
         ("pub const A: fn() = { x };", &[]),
     ] {
@@ -207,6 +216,19 @@ fn items_that_are_no_methods() {
 fn what_is_not_read_is_passed_on_without_our_attributes() {
     let kept = without_helpers(tokens("#[a] #[access] b { #[fop(x)] c (#[device] #[d] e) } #[x::fop] f"));
     assert_eq!(text(&kept), text(&tokens("#[a] b { c (#[d] e) } f")));
+}
+
+#[test]
+fn an_attribute_with_a_value_is_left_to_rustc() {
+    for (attribute, expected) in [
+        ("#[guarded_fops = x]", true),
+        ("#[guarded_fops = f(x)]", true),
+        ("#[guarded_fops(lifetime = x)]", false),
+        ("#[guarded_fops]", false),
+        ("", false),
+    ] {
+        assert_eq!(is_key_value(attribute), expected, "{attribute}");
+    }
 }
 
 #[test]
