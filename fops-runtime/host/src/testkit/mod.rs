@@ -141,7 +141,7 @@ mod hang;
 mod held;
 mod hotplug;
 mod in_time;
-#[cfg(all(feature = "fuse", target_os = "linux"))]
+#[cfg_attr(not(all(feature = "fuse", target_os = "linux")), path = "not_mounted.rs")]
 mod mounted;
 mod on_nodes;
 mod orders;
