@@ -1,6 +1,7 @@
 //! What has to hold once the device is away, and once nobody refers to it any more.
 use crate::nodes::node::Node;
 use crate::testkit::in_time::{Late, in_time};
+use crate::testkit::subdevs::MadeSubdev;
 use crate::testkit::suite::Suite;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -78,6 +79,20 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             );
         }
         self.subdevs_are_released();
+    }
+
+    /// Nobody refers to its subdevs.
+    fn subdevs_are_released(&mut self) {
+        let subdevs = std::mem::take(&mut self.subdevs);
+        if !self.patience.until(|| !subdevs.iter().any(MadeSubdev::is_kept))
+            && let Some(subdev) = subdevs.iter().find(|subdev| subdev.is_kept())
+        {
+            self.has_leaked = true;
+            self.find(
+                format!("the last file is closed, and the release op of the subdev `{}` has not run", subdev.name()),
+                "somebody has kept a handle to it: keep those in the device's own structure",
+            );
+        }
     }
 }
 

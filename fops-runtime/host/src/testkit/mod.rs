@@ -1,7 +1,8 @@
 //! Testing a driver against unplug.
 //!
 //! The kit plays what happens to a driver when its device goes, with the operations in flight that the author names, and
-//! says what is wrong and what to write instead. It runs in process: it needs no rights and no `/dev/fuse`.
+//! says what is wrong and what to write instead. It runs in process, without rights. With
+//! [`on_nodes`](Hotplug::on_nodes) it also plays on nodes that `/dev/fuse` serves, with real processes.
 //!
 //! # The ten lines
 //! Turn the feature `testkit` on, in the dev-dependencies alone:
@@ -86,7 +87,8 @@
 //! * Each act ends with `ENODEV` or `HUP`, and in time. An operation that was in flight answers no other error than it
 //!   answers otherwise.
 //! * Every operation on an old file answers what the table says, also after the device has come back.
-//! * `remove` runs once for each probe. No node, file or driver's structure is left when the last file is closed.
+//! * `remove` runs once for each probe. No node, file or driver's structure is left when the last file is closed, and the
+//!   release op of each subdev has run.
 //! * The device works after it has come back: acts that slept sleep, acts that returned return.
 //! * No operation and no hook panics. A caller that sleeps in poll is told of what the mask says.
 //! * Each guarded operation was in flight when a device went. Each operation that is `always` or `unguarded` was called
@@ -139,7 +141,7 @@ mod hang;
 mod held;
 mod hotplug;
 mod in_time;
-#[cfg(all(feature = "fuse", target_os = "linux"))]
+#[cfg_attr(not(all(feature = "fuse", target_os = "linux")), path = "not_mounted.rs")]
 mod mounted;
 mod on_nodes;
 mod orders;

@@ -1,33 +1,12 @@
 //! The scenarios once more, on nodes that `/dev/fuse` serves, with a process for each act.
 use crate::testkit::act::Act;
 use crate::testkit::in_time::in_time;
+use crate::testkit::mounted::Mounted;
 use crate::testkit::process::Process;
 use crate::testkit::report::Row;
 use crate::testkit::scenario::{self, Scenario};
 use crate::testkit::suite::Suite;
 use std::path::PathBuf;
-
-#[cfg(all(feature = "fuse", target_os = "linux"))]
-pub(super) use crate::testkit::mounted::Mounted;
-
-/// Where nodes cannot be served.
-#[cfg(not(all(feature = "fuse", target_os = "linux")))]
-pub(super) enum Mounted {}
-
-#[cfg(not(all(feature = "fuse", target_os = "linux")))]
-impl Mounted {
-    pub(super) fn serve(_: &std::sync::Arc<crate::bus::Bus>) -> Result<Self, String> {
-        Err("turn the feature `fuse` of fops-host on, which is for Linux".into())
-    }
-
-    pub(super) fn path(&self, _: &str) -> std::path::PathBuf {
-        match *self {}
-    }
-
-    pub(super) fn node(&self, _: &str) -> std::sync::Arc<crate::nodes::node::Node> {
-        match *self {}
-    }
-}
 
 impl<H: Send + Sync + 'static> Suite<'_, H> {
     pub(super) fn on_nodes(&mut self) {

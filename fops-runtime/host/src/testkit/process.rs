@@ -41,7 +41,7 @@ impl Role {
 }
 
 /// Carries out the act whenever the suite asks for it, until that has enough.
-pub(super) fn serve(mut act: impl FnMut() -> Answer) {
+pub(super) fn serve<F: FnMut() -> Answer>(mut act: F) {
     let say = |what: &str| {
         // Without the suite there is nobody to tell.
         let mut out = std::io::stdout().lock();

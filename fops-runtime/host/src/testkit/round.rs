@@ -28,7 +28,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         let [actor] = &*actors else { return };
         let disturber = self.disturb();
         let enough = || match &disturber {
-            Some(disturber) => disturber.times() >= 50 || actor.progress().returned > 1,
+            Some(disturber) => disturber.times() >= 50 || (disturber.times() > 0 && actor.progress().returned > 1),
             None => true,
         };
         let is_enough = self.patience.until(enough);

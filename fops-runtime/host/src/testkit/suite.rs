@@ -3,7 +3,7 @@ use crate::nodes::node::Node;
 use crate::testkit::act::{Act, Answer};
 use crate::testkit::finding::Finding;
 use crate::testkit::in_time::{Late, in_time};
-use crate::testkit::on_nodes::Mounted;
+use crate::testkit::mounted::Mounted;
 use crate::testkit::patience::Patience;
 use crate::testkit::plan::Plan;
 use crate::testkit::report::{NotTried, Report};
@@ -228,6 +228,13 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             format!("the driver's destructor {what}"),
             "end the driver's own threads before it is dropped, and wait for nothing else",
         );
+    }
+
+    /// Probe has made these.
+    pub(super) fn note_subdevs(&mut self, made: &mut Vec<MadeSubdev>) {
+        // That a release op runs is looked at when all is over; it has no section.
+        self.know(made.iter().flat_map(|subdev| subdev.ops).filter(|op| op.name() != "release"));
+        self.subdevs.append(made);
     }
 
     /// These operations are the driver's.

@@ -1,7 +1,7 @@
 //! Acts that test nothing: the kit says so.
 use crate::hardware::{Registers, finds, hotplug};
 use fops_host::Driver;
-use fops_host::testkit::Hotplug;
+use fops_host::testkit::{ClientFile, Hotplug};
 use fops_runtime::{DeviceLifetime, Errno, File, FileOperations, Result, guarded_fops};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -53,7 +53,7 @@ fn one_has_no_node() {
 
 #[test]
 fn one_panics() {
-    let report = sensor(usize::MAX).act("open", |node| Ok(drop(node.open().unwrap()))).run();
+    let report = sensor(usize::MAX).act("open", |node| -> Result<ClientFile> { Ok(node.open().unwrap()) }).run();
     finds(&report, "the act \"open\" panicked");
 }
 

@@ -68,7 +68,7 @@ fn report(is_wrong: bool) -> Report {
 }
 
 /// Whether the nodes of this process are mounted. `None` where it cannot be known.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "fuse", target_os = "linux"))]
 fn is_mounted(pid: u32) -> Option<bool> {
     Some(std::fs::read_to_string("/proc/self/mountinfo").ok()?.contains(&format!("/fops-testkit-{pid}-")))
 }
