@@ -63,6 +63,9 @@ impl HrTimerCallback for Sensor {
             this.refused.add(1, Relaxed);
             return HrTimerRestart::NoRestart;
         }
+        if this.bad.load(Relaxed) != 0 {
+            return HrTimerRestart::NoRestart; // One is enough. A report takes longer than the timer waits.
+        }
         context.forward_now(Delta::from_micros(200));
         HrTimerRestart::Restart
     }

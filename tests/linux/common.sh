@@ -38,7 +38,7 @@ work() {
 hash_of() { sha256sum | cut -c 1-16; }
 
 # The names and contents of files and folders.
-contents() { find "$@" -type f ! -path '*/target/*' -print0 | sort -z | xargs -0 sha256sum; }
+contents() { find "$@" -type f ! -path '*/target/*' ! -name '*.md' -print0 | sort -z | xargs -0 sha256sum; }
 
 # enough GB: skips unless so many are free.
 enough() {
