@@ -31,7 +31,10 @@ fn complies(arguments: &[&str]) {
         return;
     }
     let command = ["--", "v4l2-compliance", "-d", "/dev/video0"];
-    let run = run(&[&["exec", "--frame-rate", "120"], &command[..], arguments].concat());
+    let compliance = || run(&[&["exec", "--frame-rate", "120"], &command[..], arguments].concat());
+    // It wants no frame to come between two reads that do not wait. On a busy machine one does, and it is played again.
+    let came_between = |run: &Run| run.stdout.contains("ret2 != ret || err2 != err");
+    let run = (0..5).map(|_| compliance()).find(|run| !came_between(run)).expect("five times a frame came in between");
     let total = total(&run.stdout).unwrap_or_else(|| panic!("v4l2-compliance: {}\n{}", run.stdout, run.stderr));
     // The tool's own: on a busy machine it queues buffers later than frames come, and warns of those it has lost.
     let lost = run.stdout.matches("got sequence number").count() as u32;

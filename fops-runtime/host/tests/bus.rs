@@ -4,6 +4,7 @@ mod common;
 
 use common::{DEADLINE, eventually};
 use fops_host::{Bus, Devices, Driver, Nodes, Probe};
+use fops_runtime::op::op;
 use fops_runtime::{
     Access, Cause, Command, DeviceLifetime, Direction, Errno, File, FileOperations, IoctlArg, OpenFlags, Result,
     Unplug as _, WaitQueue, guarded_fops,
@@ -218,28 +219,17 @@ fn a_device_that_is_removed_is_gone_until_it_is_found_again() {
 fn an_unbind_may_turn_into_a_surprise_removal() {
     let (bus, script) = bus(&["a"]);
     bus.bind("test", "a").unwrap();
-    let device = bus.devices().get("node0").unwrap();
+    let device = script.probed.lock().unwrap()[0].1.upgrade().unwrap();
     // A removal that cannot finish: this thread is inside.
-    let (inside, is_inside) = channel();
-    let (leave, wait_leave) = channel::<()>();
-    let file = bus.devices().open("node0", OpenFlags::RDWR).unwrap();
-    let holder = thread::spawn(move || {
-        inside.send(()).unwrap();
-        let result = file.ioctl(SLEEP, &mut []);
-        wait_leave.recv().unwrap();
-        result
-    });
-    is_inside.recv().unwrap();
-    eventually("the sleeper", || device.running() == 1);
+    let access = device.lifetime.enter(op!("test")).unwrap();
     let unbind = bus.unbind("test", "a").unwrap();
-    let surprise = bus.remove("a", Cause::SurpriseRemoval);
+    eventually("the flag", || device.lifetime.is_unplugged());
+    let surprise = bus.remove("a", Cause::SurpriseRemoval).unwrap();
+    drop((access, device));
     unbind.wait().unwrap();
-    // Either it came in time, or the device was gone already.
-    let expected = if surprise.is_ok() { Cause::SurpriseRemoval } else { Cause::Unbind };
-    assert_eq!(unbind.cause(), expected);
-    assert!(script.removed.lock().unwrap()[0] <= expected);
-    leave.send(()).unwrap();
-    assert_eq!(holder.join().unwrap(), Err(Errno::ENODEV));
+    surprise.wait().unwrap();
+    assert_eq!(unbind.cause(), Cause::SurpriseRemoval);
+    assert_eq!(*script.removed.lock().unwrap(), [Cause::SurpriseRemoval]);
 }
 
 #[test]

@@ -61,7 +61,8 @@ impl Drop for Unmounts {
 
 #[test]
 fn writers_do_not_wait_for_one_another() {
-    let sink = Arc::new(Sink { lifetime: DeviceLifetime::new(()), ready: WaitQueue::new(), writers: AtomicUsize::new(0) });
+    let sink =
+        Arc::new(Sink { lifetime: DeviceLifetime::new(()), ready: WaitQueue::new(), writers: AtomicUsize::new(0) });
     let bus = Bus::new("tower", Devices::new());
     bus.register_driver(Sinks(sink.clone())).unwrap();
     bus.add_device("s0").unwrap();
