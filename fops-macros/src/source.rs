@@ -392,10 +392,8 @@ mod tests {
     #[test]
     fn fragments_are_looked_into() {
         let text = |trees: &[TokenTree]| Source(trees.to_vec()).into_stream().to_string();
-        assert_eq!(
-            text(&flat(&source("a fragment! { b fragment! { c } } (fragment! { d }) e").0)).matches('d').count(),
-            1
-        );
+        // Other groups stay.
+        assert_eq!(text(&flat(&source("fragment! { a } (b)").0)), "a (b)");
         let flattened = flat(&source("a fragment! { b fragment! { c } } e").0).into_owned();
         assert_eq!(text(&flattened), "a b c e");
         assert!(matches!(flat(&source("a b").0), Cow::Borrowed(_)));

@@ -199,6 +199,7 @@ fn items_that_are_no_methods() {
         ("(x) fn f() {}", &["(x) fn f() {}"]),
         ("pub [x] fn f() {}", &["pub [x] fn f() {}"]),
         ("pub {x} fn f() {}", &[]),
+        ("! fn f() {}", &["! fn f() {}"]),
         ("fn f(); fn g() {}", &[]),
         ("pub const A: fn() = { x };", &[]),
     ] {
