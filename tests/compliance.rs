@@ -1,7 +1,7 @@
 //! `v4l2-compliance` finds nothing wrong, through `rcar-vin exec`: with controls, events and selections, streaming, and
 //! streaming in every format and size.
 use rcar_vin::format::PixelFormat;
-use system_tests::{needs_exec, needs_v4l_utils, run};
+use system_tests::{Run, needs_exec, needs_v4l_utils, run};
 
 /// The last line's numbers: `Total for rcar_vin device /dev/video0: 54, Succeeded: 54, Failed: 0, Warnings: 0`.
 #[derive(Debug, PartialEq, Eq)]
