@@ -225,7 +225,8 @@ fn an_unbind_may_turn_into_a_surprise_removal() {
     let unbind = bus.unbind("test", "a").unwrap();
     eventually("the flag", || device.lifetime.is_unplugged());
     let surprise = bus.remove("a", Cause::SurpriseRemoval).unwrap();
-    drop((access, device));
+    drop(access);
+    drop(device);
     unbind.wait().unwrap();
     surprise.wait().unwrap();
     assert_eq!(unbind.cause(), Cause::SurpriseRemoval);
