@@ -89,6 +89,16 @@ fn a_method_is_taken_apart() {
     assert!(block.methods.iter().all(|method| method.outcome.is_ok()));
 }
 
+/// What is half-typed goes on to rustc as it is.
+#[test]
+fn half_an_arrow_is_none() {
+    for output in ["- u8", "> u8", "u8"] {
+        let (block, _) = read("", &format!("impl X {{ fn f() {output} {{}} }}"));
+        let method = &block.methods[0];
+        assert_eq!((text(&method.arrow), text(&method.output)), (output.replace(' ', ""), String::new()));
+    }
+}
+
 #[test]
 fn receivers_in_all_forms() {
     for (parameter, is_receiver, is_by_value) in [

@@ -154,6 +154,7 @@ fn bus(devices: &[&str]) -> (Arc<Bus>, Arc<Script>) {
 #[test]
 fn a_second_unbind_waits_for_the_first_and_remove_runs_once() {
     let (bus, script) = bus(&["a"]);
+    assert_eq!(bus.name(), "test");
     bus.bind("test", "a").unwrap();
     let file = bus.devices().open("node0", OpenFlags::RDWR).unwrap();
     let sleeper = thread::spawn(move || file.ioctl(SLEEP, &mut []));
