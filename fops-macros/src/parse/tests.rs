@@ -196,6 +196,18 @@ fn attributes_of_ours_out_of_place() {
 }
 
 #[test]
+fn marks_out_of_place_are_told_where_they_belong() {
+    for (items, offer) in [
+        ("#[access] fn f(&self) {}", "fn operation(&self, #[access] access: &<Type>, ..)"),
+        ("#[device] fn f(&self) {}", "fn operation(&self, #[device] device: &<Type>, ..)"),
+        ("fn f(#[access] &self) {}", "#[access] hw: &Access<'_, ..>"),
+        ("fn f(#[device] &self) {}", "#[device] device: &<Type>"),
+    ] {
+        assert_eq!(read("", &format!("impl X {{ {items} }}")).1.offers(), [offer], "{items}");
+    }
+}
+
+#[test]
 fn items_that_are_no_methods() {
     for (items, culprits) in [
         ("operations! { a, b } fn f() {}", &["operations"][..]),
