@@ -235,6 +235,7 @@ fn when_the_work_is_done() {
         ("#[fop(guarded)] fn f() -> impl Future<Output = u8> {}", "within the call", true),
         ("#[fop(polled)] fn f() -> impl Future<Output = u8> {}", "opaque u8", true),
         ("#[fop(polled)] fn f() -> impl Send + a::Future<Output = Vec<u8>> + 'a {}", "opaque Vec<u8>", true),
+        ("#[fop(polled)] fn f() -> impl Future<Other = u8, Output = V> {}", "opaque V", true),
         ("#[fop(polled)] fn f() -> impl Future {}", "opaque unsaid", true),
         ("#[fop(polled)] fn f() -> impl Iterator<Item = u8> {}", "within the call", false),
         ("#[fop(polled)] fn f() -> Pin<Box<dyn Future<Output = u8>>> {}", "Box u8", true),

@@ -89,6 +89,16 @@ fn a_method_is_taken_apart() {
     assert!(block.methods.iter().all(|method| method.outcome.is_ok()));
 }
 
+/// What is half-typed goes on to rustc as it is.
+#[test]
+fn half_an_arrow_is_none() {
+    for output in ["- u8", "> u8", "u8"] {
+        let (block, _) = read("", &format!("impl X {{ fn f() {output} {{}} }}"));
+        let method = &block.methods[0];
+        assert_eq!((text(&method.arrow), text(&method.output)), (output.replace(' ', ""), String::new()));
+    }
+}
+
 #[test]
 fn receivers_in_all_forms() {
     for (parameter, is_receiver, is_by_value) in [
@@ -182,6 +192,18 @@ fn attributes_of_ours_out_of_place() {
             block.methods.iter().flat_map(|method| &method.attributes).map(|attribute| attribute.name.clone());
         assert!(!passed_on.clone().any(|name| HELPERS.contains(&name.as_str())), "{items}");
         assert!(!text(&block.rest).contains("fop"), "{items}");
+    }
+}
+
+#[test]
+fn marks_out_of_place_are_told_where_they_belong() {
+    for (items, offer) in [
+        ("#[access] fn f(&self) {}", "fn operation(&self, #[access] access: &<Type>, ..)"),
+        ("#[device] fn f(&self) {}", "fn operation(&self, #[device] device: &<Type>, ..)"),
+        ("fn f(#[access] &self) {}", "#[access] hw: &Access<'_, ..>"),
+        ("fn f(#[device] &self) {}", "#[device] device: &<Type>"),
+    ] {
+        assert_eq!(read("", &format!("impl X {{ {items} }}")).1.offers(), [offer], "{items}");
     }
 }
 

@@ -155,7 +155,10 @@ fn bus(devices: &[&str]) -> (Arc<Bus>, Arc<Script>) {
 #[test]
 fn a_second_unbind_waits_for_the_first_and_remove_runs_once() {
     let (bus, script) = bus(&["a"]);
+    assert_eq!(bus.name(), "test");
+    assert_eq!(bus.drivers(), [("test".to_owned(), vec![])]);
     bus.bind("test", "a").unwrap();
+    assert_eq!(bus.drivers(), [("test".to_owned(), vec!["a".to_owned()])]);
     let file = bus.devices().open("node0", OpenFlags::RDWR).unwrap();
     let sleeper = thread::spawn(move || file.ioctl(SLEEP, &mut []));
     let node = bus.devices().get("node0").unwrap();
