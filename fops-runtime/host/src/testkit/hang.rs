@@ -4,6 +4,8 @@ use crate::testkit::actor::Actor;
 use crate::testkit::suite::Suite;
 use crate::testkit::whereabouts::{self, Whereabouts};
 
+const REMOVE: &str = "`remove` and the destructors of the resources must not wait for an operation or a file";
+
 impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// The removal hangs. Says so, and leaves everything behind.
     pub(super) fn removal_hangs(&mut self, removal: &Removal, actors: &[Actor]) {
@@ -27,7 +29,11 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
         for line in stragglers.lines().filter(|line| !actors.iter().any(|actor| is_of(line, actor))) {
             let place = thread_of(line).map_or(Whereabouts::Unknown, whereabouts::of);
-            let (work, _) = line.split_once(", thread ").unwrap_or((line, ""));
+            // Code of the driver's that is no part of the unplug, as its `remove`.
+            let Some((work, _)) = line.split_once(", thread ") else {
+                self.find(format!("the removal does not end: it waits for {line}"), REMOVE);
+                continue;
+            };
             let help = if work.contains("hook") || work.contains("cancellation") {
                 "do not hold a lock over a sleep if a hook takes it: sleep without it, by `access.wait_event_locked(..)`; a hook \
                  must not wait for an operation"
@@ -39,10 +45,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         if !is_anybody {
             self.hung += 1;
             if stragglers.is_empty() {
-                self.find(
-                    "the removal does not end, and no section is in flight".into(),
-                    "`remove` and the destructors of the resources must not wait for an operation or a file",
-                );
+                self.find("the removal does not end, and no section is in flight".into(), REMOVE);
             }
         }
     }

@@ -116,7 +116,7 @@ fn report(waits: Waits) -> Report {
 #[test]
 fn wrong_in_remove() {
     let report = report(Waits::InRemove);
-    let finding = finds(&report, "the removal does not end, and no section is in flight");
+    let finding = finds(&report, "the removal does not end: it waits for the driver's remove");
     assert!(finding.help.contains("`remove`"), "{finding}");
 }
 
