@@ -21,11 +21,14 @@ fn the_stop_hook_comes_after_a_start_that_is_running() {
         let device = &device;
         let starts = s.spawn(move || {
             let access = device.lifetime.enter(op!("streamon")).unwrap();
-            access.arm(|| {
+            let started = access.arm(|| {
                 inside.send(()).unwrap();
                 wait_go.recv_timeout(DEADLINE).unwrap();
                 RUNNING.store(true, SeqCst);
-            })
+            });
+            // The end of the start is enough: the section goes on.
+            eventually("the stop hook", || !device.stops.lock().unwrap().is_empty());
+            started
         });
         wait_inside.recv().unwrap();
         let unplug = s.spawn(|| drop(device.unplug(Cause::Unbind).unwrap()));

@@ -2,7 +2,7 @@
 #![cfg(all(feature = "std", target_os = "linux", not(loom)))]
 mod common;
 
-use common::DEADLINE;
+use common::{DEADLINE, Device};
 use fops_runtime::op::op;
 use fops_runtime::{
     Alone, Cause, Client, DeviceLifetime, Draining, Request, Unplug, UnplugError, WaitError, WaitQueue,
@@ -454,4 +454,24 @@ fn a_thread_that_forks_inside_a_cancellation_keeps_its_section_in_the_child() {
     );
     drop(access);
     assert_eq!(lifetime.alone().unplug(Cause::Unbind), Ok(5));
+}
+
+#[test]
+fn a_child_does_not_wait_for_its_parents_starts() {
+    let device = Device::new();
+    std::thread::scope(|scope| {
+        let (inside, wait_inside) = mpsc::channel();
+        let (leave, wait_leave) = mpsc::channel::<()>();
+        let device = &device;
+        scope.spawn(move || {
+            let access = device.lifetime.enter(op!("streamon")).unwrap();
+            access.arm(|| {
+                inside.send(()).unwrap();
+                wait_leave.recv_timeout(DEADLINE).unwrap();
+            })
+        });
+        wait_inside.recv_timeout(DEADLINE).unwrap();
+        holds_in_a_child(|| device.unplug(Cause::Unbind).is_ok());
+        leave.send(()).unwrap();
+    });
 }

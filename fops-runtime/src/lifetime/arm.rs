@@ -100,9 +100,8 @@ impl Drop for Started<'_> {
         let count = cold.starts.count();
         // A fork in the middle of a start: the child has counted none.
         *count = count.saturating_sub((self.forks == platform::forks()) as usize);
-        let is_last = *count == 0;
         drop(cold);
-        if is_last && is_waited_for {
+        if is_waited_for {
             self.core.gate.signal();
         }
     }
