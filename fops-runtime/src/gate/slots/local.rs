@@ -1,4 +1,4 @@
-//! Each thread has its own slots: a section is two stores and a load, and touches no other thread's cache line.
+//! Each thread has its own slots: a section writes to these alone, and reads the flag of its device.
 //!
 //! A thread finds its blocks of slots through a thread-local pointer. Blocks are never freed, so an unplug may walk all
 //! of them at any time. When a thread ends, later threads reuse its blocks, as soon as they hold no open section.
