@@ -1,9 +1,9 @@
 //! A process that copies from and to the memory of one caller.
 //!
-//! A page of that memory may be one that another file system has to provide, and never does. Whoever copies it then cannot
-//! be killed, and neither can the process that it is a thread of. So this is a process of its own: a fork of this one,
-//! which has no file but the caller's memory and a socket, and does nothing but copy. If the server ends meanwhile, it
-//! ends; the copier ends when its page comes, or when the file system goes that should bring it.
+//! Another file system may have to provide a page of that memory, and may never do so. A thread that copies such a page
+//! cannot be killed, and neither can its process. So a copier is a process of its own. It is a fork of the server, has no
+//! files but the caller's memory and a socket, and does nothing but copy. The server can end while a copier waits. The
+//! copier ends when its page comes, or when that file system goes.
 //!
 //! In the fork there is one thread. Another one may have held any lock at that moment, that of the heap too: so what runs
 //! there takes no lock, no memory, and calls nothing but the system.

@@ -29,7 +29,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
         for line in stragglers.lines().filter(|line| !actors.iter().any(|actor| is_of(line, actor))) {
             let place = thread_of(line).map_or(Whereabouts::Unknown, whereabouts::of);
-            // Code of the driver's that is no part of the unplug, as its `remove`.
+            // The driver's code outside the unplug, such as its `remove`.
             let Some((work, _)) = line.split_once(", thread ") else {
                 self.find(format!("the removal does not end: it waits for {line}"), REMOVE);
                 continue;

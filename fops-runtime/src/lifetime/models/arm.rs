@@ -14,7 +14,7 @@ unsafe impl Send for Hardware {}
 
 impl Hardware {
     fn set(&self, runs: bool) {
-        // SAFETY: `loom` looks for whoever else touches it.
+        // SAFETY: loom reports any other access at the same time.
         self.0.with_mut(|state| unsafe { *state = runs });
     }
 }
