@@ -227,10 +227,12 @@ fn a_page_that_never_comes_keeps_nobody_else_waiting() {
     until("their files are released", || mounted.foundry.released.load(SeqCst) == 5);
     drop(stopped);
     until("all copiers have ended", || copiers(own).iter().all(|(state, _)| *state == 'Z'));
-    // The next copy takes their ends, and their places in the user's share.
+    // The next copies take their ends, and their places in the user's share.
     mounted.bus.bind("bells", "b0.bell").unwrap();
-    assert_eq!(format!("{:?}", chimes(&mounted.open())), TURNED);
-    until("no end is left to take", || copiers(own).iter().all(|(state, _)| *state != 'Z'));
+    until("no end is left to take", || {
+        assert_eq!(format!("{:?}", chimes(&mounted.open())), TURNED);
+        copiers(own).iter().all(|(state, _)| *state != 'Z')
+    });
 }
 
 #[test]
