@@ -32,7 +32,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         if bus.nodes(second).is_empty() && !self.comes(move || to.bind(&driver, &name), "probe of a second device") {
             return None;
         }
-        let acts: Vec<_> = self.plan.acts.iter().filter(|act| !self.hanging.contains(&act.name)).collect();
+        let acts: Vec<_> = self.plan.acts.iter().filter(|act| self.leaves_it(act)).collect();
         for act in acts {
             let first_actors = self.start(&[act], &bus.nodes(&first), None);
             let others = self.start(&[act], &bus.nodes(second), None);

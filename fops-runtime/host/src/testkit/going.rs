@@ -53,12 +53,23 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
         let removal = match begin(way, &bus, &driver, &device) {
             // An operation or the hardware was faster: it has asked for the removal, which is over already.
-            Err(Errno::ENODEV) if matches!(twist, Twist::Inside(_)) || way == Way::Surprise => None,
-            Err(errno) => {
+            Err(Errno::ENODEV)
+                if matches!(twist, Twist::Inside(_))
+                    || way == Way::Surprise
+                    || actors.iter().any(|actor| self.removing.contains(&actor.name)) =>
+            {
+                None
+            }
+            Err(Errno::ENODEV) => {
                 self.find(
-                    format!("the removal cannot begin: {errno}"),
-                    "neither an act nor `disturb` has the device removed: the kit does that",
+                    "the device was removed, and not by the kit".into(),
+                    "`disturb` must not have the device removed; an act that does begins with that: it has a scenario of its own",
                 );
+                self.leave_behind(actors);
+                return None;
+            }
+            Err(errno) => {
+                self.find(format!("the removal cannot begin: {errno}"), "let the bus alone remove the device");
                 self.leave_behind(actors);
                 return None;
             }
@@ -88,8 +99,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             }
         }
         if removal.is_none() {
-            let is_unbound = || bus.device_names().iter().all(|(name, driver)| *name != device || driver.is_none());
-            self.patience.until(is_unbound);
+            self.patience.until(|| self.is_removed());
         }
         let took = began.elapsed();
         match removal.as_ref().map(|removal| removal.wait()) {

@@ -63,13 +63,15 @@ impl Held {
 }
 
 impl<H: Send + Sync + 'static> Suite<'_, H> {
-    /// The device is gone: every operation on the old files has to say so.
-    pub(super) fn answer_gone(&mut self, held: &[Arc<Held>]) {
+    /// The device is gone: every operation on the old files has to say so. `None` if one of them has the device removed that
+    /// comes after it.
+    pub(super) fn answer_gone(&mut self, held: &[Arc<Held>]) -> Option<()> {
         for held in held {
             for op in held.node.ops() {
                 if self.hanging_ops.contains(&key(op)) {
                     continue;
                 }
+                let before = self.place();
                 let file = held.clone();
                 let answer = in_time(self.patience, move || file.trace.clone().run(|| file.call(op)));
                 self.check(
@@ -79,8 +81,18 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                         wrong.map(|answer| format!("the device is gone, and {op} answers {answer} on an old file"))
                     }),
                 );
+                if self.place() != before {
+                    self.hanging_ops.insert(key(op));
+                    self.find(
+                        format!("{op} on a file whose device is gone has the one removed that comes after it"),
+                        "guard it: inside a section it may ask for the removal too, and an old file answers `ENODEV`",
+                    );
+                    self.patience.until(|| self.is_removed());
+                    return None;
+                }
             }
         }
+        Some(())
     }
 
     /// Closes the files: the driver's release runs.

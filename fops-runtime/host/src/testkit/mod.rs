@@ -145,6 +145,7 @@ mod in_time;
 mod mounted;
 mod on_nodes;
 mod orders;
+mod own_ways;
 mod patience;
 mod plan;
 mod probe_fails;

@@ -46,7 +46,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// Plays one order, and says what it was. `None` where nothing can be played.
     pub(super) fn order(&mut self, seed: u64) -> Option<String> {
         let mut seed = Seed::new(seed);
-        let acts: Vec<_> = self.plan.acts.iter().filter(|act| !self.hanging.contains(&act.name)).collect();
+        let acts: Vec<_> = self.plan.acts.iter().filter(|act| self.leaves_it(act)).collect();
         let nodes = self.plugged()?;
         if acts.is_empty() || self.hung > 0 {
             return None;

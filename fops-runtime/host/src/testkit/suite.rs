@@ -4,6 +4,7 @@ use crate::testkit::act::{Act, Answer};
 use crate::testkit::finding::Finding;
 use crate::testkit::in_time::{Late, in_time};
 use crate::testkit::mounted::Mounted;
+use crate::testkit::own_ways::Place;
 use crate::testkit::patience::Patience;
 use crate::testkit::plan::Plan;
 use crate::testkit::report::{NotTried, Report};
@@ -29,7 +30,11 @@ pub(super) struct Suite<'a, H> {
     pub(super) habits: BTreeMap<String, Habit>,
     /// The acts that unplug could not end: they are left out from then on.
     pub(super) hanging: BTreeSet<String>,
-    /// The operations that hang on a file whose device is gone: they are called once.
+    /// The acts that have the device removed: they are left out where the kit does that alone.
+    pub(super) removing: BTreeSet<String>,
+    /// The device lets one file be open at a time: `open` answers `EBUSY` otherwise.
+    pub(super) one_file: bool,
+    /// The operations that do harm on a file whose device is gone: they are called once.
     pub(super) hanging_ops: BTreeSet<(&'static str, &'static str)>,
     /// Of the author's checks, by number.
     pub(super) failed_checks: BTreeSet<usize>,
@@ -77,6 +82,8 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             report: Report::default(),
             habits: BTreeMap::new(),
             hanging: BTreeSet::new(),
+            removing: BTreeSet::new(),
+            one_file: false,
             hanging_ops: BTreeSet::new(),
             failed_checks: BTreeSet::new(),
             ops: Vec::new(),
@@ -96,6 +103,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
     pub(super) fn run(mut self) -> Report {
         let began = Instant::now();
         self.report.test = thread::current().name().map(Into::into);
+        self.learn_files();
         for act in &self.plan.acts {
             self.learn(act);
         }
@@ -111,6 +119,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
         for scenario in scenario::causes() {
             self.play_with_all(&scenario);
         }
+        self.acts_remove();
         self.each_op_in_flight();
         self.orders();
         self.on_nodes();
@@ -142,9 +151,16 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
         }
     }
 
+    /// Whether the act ends, and leaves it to the kit to remove the device.
+    pub(super) fn leaves_it(&self, act: &Act) -> bool {
+        !self.hanging.contains(&act.name) && !self.removing.contains(&act.name)
+    }
+
     /// Plays one scenario, unless so much hangs already that it can tell nothing.
     pub(super) fn play(&mut self, scenario: &Scenario, load: &[&Act]) {
-        let load: Vec<_> = load.iter().copied().filter(|act| !self.hanging.contains(&act.name)).collect();
+        let has_part =
+            |act: &&Act| self.leaves_it(act) || (scenario.twist.op().is_some() && !self.hanging.contains(&act.name));
+        let load: Vec<_> = load.iter().copied().filter(has_part).collect();
         if self.hung >= HUNG || (load.is_empty() && scenario.twist.op().is_some()) {
             return;
         }
@@ -159,17 +175,11 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
         }
         let world = self.world.get_or_insert_with(|| (self.plan.make)());
         let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
-        let came = match bus.device_names().into_iter().find(|(name, _)| *name == device) {
-            Some((_, Some(_))) => true,
-            Some((_, None)) => {
-                let (bus, device) = (bus.clone(), device.clone());
-                self.comes(move || bus.bind(&driver, &device), "bind")
-            }
-            None => {
-                let bus = bus.clone();
-                self.comes(move || bus.rescan(), "rescan")
-            }
-        };
+        let (to, to_bind) = (bus.clone(), bus.clone());
+        let name = device.clone();
+        let came = (self.place().is_some() || self.comes(move || to.rescan(), "rescan"))
+            // The bus forgets the driver of a device that was removed unbound.
+            && (self.place() != Some(Place::Unbound) || self.comes(move || to_bind.bind(&driver, &name), "bind"));
         if !came {
             self.leave();
             return None;

@@ -1,13 +1,20 @@
-//! An operation that unplugs its own device by itself, past the bus: the driver's `remove` never runs.
+//! An operation that has its own device removed: past the bus, so that the driver's `remove` never runs, or from an old file.
 use crate::hardware::{Hardware, Registers, finds};
 use fops_host::testkit::{Hotplug, Report};
 use fops_host::{BusDevice, Driver, Probe};
 use fops_runtime::{Cause, DeviceLifetime, Errno, File, FileOperations, Result, Unplug, UserSliceReader, guarded_fops};
 use std::sync::Arc;
 
+#[derive(Clone, Copy, PartialEq)]
+enum Mistake {
+    None,
+    PastTheBus,
+    FromAnOldFile,
+}
+
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
-    is_wrong: bool,
+    mistake: Mistake,
     bus_device: BusDevice,
 }
 
@@ -21,17 +28,17 @@ impl FileOperations for Sensor {
 
     #[fop(unguarded, reason = "it ejects the device")]
     fn write(&self, _: &File, _: UserSliceReader<'_>) -> Result<usize> {
-        if self.is_wrong {
-            drop(self.unplug(Cause::Removal));
-        } else {
-            let _ = self.bus_device.remove(Cause::Removal);
+        match self.mistake {
+            Mistake::None if self.lifetime.is_unplugged() => return Err(Errno::ENODEV),
+            Mistake::None | Mistake::FromAnOldFile => drop(self.bus_device.remove(Cause::Removal)),
+            Mistake::PastTheBus => drop(self.unplug(Cause::Removal)),
         }
-        Err(Errno::ENODEV)
+        Ok(1)
     }
 }
 
 struct Sensors {
-    is_wrong: bool,
+    mistake: Mistake,
     hardware: Arc<Hardware>,
 }
 
@@ -44,26 +51,37 @@ impl Driver for Sensors {
 
     fn probe(&self, probe: &mut Probe) -> Result<Arc<Sensor>> {
         let lifetime = DeviceLifetime::new(self.hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, is_wrong: self.is_wrong, bus_device: probe.bus_device().clone() });
+        let sensor = Arc::new(Sensor { lifetime, mistake: self.mistake, bus_device: probe.bus_device().clone() });
         probe.register_node("sensor", &sensor, None);
         Ok(sensor)
     }
 }
 
-fn report(is_wrong: bool) -> Report {
-    let sensors = move || Sensors { is_wrong, hardware: Arc::default() };
-    Hotplug::of(sensors, "sensor.0").act("eject", |node| node.open()?.write(&[1])).run()
+fn report(mistake: Mistake) -> Report {
+    let sensors = move || Sensors { mistake, hardware: Arc::default() };
+    Hotplug::of(sensors, "sensor.0")
+        .act("opens", |node| node.open().map(drop))
+        .act("ejects", |node| node.open()?.write(&[1]))
+        .run()
 }
 
 #[test]
-fn wrong() {
-    let report = report(true);
+fn wrong_past_the_bus() {
+    let report = report(Mistake::PastTheBus);
     finds(&report, "the removal fails: No such device (ENODEV)");
     finds(&report, "a device is gone, and the driver's `remove` has not run");
 }
 
-/// This is right, but the device goes at another time than the kit says.
 #[test]
-fn the_kit_alone_removes_the_device() {
-    finds(&report(false), "the removal cannot begin: ");
+fn wrong_from_an_old_file() {
+    let report = report(Mistake::FromAnOldFile);
+    finds(&report, "on a file whose device is gone has the one removed that comes after it");
+    assert_eq!(report.findings().len(), 1, "{report}");
+}
+
+#[test]
+fn right() {
+    let report = report(Mistake::None);
+    report.assert();
+    assert!(report.to_string().contains("an act removes its own device"), "{report}");
 }

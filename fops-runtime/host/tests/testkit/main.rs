@@ -11,6 +11,7 @@ mod lock_over_sleep;
 mod no_node;
 mod node_past_the_bus;
 mod on_nodes;
+mod one_file;
 mod op_panics;
 mod opens_unguarded;
 mod own_condvar;
