@@ -321,7 +321,14 @@ impl Bus {
         removal.watch_over(bound.binding.clone());
         removal.waits_for(None);
         let (bus, removal) = (self.clone(), removal.clone());
-        self.removers.run(move || bus.carry_out(bound, &removal));
+        let carry_out = move || bus.carry_out(bound, &removal);
+        // What a test has fail on this thread fails in the removal too.
+        #[cfg(feature = "testkit")]
+        let carry_out = {
+            let faults = crate::nodes::faults::Faults::here();
+            move || faults.run(carry_out)
+        };
+        self.removers.run(carry_out);
     }
 
     fn carry_out(&self, bound: Bound, removal: &Removal) {

@@ -1,41 +1,81 @@
-//! Faults for probe: its n-th step fails.
+//! Faults for probe and for the removal: its n-th step fails.
+use crate::lock::Lock;
 use fops_runtime::{Errno, Result};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 
 thread_local! {
-    /// How many steps of this thread succeed before one fails.
-    static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+    /// What is to fail on this thread.
+    static CURRENT: RefCell<Faults> = const { RefCell::new(Faults(None)) };
+}
+
+/// The step that is to fail, of one thread and of the removals that it begins.
+#[derive(Clone)]
+pub(crate) struct Faults(Option<Arc<Lock<State>>>);
+
+struct State {
+    /// How many steps succeed before one fails.
+    left: Option<usize>,
     /// The step that failed.
-    static FAILED: RefCell<Option<String>> = const { RefCell::new(None) };
+    failed: Option<String>,
 }
 
-/// Runs `f`, whose step number `number` fails, from 0 on. Returns that step's name too, if there was one.
-pub(crate) fn fail_at<T>(number: usize, f: impl FnOnce() -> T) -> (T, Option<String>) {
-    LEFT.set(Some(number));
-    FAILED.take();
-    let result = f();
-    LEFT.set(None);
-    (result, FAILED.take())
-}
+impl Faults {
+    /// Those of this thread.
+    pub(crate) fn here() -> Self {
+        CURRENT.with_borrow(Clone::clone)
+    }
 
-/// Whether this step is the one that fails.
-fn is_due(step: &str) -> bool {
-    match LEFT.get() {
-        Some(0) => {
-            LEFT.set(None);
-            FAILED.set(Some(step.into()));
-            true
+    /// Has them be those of this thread while it runs `f`.
+    pub(crate) fn run<T>(self, f: impl FnOnce() -> T) -> T {
+        /// On unwinding too.
+        struct Restore(Faults);
+
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.replace(self.0.clone());
+            }
         }
-        left => {
-            LEFT.set(left.map(|left| left - 1));
-            false
+
+        let _restore = Restore(CURRENT.replace(self));
+        f()
+    }
+
+    /// Whether this step is the one that fails.
+    fn is_due(&self, step: &str) -> bool {
+        let Some(state) = &self.0 else { return false };
+        let mut state = state.lock();
+        match state.left {
+            Some(0) => {
+                (state.left, state.failed) = (None, Some(step.into()));
+                true
+            }
+            left => {
+                state.left = left.map(|left| left - 1);
+                false
+            }
         }
     }
 }
 
-/// A step of probe that may fail, for the hardware that a test simulates: the kit has each such step of a probe fail once,
-/// with `EIO`. Elsewhere it does nothing.
+/// Runs `f`, whose step number `number` fails, from 0 on, and also that of a removal that `f` begins. Returns that step's name
+/// too, if there was one.
+pub(crate) fn fail_at<T>(number: usize, f: impl FnOnce() -> T) -> (T, Option<String>) {
+    let state = Arc::new(Lock::new(State { left: Some(number), failed: None }));
+    let result = Faults(Some(state.clone())).run(f);
+    let mut state = state.lock();
+    // A removal may still be under way.
+    state.left = None;
+    (result, state.failed.take())
+}
+
+fn is_due(step: &str) -> bool {
+    Faults::here().is_due(step)
+}
+
+/// A step that may fail, for the hardware that a test simulates: the kit has each such step of a probe and of a removal fail
+/// once, with `EIO`. Those of a removal are in the hooks, in `remove` and in destructors. Elsewhere it does nothing.
 ///
 /// ```
 /// use fops_host::testkit::may_fail;

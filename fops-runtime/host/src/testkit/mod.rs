@@ -150,6 +150,7 @@ mod patience;
 mod plan;
 mod probe_fails;
 mod process;
+mod removal_fails;
 mod report;
 mod round;
 mod scenario;

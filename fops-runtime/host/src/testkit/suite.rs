@@ -126,6 +126,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
         self.unload();
         self.beside();
         self.probe_fails();
+        self.removal_fails();
         self.leave();
         self.report.not_tried = self.not_tried();
         self.report.seed = self.failed_seed;

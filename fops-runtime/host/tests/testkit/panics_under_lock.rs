@@ -1,0 +1,89 @@
+//! A lock that an operation holds while it calls another one: if that panics, the lock is poisoned for the stop hook.
+use crate::hardware::finds;
+use fops_host::testkit::{Hotplug, Report};
+use fops_host::{Driver, Probe};
+use fops_runtime::{
+    Access, Cause, DeviceLifetime, File, FileOperations, Result, Subdev, SubdevOperations, UserSliceReader,
+    guarded_fops,
+};
+use std::sync::{Arc, Mutex, PoisonError};
+
+struct Lens {
+    lifetime: DeviceLifetime<u8>,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug())]
+impl SubdevOperations for Lens {
+    fn s_stream(&self, #[access] _: &Access<'_, u8>, _: bool) -> Result {
+        Ok(())
+    }
+
+    fn release(self) {}
+}
+
+struct Camera {
+    lifetime: DeviceLifetime<()>,
+    is_wrong: bool,
+    lens: Subdev<Lens>,
+    streams: Mutex<bool>,
+}
+
+#[guarded_fops(lifetime = lifetime, unplug(stop = stop, subdevs(lens = Lens)), resources = ())]
+impl FileOperations for Camera {
+    type Open = ();
+
+    fn open(&self, _: &File) -> Result {
+        Ok(())
+    }
+
+    fn write(&self, _: &File, mut data: UserSliceReader<'_>) -> Result<usize> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lens.s_stream(true)?;
+        *streams = true;
+        Ok(data.read_all().len())
+    }
+}
+
+impl Camera {
+    fn stop(&self, (): &(), _: Cause) {
+        let streams = self.streams.lock();
+        *if self.is_wrong { streams.unwrap() } else { streams.unwrap_or_else(PoisonError::into_inner) } = false;
+    }
+}
+
+struct Cameras {
+    is_wrong: bool,
+}
+
+impl Driver for Cameras {
+    type Device = Camera;
+
+    fn name(&self) -> &str {
+        "cameras"
+    }
+
+    fn probe(&self, probe: &mut Probe) -> Result<Arc<Camera>> {
+        let lens = Subdev::new(Lens { lifetime: DeviceLifetime::new(1) });
+        let (lifetime, is_wrong) = (DeviceLifetime::new(()), self.is_wrong);
+        let camera = Arc::new(Camera { lifetime, is_wrong, lens, streams: Mutex::default() });
+        probe.register_node("camera", &camera, None);
+        Ok(camera)
+    }
+}
+
+fn report(is_wrong: bool) -> Report {
+    Hotplug::of(move || Cameras { is_wrong }, "camera.0").act("stream", |node| node.open()?.write(&[1])).run()
+}
+
+#[test]
+fn wrong() {
+    let report = report(true);
+    let finding = finds(&report, "a hook of the device of `camera");
+    assert_eq!(finding.scenario, "s_stream panics, with \"stream\" in flight");
+    assert_eq!(report.findings().len(), 1, "{report}");
+}
+
+#[test]
+fn right() {
+    report(false).assert();
+}
