@@ -21,7 +21,7 @@ pub use brake::Brake;
 pub use client::{Client, echo};
 pub use log::{capture_log, logged, times_logged};
 pub use needs::{Run, needs_exec, needs_v4l_utils, program, run};
-pub use place::{Kind, OwnNode, Place, RealNode};
+pub use place::{Kind, OwnNode, Place, RealNode, as_client};
 pub use rcar_vin::machine::Machine;
 pub use seed::Seed;
 pub use served::{Served, is_mounted, temporary_directory};

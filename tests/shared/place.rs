@@ -1,5 +1,6 @@
 //! Nodes, of the system or of this process, for clients that do the same on both.
-use super::act::Once;
+use super::act::{Act, Once, Told};
+use fops_host::testkit::ClientNode;
 use fops_host::{Descriptor, Devices};
 use fops_runtime::{Errno, OpenFlags, PollEvents, Poller, Result, WaitQueue};
 use rcar_vin::client::{RealFile, VideoFile, get};
@@ -11,6 +12,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::channel;
 
 /// What a node is of, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,18 +132,54 @@ impl Place for OwnNode {
     }
 
     fn epoll(&self, ready: impl FnOnce()) -> Result<PollEvents> {
-        let file = self.open()?;
-        let wanted = PollEvents::IN | PollEvents::ERR | PollEvents::HUP;
-        let watch = Arc::new(Watch::default());
-        let poller: Arc<dyn Poller> = watch.clone();
-        let mut ready = Once(Some(ready));
-        loop {
-            let mask = file.file().poll(wanted, Some(&poller)) & wanted;
-            ready.call();
-            if mask != PollEvents::EMPTY {
-                return Ok(mask);
-            }
-            watch.queue.wait_event(None, || watch.told.swap(false, SeqCst).then_some(()))?;
+        watch(&self.open()?, ready)
+    }
+}
+
+/// Sleeps in epoll, in process.
+fn watch(file: &Descriptor, ready: impl FnOnce()) -> Result<PollEvents> {
+    let wanted = PollEvents::IN | PollEvents::ERR | PollEvents::HUP;
+    let watch = Arc::new(Watch::default());
+    let poller: Arc<dyn Poller> = watch.clone();
+    let mut ready = Once(Some(ready));
+    loop {
+        let mask = file.file().poll(wanted, Some(&poller)) & wanted;
+        ready.call();
+        if mask != PollEvents::EMPTY {
+            return Ok(mask);
+        }
+        watch.queue.wait_event(None, || watch.told.swap(false, SeqCst).then_some(()))?;
+    }
+}
+
+impl Place for ClientNode {
+    type File = Descriptor;
+
+    fn kind(&self) -> Kind {
+        Kind::of(self.name())
+    }
+
+    fn open(&self) -> Result<Descriptor> {
+        Ok((*Self::open(self)?).clone())
+    }
+
+    fn epoll(&self, ready: impl FnOnce()) -> Result<PollEvents> {
+        watch(&Place::open(self)?, ready)
+    }
+}
+
+/// The act, for the test kit: in process, or on the file of a node that is served.
+pub fn as_client(act: Act) -> impl Fn(&ClientNode) -> Result<PollEvents> + Send + Sync {
+    move |node| {
+        let (_release, released) = channel();
+        let end = match node.path() {
+            Some(path) => act.run(&RealNode(path.into()), || (), &released)?,
+            None => act.run(node, || (), &released)?,
+        };
+        match end.told {
+            Told::Fine => Ok(PollEvents::EMPTY),
+            Told::Errno(errno) => Err(errno),
+            Told::Mask(mask) => Ok(mask),
         }
     }
 }

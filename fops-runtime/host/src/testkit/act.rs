@@ -10,8 +10,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Act {
     pub(super) name: String,
-    /// The node has a name that begins so; otherwise it is the first one.
-    pub(super) prefix: Option<String>,
+    /// The node has a name that begins so, or is of this device that goes along; otherwise it is the first one.
+    pub(super) on: Option<String>,
     run: Arc<dyn Fn(&ClientNode) -> Answer + Send + Sync>,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Answer {
 impl Act {
     pub(super) fn new<T: 'static>(
         name: &str,
-        prefix: Option<&str>,
+        on: Option<&str>,
         run: impl Fn(&ClientNode) -> Result<T> + Send + Sync + 'static,
     ) -> Self {
         let run = Arc::new(move |node: &ClientNode| match run(node) {
@@ -37,12 +37,12 @@ impl Act {
             },
             Err(errno) => Answer::Failed(errno),
         });
-        Self { name: name.into(), prefix: prefix.map(Into::into), run }
+        Self { name: name.into(), on: on.map(Into::into), run }
     }
 
     /// Whether it is meant for this node.
     pub(super) fn is_on(&self, node: &Node) -> bool {
-        self.prefix.as_ref().is_none_or(|prefix| node.name().starts_with(prefix))
+        self.on.as_ref().is_none_or(|prefix| node.name().starts_with(prefix))
     }
 
     pub(super) fn run(&self, node: &ClientNode) -> Answer {

@@ -69,7 +69,7 @@ impl Actor {
     /// Starts the act on the node.
     pub(super) fn start(act: &Act, node: &Arc<Node>, guide: Option<Arc<dyn Guide>>, patience: Patience) -> Self {
         let trace = Trace::new(node.clone(), guide);
-        let client = ClientNode { node: node.clone(), trace: trace.clone(), patience };
+        let client = ClientNode { node: node.clone(), path: None, trace: trace.clone(), patience };
         let act = act.clone();
         Self::start_with(&act.name.clone(), node, trace, None, move || Some(act.run(&client)))
     }

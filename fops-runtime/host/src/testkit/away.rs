@@ -55,6 +55,12 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
     }
 
+    /// The driver's structures. A device whose nodes go along keeps its own.
+    pub(super) fn own_states(&self) -> Vec<Weak<dyn Any + Send + Sync>> {
+        let nodes = self.world.as_ref().map(|world| world.bus.nodes(&world.device));
+        nodes.iter().flatten().map(|node| node.downgrade()).collect()
+    }
+
     /// The last file is closed: the nodes of these numbers are gone, and the driver's structures too.
     pub(super) fn nothing_is_left(&mut self, ids: &[u64], states: &[Weak<dyn Any + Send + Sync>]) {
         let Some(world) = &self.world else { return };

@@ -25,7 +25,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
     fn one_of_two_goes(&mut self, second: &str) -> Option<()> {
         self.plugged()?;
         let world = self.world.as_ref()?;
-        let (bus, driver, first) = (world.bus.clone(), world.driver.clone(), world.device.clone());
+        let (bus, driver) = (world.bus.clone(), world.driver.clone());
         // It may be on the bus already.
         let _ = bus.add_device(second);
         let (to, name) = (bus.clone(), second.to_owned());
@@ -34,7 +34,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
         let acts: Vec<_> = self.plan.acts.iter().filter(|act| self.leaves_it(act)).collect();
         for act in acts {
-            let first_actors = self.start(&[act], &bus.nodes(&first), None);
+            let nodes = self.plugged()?;
+            let first_actors = self.start(&[act], &nodes, None);
             let others = self.start(&[act], &bus.nodes(second), None);
             self.settle(&first_actors);
             self.settle(&others);
@@ -46,7 +47,6 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 return Some(());
             }
             others.into_iter().for_each(Actor::join);
-            self.plugged()?;
         }
         Some(())
     }

@@ -6,6 +6,7 @@ use crate::testkit::trace::Trace;
 use fops_runtime::{OpenFlags, PollEvents, Poller, Result, WaitQueue};
 use std::fmt;
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
@@ -13,6 +14,8 @@ use std::time::Duration;
 /// The node of the device under test, as a client sees it.
 pub struct ClientNode {
     pub(super) node: Arc<Node>,
+    /// Where it is served.
+    pub(super) path: Option<PathBuf>,
     pub(super) trace: Arc<Trace>,
     pub(super) patience: Patience,
 }
@@ -28,6 +31,12 @@ impl ClientNode {
     /// Its name in `/dev`.
     pub fn name(&self) -> &str {
         self.node.name()
+    }
+
+    /// Its file, if it is served [on nodes](crate::testkit::Hotplug::on_nodes). An act may open that itself, and do what else
+    /// a program does: map memory, wait in `epoll_wait(2)`. Once the file has gone, `ENOENT` is as good as `ENODEV`.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Opens a file, for reading and writing.

@@ -3,7 +3,6 @@ use crate::bus::{Bus, Driver};
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 use crate::nodes::node::Node;
 use crate::testkit::act::Act;
-#[cfg(not(all(feature = "fuse", target_os = "linux")))]
 use crate::testkit::act::Answer;
 use crate::testkit::client::ClientNode;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
@@ -15,6 +14,8 @@ use crate::testkit::suite::Suite;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 use crate::testkit::trace::Trace;
 use crate::testkit::world::World;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+use fops_runtime::Errno;
 use fops_runtime::{Device, FileOperations, Result, Unplug};
 use std::fmt;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
@@ -38,6 +39,7 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
+            along: Vec::new(),
             on_nodes: false,
             orders: 100,
         })
@@ -88,7 +90,8 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         self
     }
 
-    /// As [`act`](Self::act), with the node whose name begins with `node`.
+    /// As [`act`](Self::act), with the node whose name begins with `node`, or with the first one of a device that goes
+    /// [`along`](Self::along).
     pub fn act_on<T: 'static>(
         mut self,
         node: &str,
@@ -130,6 +133,13 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         self
     }
 
+    /// Another device, which stays bound when the first one goes, and whose nodes go along: their clients use both devices. It is
+    /// on the bus and bound before. Acts may be on its nodes, which have to come back with the first device.
+    pub fn along(mut self, device: &str) -> Self {
+        self.0.along.push(device.into());
+        self
+    }
+
     /// Plays this many random orders of the acts and the unplug, in place of 100.
     ///
     /// Two threads carry out each act. One goes at a time, from one point of its section to the next: before and after it
@@ -144,7 +154,8 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
     /// the feature `fuse` on.
     ///
     /// Each process is this test, run once more: `run` carries out its act there, on the node's file, and then ends the
-    /// process. So all that the test does before `run` is done in each process. An act may map no memory.
+    /// process. So all that the test does before `run` is done in each process. Only what an act opens by
+    /// [`path`](ClientNode::path) can be mapped there.
     ///
     /// Where the nodes cannot be served, the report says why, and the test does not fail. The nodes are gone when `run`
     /// returns, and also if the test is killed.
@@ -174,9 +185,18 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
     #[cfg(all(feature = "fuse", target_os = "linux"))]
     fn carry_out(&self, role: &Role) -> ! {
         let node = Node::remote(Path::new(&role.path));
-        let client = ClientNode { trace: Trace::new(node.clone(), None), node, patience: Patience::measure() };
+        let client = ClientNode {
+            trace: Trace::new(node.clone(), None),
+            node,
+            path: Some(role.path.clone().into()),
+            patience: Patience::measure(),
+        };
         if let Some(act) = self.0.acts.get(role.act) {
-            process::serve(|| act.run(&client));
+            process::serve(|| match act.run(&client) {
+                // The file has gone with the node.
+                Answer::Failed(Errno::ENOENT) if !Path::new(&role.path).exists() => Answer::Failed(Errno::ENODEV),
+                answer => answer,
+            });
         }
         std::process::exit(0)
     }

@@ -56,9 +56,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         let baton = Baton::new(acts.len() * 2);
         let mut actors = Vec::new();
         for (seat, act) in acts.iter().chain(&acts).enumerate() {
-            let node = nodes.iter().find(|node| act.is_on(node))?;
+            let node = self.node_for(act, &nodes)?;
             let turns: Arc<dyn Guide> = Arc::new(baton.turns(seat));
-            actors.push(Actor::start(act, node, Some(turns), self.patience));
+            actors.push(Actor::start(act, &node, Some(turns), self.patience));
         }
         for _ in 0..seed.below(STEPS) {
             step(&baton, &mut seed, disturb.as_ref(), self.patience);
@@ -146,6 +146,7 @@ mod tests {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
+            along: Vec::new(),
             on_nodes: false,
             orders: 0,
         };

@@ -86,7 +86,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
 
     fn play_with(&mut self, scenario: &Scenario, load: &[&Act], held: &mut Vec<Arc<Held>>) -> Option<Gone> {
         let nodes = self.plugged()?;
-        let mut states: Vec<_> = nodes.iter().map(|node| node.downgrade()).collect();
+        let mut states = self.own_states();
         let ambush = scenario.twist.op().map(|op| Arc::new(Ambush::new(op, self.deed(scenario.twist), self.patience)));
         // If only one file may be open, that is the acts'.
         if scenario.close != Close::NoFile && (load.is_empty() || !self.one_file) {
@@ -121,7 +121,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.surprise(1);
         }
         let nodes = self.plugged()?;
-        states.extend(nodes.iter().map(|node| node.downgrade()));
+        states.extend(self.own_states());
         self.answer_gone(held)?;
         if scenario.close == Close::Late {
             self.close(held);
@@ -165,13 +165,22 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         Held::open(node, client, self.patience).map(Arc::new)
     }
 
+    /// The node that the act is meant for.
+    pub(super) fn node_for(&self, act: &Act, nodes: &[Arc<Node>]) -> Option<Arc<Node>> {
+        let device = act.on.as_ref().filter(|name| self.plan.along.contains(name));
+        match device {
+            Some(device) => self.world.as_ref()?.bus.nodes(device).first().cloned(),
+            None => nodes.iter().find(|node| act.is_on(node)).cloned(),
+        }
+    }
+
     /// Starts the acts.
     pub(super) fn start(&mut self, load: &[&Act], nodes: &[Arc<Node>], ambush: Option<&Arc<Ambush>>) -> Vec<Actor> {
         let guide = ambush.map(|ambush| ambush.clone() as Arc<dyn Guide>);
         let mut actors = Vec::new();
         for act in load {
-            match nodes.iter().find(|node| act.is_on(node)) {
-                Some(node) => match &self.mounted {
+            match self.node_for(act, nodes) {
+                Some(ref node) => match &self.mounted {
                     None => actors.push(Actor::start(act, node, guide.clone(), self.patience)),
                     Some(mounted) => {
                         let path = mounted.path(node.name());
@@ -181,10 +190,13 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                         }
                     }
                 },
-                None => self.find(
-                    format!("no node for the act \"{}\" among {nodes:?}", act.name),
-                    "name the node as probe registers it",
-                ),
+                None => {
+                    let names: Vec<_> = nodes.iter().map(|node| node.name()).collect();
+                    self.find(
+                        format!("no node for the act \"{}\"", act.name),
+                        &format!("name the node as probe registers it; there are {names:?}"),
+                    );
+                }
             }
         }
         actors
