@@ -75,8 +75,6 @@ fn a_vin_goes_whose_sensor_is_silent() {
 #[test]
 fn the_receiver_goes_with_the_nodes_of_the_vins() {
     let report = Hotplug::on(machine, |machine| machine.bus.clone(), CSI2_DRIVER, CSI2_DEVICE)
-        .along(DEVICE)
-        .along(SILENT)
         .act_on("v4l-subdev", "asks the subdev", as_client(Act::Ask))
         .act_on("media", "asks the media node", as_client(Act::Ask))
         .act_on(DEVICE, "streams", as_client(Act::Stream))

@@ -268,6 +268,16 @@ impl Bus {
         }
     }
 
+    /// The nodes that go with a bound device: its own, and those of other devices.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn nodes_of_all(&self, device: &str) -> Vec<Arc<Node>> {
+        let nodes = match self.lock().slots.get(device) {
+            Some(Slot::Bound(bound)) => bound.nodes.clone(),
+            _ => return Vec::new(),
+        };
+        nodes.all()
+    }
+
     fn begin_removal(self: &Arc<Self>, device: &str, driver: Option<&str>, cause: Cause) -> Result<Arc<Removal>> {
         let (bound, removal) = {
             let mut state = self.lock();

@@ -120,7 +120,7 @@ impl Nodes {
     }
 
     /// Those that go with the device, its own and those of its dependents.
-    fn all(&self) -> Vec<Arc<Node>> {
+    pub(super) fn all(&self) -> Vec<Arc<Node>> {
         let dependents: Vec<_> = self.lock().dependents.iter().filter_map(Weak::upgrade).collect();
         let mut nodes = self.list();
         nodes.extend(dependents.iter().flat_map(|nodes| nodes.list()));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Act {
     pub(super) name: String,
-    /// The node has a name that begins so, or is of this device that goes along; otherwise it is the first one.
+    /// The node has a name that begins so, or is of the device of this name; otherwise it is the first one.
     pub(super) on: Option<String>,
     run: Arc<dyn Fn(&ClientNode) -> Answer + Send + Sync>,
 }

@@ -39,7 +39,6 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
-            along: Vec::new(),
             on_nodes: false,
             orders: 100,
         })
@@ -90,8 +89,8 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
         self
     }
 
-    /// As [`act`](Self::act), with the node whose name begins with `node`, or with the first one of a device that goes
-    /// [`along`](Self::along).
+    /// As [`act`](Self::act), with the node whose name begins with `node`, or with the first node of the device `node` on the
+    /// bus: another one, whose nodes [go along](crate::Nodes::take_along).
     pub fn act_on<T: 'static>(
         mut self,
         node: &str,
@@ -130,13 +129,6 @@ impl<H: Send + Sync + 'static> Hotplug<H> {
     /// Another device of the same driver: it has to go on while the first one goes.
     pub fn beside(mut self, device: &str) -> Self {
         self.0.beside = Some(device.into());
-        self
-    }
-
-    /// Another device, which stays bound when the first one goes, and whose nodes go along: their clients use both devices. It is
-    /// on the bus and bound before. Acts may be on its nodes, which have to come back with the first device.
-    pub fn along(mut self, device: &str) -> Self {
-        self.0.along.push(device.into());
         self
     }
 

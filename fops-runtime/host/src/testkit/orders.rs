@@ -65,10 +65,11 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         }
         drop(baton.quiet());
         baton.note("unplug");
-        let node = nodes.first()?.clone();
-        let (conductor, patience) = (baton.clone(), self.patience);
+        let (conductor, patience, flagged) = (baton.clone(), self.patience, nodes.clone());
         let conducts = thread::Builder::new().name("conductor".into()).spawn(move || {
-            patience.until(|| node.is_unplugged());
+            // One is enough: a removal may take one device down after the other, and wait for each.
+            patience.until(|| flagged.iter().any(|node| node.is_unplugged()));
+            drop(flagged);
             // Unplug wakes every sleeper; the order goes on from there.
             conductor.all_wake(patience.limit());
             let began = Instant::now();
@@ -146,7 +147,6 @@ mod tests {
             away: Vec::new(),
             excuses: Vec::new(),
             beside: None,
-            along: Vec::new(),
             on_nodes: false,
             orders: 0,
         };

@@ -18,8 +18,6 @@ pub(super) struct Plan<H> {
     /// An operation, and why it is not tried.
     pub(super) excuses: Vec<(String, String)>,
     pub(super) beside: Option<String>,
-    /// Devices whose nodes go along.
-    pub(super) along: Vec<String>,
     /// On served nodes too, with a process for each act.
     pub(super) on_nodes: bool,
     /// How many random orders to play.

@@ -167,9 +167,10 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
 
     /// The node that the act is meant for.
     pub(super) fn node_for(&self, act: &Act, nodes: &[Arc<Node>]) -> Option<Arc<Node>> {
-        let device = act.on.as_ref().filter(|name| self.plan.along.contains(name));
-        match device {
-            Some(device) => self.world.as_ref()?.bus.nodes(device).first().cloned(),
+        let bus = &self.world.as_ref()?.bus;
+        let has = |device: &&String| bus.device_names().iter().any(|(name, _)| name == *device);
+        match act.on.as_ref().filter(has) {
+            Some(device) => bus.nodes(device).first().cloned(),
             None => nodes.iter().find(|node| act.is_on(node)).cloned(),
         }
     }

@@ -185,17 +185,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             self.leave();
             return None;
         }
-        let mut nodes = bus.nodes(&device);
-        for along in &self.plan.along {
-            let theirs = bus.nodes(along);
-            if theirs.is_empty() {
-                self.find(
-                    format!("`{device}` is there, and `{along}` has no node"),
-                    "register the nodes that went along when the device comes back",
-                );
-            }
-            nodes.extend(theirs);
-        }
+        let nodes = bus.nodes_of_all(&device);
         self.know(nodes.iter().flat_map(|node| node.ops()));
         if nodes.is_empty() {
             self.find(

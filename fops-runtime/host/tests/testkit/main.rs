@@ -5,6 +5,7 @@ mod closures_hang;
 mod coverage;
 mod driver_waits;
 mod ejects;
+mod goes_along;
 mod hardware;
 mod interrupt_without_section;
 mod lock_over_sleep;
