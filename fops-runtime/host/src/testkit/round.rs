@@ -104,7 +104,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.settle(&actors);
         }
         let hardware = self.hardware();
-        let disturber = self.disturb();
+        // Hardware that is pulled out does nothing: then unplug alone ends a sleep.
+        let disturber = if scenario.way == Way::Surprise { None } else { self.disturb() };
         let gone = self.goes(scenario.way, scenario.twist, actors, ambush.as_deref())?;
         self.is_away(&nodes, &hardware);
         self.answer_gone(held)?;

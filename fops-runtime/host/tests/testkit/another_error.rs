@@ -1,10 +1,5 @@
 //! An operation that makes another error of the `ENODEV` that ends its sleep.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{
-    Access, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, WaitQueue, guarded_fops,
-};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -27,13 +22,12 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, queue: WaitQueue::new() });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("a read sleeps", |node| node.open()?.read(&mut [0])).run()
+        Ok(Arc::new(Sensor { lifetime, is_wrong, queue: WaitQueue::new() }))
+    })
+    .act("a read sleeps", |node| node.open()?.read(&mut [0]))
+    .run()
 }
 
 #[test]

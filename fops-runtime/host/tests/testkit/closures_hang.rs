@@ -1,8 +1,5 @@
 //! Closures of the author's that hang: the kit says which, and goes on.
-use crate::hardware::{Chip, Registers, finds, hotplug};
-use fops_host::testkit::{Hotplug, Report};
-use fops_runtime::{DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -22,12 +19,8 @@ fn hangs(_: &Chip<Sensor>) {
 }
 
 fn sensor() -> Hotplug<Chip<Sensor>> {
-    hotplug(|probe, hardware| {
-        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    })
-    .act("open", |node| node.open().map(drop))
+    hotplug(|hardware| Ok(Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) })))
+        .act("open", |node| node.open().map(drop))
 }
 
 #[track_caller]

@@ -1,12 +1,6 @@
 //! An operation that no act tries is listed, and fails the test unless the author says why.
-use crate::hardware::{Registers, hotplug};
-use fops_host::Driver;
-use fops_host::testkit::{Hotplug, Report};
-use fops_runtime::{
-    Access, Command, DeviceLifetime, File, FileOperations, IoctlArg, Result, SeekFrom, UserSliceWriter, guarded_fops,
-};
+use crate::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -35,12 +29,8 @@ impl FileOperations for Sensor {
 }
 
 fn sensor() -> Hotplug<impl Driver> {
-    hotplug(|probe, hardware| {
-        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    })
-    .act("read", |node| node.open()?.read(&mut [0]))
+    hotplug(|hardware| Ok(Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) })))
+        .act("read", |node| node.open()?.read(&mut [0]))
 }
 
 fn fails(report: &Report) -> bool {

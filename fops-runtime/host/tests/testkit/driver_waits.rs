@@ -1,10 +1,6 @@
 //! A driver that waits: in `remove` and in probe for files to be closed, and in its own destructor for a thread.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Driver, Probe};
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
+use crate::prelude::*;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 #[derive(Clone, Copy, PartialEq)]

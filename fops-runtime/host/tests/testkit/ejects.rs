@@ -1,9 +1,5 @@
 //! An operation that has its own device removed: past the bus, so that the driver's `remove` never runs, or from an old file.
-use crate::hardware::{Hardware, Registers, finds};
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{BusDevice, Driver, Probe};
-use fops_runtime::{Cause, DeviceLifetime, Errno, File, FileOperations, Result, Unplug, UserSliceReader, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mistake {
@@ -37,32 +33,16 @@ impl FileOperations for Sensor {
     }
 }
 
-struct Sensors {
-    mistake: Mistake,
-    hardware: Arc<Hardware>,
-}
-
-impl Driver for Sensors {
-    type Device = Sensor;
-
-    fn name(&self) -> &str {
-        "sensors"
-    }
-
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<Sensor>> {
-        let lifetime = DeviceLifetime::new(self.hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, mistake: self.mistake, bus_device: probe.bus_device().clone() });
+fn report(mistake: Mistake) -> Report {
+    hotplug_probing(move |probe, hardware| {
+        let lifetime = DeviceLifetime::new(hardware.map()?);
+        let sensor = Arc::new(Sensor { lifetime, mistake, bus_device: probe.bus_device().clone() });
         probe.register_node("sensor", &sensor, None);
         Ok(sensor)
-    }
-}
-
-fn report(mistake: Mistake) -> Report {
-    let sensors = move || Sensors { mistake, hardware: Arc::default() };
-    Hotplug::of(sensors, "sensor.0")
-        .act("opens", |node| node.open().map(drop))
-        .act("ejects", |node| node.open()?.write(&[1]))
-        .run()
+    })
+    .act("opens", |node| node.open().map(drop))
+    .act("ejects", |node| node.open()?.write(&[1]))
+    .run()
 }
 
 #[test]

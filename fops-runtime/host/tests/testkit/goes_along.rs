@@ -1,12 +1,5 @@
 //! A hub that a port depends on: the node of the port goes with the hub, and comes back with it. The port stays bound.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Bus, Devices, Driver, Nodes, Probe, Removable};
-use fops_runtime::{
-    Access, Cause, DeviceLifetime, File, FileOperations, Result, Unplug, UnplugError, UserSliceWriter, guarded_fops,
-};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use crate::prelude::*;
 
 /// Of the hub, and what the port's clients use.
 struct Sensor {

@@ -1,7 +1,7 @@
 //! Hardware that notices when it is used by a driver that has let go of it, and a bus driver for it.
 use fops_host::testkit::{Finding, Hotplug, Report, may_fail};
-use fops_host::{Driver, Probe, Removable};
-use fops_runtime::{Errno, Result};
+use fops_host::{Bus, Devices, Driver, Probe, Removable};
+use fops_runtime::{Cause, Device, Errno, FileOperations, Result};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
@@ -60,11 +60,13 @@ impl Drop for Registers {
 }
 
 type ProbeFn<D> = dyn Fn(&mut Probe, &Arc<Hardware>) -> Result<Arc<D>> + Send + Sync;
+type RemoveFn<D> = dyn Fn(&Hardware, <D as Removable>::Resources, Cause) + Send + Sync;
 
-/// A driver whose probe is a closure.
-pub(crate) struct Chip<D> {
+/// A driver whose probe and whose remove are closures.
+pub(crate) struct Chip<D: Removable> {
     pub(crate) hardware: Arc<Hardware>,
     probe: Arc<ProbeFn<D>>,
+    remove: Arc<RemoveFn<D>>,
 }
 
 impl<D: Removable> Driver for Chip<D> {
@@ -77,16 +79,61 @@ impl<D: Removable> Driver for Chip<D> {
     fn probe(&self, probe: &mut Probe) -> Result<Arc<D>> {
         (self.probe)(probe, &self.hardware)
     }
+
+    fn remove(&self, _: &Arc<D>, resources: D::Resources, cause: Cause) {
+        (self.remove)(&self.hardware, resources, cause);
+    }
 }
 
-/// A test of the driver, with the hardware's interrupt and what has to hold while the device is away.
-pub(crate) fn hotplug<D: Removable>(
-    probe: impl Fn(&mut Probe, &Arc<Hardware>) -> Result<Arc<D>> + Send + Sync + 'static,
-) -> Hotplug<Chip<D>> {
-    let probe: Arc<ProbeFn<D>> = Arc::new(probe);
-    Hotplug::of(move || Chip { hardware: Arc::default(), probe: probe.clone() }, "chip.0")
+fn of_chip<D: Removable>(probe: Arc<ProbeFn<D>>, remove: Arc<RemoveFn<D>>) -> Hotplug<Chip<D>> {
+    Hotplug::of(move || Chip { hardware: Arc::default(), probe: probe.clone(), remove: remove.clone() }, "chip.0")
         .disturb(|chip| chip.hardware.interrupt())
         .away(|chip| chip.hardware.is_left_alone())
+}
+
+/// A test of the sensor that `make` makes, which has one node. The interrupt comes again and again, and while the device is away
+/// the hardware has to be left alone.
+pub(crate) fn hotplug<D: Removable + FileOperations + Device>(
+    make: impl Fn(&Arc<Hardware>) -> Result<Arc<D>> + Send + Sync + 'static,
+) -> Hotplug<Chip<D>> {
+    hotplug_probing(with_node(make))
+}
+
+/// The same, with a probe that registers its own nodes.
+pub(crate) fn hotplug_probing<D: Removable>(
+    probe: impl Fn(&mut Probe, &Arc<Hardware>) -> Result<Arc<D>> + Send + Sync + 'static,
+) -> Hotplug<Chip<D>> {
+    of_chip(Arc::new(probe), Arc::new(|_, resources, _| drop(resources)))
+}
+
+/// The same as [`hotplug`], with a `remove`.
+pub(crate) fn hotplug_removing<D: Removable + FileOperations + Device>(
+    make: impl Fn(&Arc<Hardware>) -> Result<Arc<D>> + Send + Sync + 'static,
+    remove: impl Fn(&Hardware, <D as Removable>::Resources, Cause) + Send + Sync + 'static,
+) -> Hotplug<Chip<D>> {
+    of_chip(Arc::new(with_node(make)), Arc::new(remove))
+}
+
+fn with_node<D: FileOperations + Device>(
+    make: impl Fn(&Arc<Hardware>) -> Result<Arc<D>>,
+) -> impl Fn(&mut Probe, &Arc<Hardware>) -> Result<Arc<D>> {
+    move |probe, hardware| {
+        let sensor = make(hardware)?;
+        probe.register_node("sensor", &sensor, None);
+        Ok(sensor)
+    }
+}
+
+/// A test of the driver `sensors`, which knows all nodes of its machine.
+pub(crate) fn on_bus<D: Driver>(driver: impl Fn(Arc<Devices>) -> D + 'static) -> Hotplug<Arc<Bus>> {
+    let machine = move || {
+        let devices = Devices::new();
+        let bus = Bus::new("platform", devices.clone());
+        bus.register_driver(driver(devices)).unwrap();
+        bus.add_device("sensor.0").unwrap();
+        bus
+    };
+    Hotplug::on(machine, Arc::clone, "sensors", "sensor.0")
 }
 
 /// The kit has found this.

@@ -1,9 +1,5 @@
 //! An interrupt handler that opens no section: it reads the register when that is gone.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::op::op;
-use fops_runtime::{DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -19,7 +15,7 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) });
         let (chip, weak) = (Arc::downgrade(hardware), Arc::downgrade(&sensor));
         hardware.request_irq(move || {
@@ -31,10 +27,10 @@ fn report(is_wrong: bool) -> Report {
                 hw.0.touch();
             }
         });
-        probe.register_node("sensor", &sensor, None);
         Ok(sensor)
-    });
-    probe.act("open", |node| node.open().map(drop)).run()
+    })
+    .act("open", |node| node.open().map(drop))
+    .run()
 }
 
 #[test]

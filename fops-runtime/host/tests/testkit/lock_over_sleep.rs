@@ -1,8 +1,5 @@
 //! A lock that is held over a sleep, where the stop hook takes it before it ends the sleep.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Access, Cause, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, guarded_fops};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -41,18 +38,17 @@ impl Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
-        let sensor = Arc::new(Sensor {
+    hotplug(move |hardware| {
+        Ok(Arc::new(Sensor {
             lifetime: DeviceLifetime::new(hardware.map()?),
             is_wrong,
             settings: Mutex::default(),
             is_stopped: Mutex::default(),
             stopped: Condvar::new(),
-        });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("a read sleeps", |node| node.open()?.read(&mut [0])).run()
+        }))
+    })
+    .act("a read sleeps", |node| node.open()?.read(&mut [0]))
+    .run()
 }
 
 #[test]

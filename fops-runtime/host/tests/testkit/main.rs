@@ -19,6 +19,7 @@ mod own_condvar;
 mod own_file;
 mod panics_under_lock;
 mod poll_without_queue;
+mod prelude;
 mod probe_leaks_node;
 mod probe_never_again;
 mod release_touches_hardware;

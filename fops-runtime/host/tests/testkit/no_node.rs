@@ -1,8 +1,5 @@
 //! A driver without a node: nobody can act on it.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -18,7 +15,7 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    let probe = hotplug_probing(move |probe, hardware| {
         let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) });
         if !is_wrong {
             probe.register_node("sensor", &sensor, None);

@@ -1,9 +1,5 @@
 //! A node that the driver registers by itself, past the bus: the bus does not know of its files.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Bus, Devices, Driver, Node, Probe};
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::{Arc, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<()>,
@@ -61,14 +57,9 @@ impl Driver for Sensors {
 }
 
 fn report(by: By) -> Report {
-    let machine = move || {
-        let devices = Devices::new();
-        let bus = Bus::new("platform", devices.clone());
-        bus.register_driver(Sensors { by, devices, debug: Mutex::default() }).unwrap();
-        bus.add_device("sensor.0").unwrap();
-        bus
-    };
-    Hotplug::on(machine, Arc::clone, "sensors", "sensor.0").act("open", |node| node.open().map(drop)).run()
+    on_bus(move |devices| Sensors { by, devices, debug: Mutex::default() })
+        .act("open", |node| node.open().map(drop))
+        .run()
 }
 
 #[test]

@@ -1,12 +1,5 @@
 //! On nodes, with a process for each act. The mount is gone at every ending.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::Driver;
-use fops_host::testkit::{Hotplug, Report};
-use fops_runtime::{
-    Access, Command, DeviceLifetime, Direction, File, FileOperations, IoctlArg, PollEvents, PollTable, Request, Result,
-    UserSliceWriter, WaitQueue, guarded_fops,
-};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 const ADD_ONE: Command = Command::new(Direction::ReadWrite, b'S', 1, 1);
 
@@ -46,11 +39,9 @@ impl FileOperations for Sensor {
 }
 
 fn sensor(is_wrong: bool) -> Hotplug<impl Driver> {
-    hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let (lifetime, never) = (DeviceLifetime::new(hardware.map()?), WaitQueue::new());
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, never, own: Default::default() });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
+        Ok(Arc::new(Sensor { lifetime, is_wrong, never, own: Default::default() }))
     })
     .act("a read sleeps", |node| node.open()?.read(&mut [0]))
     .act("polls", |node| node.open()?.poll(PollEvents::IN))

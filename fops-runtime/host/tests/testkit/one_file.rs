@@ -1,12 +1,6 @@
 //! A device that one user may have open at a time. Right: `open` answers `EBUSY`. Wrong: the chip remembers a user of the device
 //! that is gone.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{
-    Access, DeviceLifetime, Errno, File, FileOperations, PollEvents, Result, UserSliceWriter, WaitQueue, guarded_fops,
-};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -40,19 +34,16 @@ impl FileOperations for Sensor {
 
 fn report(is_wrong: bool) -> Report {
     let of_chip = Arc::<AtomicBool>::default();
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
         let is_open = if is_wrong { of_chip.clone() } else { Arc::default() };
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, is_open, never: WaitQueue::new() });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe
-        .act("a read sleeps", |node| node.open()?.read(&mut [0]))
-        .act("polls", |node| node.open()?.poll(PollEvents::PRI))
-        .act("syncs", |node| node.open()?.fsync(false))
-        .on_nodes()
-        .run()
+        Ok(Arc::new(Sensor { lifetime, is_wrong, is_open, never: WaitQueue::new() }))
+    })
+    .act("a read sleeps", |node| node.open()?.read(&mut [0]))
+    .act("polls", |node| node.open()?.poll(PollEvents::PRI))
+    .act("syncs", |node| node.open()?.fsync(false))
+    .on_nodes()
+    .run()
 }
 
 #[test]

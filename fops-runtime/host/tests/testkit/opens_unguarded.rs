@@ -1,8 +1,5 @@
 //! An unguarded `open`, which succeeds on a device that is gone.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{DeviceLifetime, Errno, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -20,12 +17,9 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
-        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?), is_wrong });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("open", |node| node.open().map(drop)).run()
+    hotplug(move |hardware| Ok(Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?), is_wrong })))
+        .act("open", |node| node.open().map(drop))
+        .run()
 }
 
 #[test]

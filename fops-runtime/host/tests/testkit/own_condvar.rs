@@ -1,8 +1,5 @@
 //! A condition variable of the driver's own: unplug does not know of it.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Access, DeviceLifetime, File, FileOperations, Result, UserSliceWriter, WaitQueue, guarded_fops};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -32,18 +29,17 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
-        let sensor = Arc::new(Sensor {
+    hotplug(move |hardware| {
+        Ok(Arc::new(Sensor {
             lifetime: DeviceLifetime::new(hardware.map()?),
             is_wrong,
             value: Mutex::default(),
             changed: Condvar::new(),
             queue: WaitQueue::new(),
-        });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("a read sleeps", |node| node.open()?.read(&mut [0])).run()
+        }))
+    })
+    .act("a read sleeps", |node| node.open()?.read(&mut [0]))
+    .run()
 }
 
 #[test]

@@ -1,9 +1,5 @@
 //! A driver that keeps a file of its own device open.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Bus, Descriptor, Devices, Driver, Probe};
-use fops_runtime::{Access, DeviceLifetime, File, FileOperations, OpenFlags, Result, UserSliceWriter, guarded_fops};
-use std::sync::{Arc, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<u8>,
@@ -55,14 +51,9 @@ impl Driver for Sensors {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let machine = move || {
-        let devices = Devices::new();
-        let bus = Bus::new("platform", devices.clone());
-        bus.register_driver(Sensors { is_wrong, devices, monitor: Arc::default() }).unwrap();
-        bus.add_device("sensor.0").unwrap();
-        bus
-    };
-    Hotplug::on(machine, Arc::clone, "sensors", "sensor.0").act("read", |node| node.open()?.read(&mut [0])).run()
+    on_bus(move |devices| Sensors { is_wrong, devices, monitor: Arc::default() })
+        .act("read", |node| node.open()?.read(&mut [0]))
+        .run()
 }
 
 #[test]

@@ -1,12 +1,5 @@
 //! A lock that an operation holds while it calls another one: if that panics, the lock is poisoned for the stop hook.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Driver, Probe};
-use fops_runtime::{
-    Access, Cause, DeviceLifetime, File, FileOperations, Result, Subdev, SubdevOperations, UserSliceReader,
-    guarded_fops,
-};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::prelude::*;
 
 struct Lens {
     lifetime: DeviceLifetime<u8>,
@@ -51,34 +44,19 @@ impl Camera {
     }
 }
 
-struct Cameras {
-    is_wrong: bool,
-}
-
-impl Driver for Cameras {
-    type Device = Camera;
-
-    fn name(&self) -> &str {
-        "cameras"
-    }
-
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<Camera>> {
-        let lens = Subdev::new(Lens { lifetime: DeviceLifetime::new(1) });
-        let (lifetime, is_wrong) = (DeviceLifetime::new(()), self.is_wrong);
-        let camera = Arc::new(Camera { lifetime, is_wrong, lens, streams: Mutex::default() });
-        probe.register_node("camera", &camera, None);
-        Ok(camera)
-    }
-}
-
 fn report(is_wrong: bool) -> Report {
-    Hotplug::of(move || Cameras { is_wrong }, "camera.0").act("stream", |node| node.open()?.write(&[1])).run()
+    hotplug(move |_| {
+        let lens = Subdev::new(Lens { lifetime: DeviceLifetime::new(1) });
+        Ok(Arc::new(Camera { lifetime: DeviceLifetime::new(()), is_wrong, lens, streams: Mutex::default() }))
+    })
+    .act("stream", |node| node.open()?.write(&[1]))
+    .run()
 }
 
 #[test]
 fn wrong() {
     let report = report(true);
-    let finding = finds(&report, "a hook of the device of `camera");
+    let finding = finds(&report, "a hook of the device of `sensor");
     assert_eq!(finding.scenario, "s_stream panics, with \"stream\" in flight");
     assert_eq!(report.findings().len(), 1, "{report}");
 }

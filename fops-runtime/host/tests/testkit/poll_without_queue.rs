@@ -1,12 +1,5 @@
 //! A poll that does not register the queue it depends on: its caller sleeps on when data comes.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{
-    Access, DeviceLifetime, File, FileOperations, PollEvents, PollTable, Result, UserSliceWriter, WaitQueue,
-    guarded_fops,
-};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -37,7 +30,7 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let sensor = Arc::new(Sensor {
             lifetime: DeviceLifetime::new(hardware.map()?),
             is_wrong,
@@ -51,17 +44,15 @@ fn report(is_wrong: bool) -> Report {
                 sensor.queue.wake_all();
             }
         });
-        probe.register_node("sensor", &sensor, None);
         Ok(sensor)
-    });
-    probe
-        .act("poll, then read", |node| {
-            let file = node.open()?;
-            let mask = file.poll(PollEvents::IN)?;
-            file.read(&mut [0])?;
-            Ok(mask)
-        })
-        .run()
+    })
+    .act("poll, then read", |node| {
+        let file = node.open()?;
+        let mask = file.poll(PollEvents::IN)?;
+        file.read(&mut [0])?;
+        Ok(mask)
+    })
+    .run()
 }
 
 #[test]

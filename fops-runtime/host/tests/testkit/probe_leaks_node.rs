@@ -1,9 +1,5 @@
 //! A probe that registers its node by itself, and leaves it there when it fails.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report, may_fail};
-use fops_host::{Bus, Devices, Driver, Probe};
-use fops_runtime::{DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<()>,
@@ -46,14 +42,7 @@ impl Driver for Sensors {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let machine = move || {
-        let devices = Devices::new();
-        let bus = Bus::new("platform", devices.clone());
-        bus.register_driver(Sensors { is_wrong, devices }).unwrap();
-        bus.add_device("sensor.0").unwrap();
-        bus
-    };
-    Hotplug::on(machine, Arc::clone, "sensors", "sensor.0").act("open", |node| node.open().map(drop)).run()
+    on_bus(move |devices| Sensors { is_wrong, devices }).act("open", |node| node.open().map(drop)).run()
 }
 
 #[test]

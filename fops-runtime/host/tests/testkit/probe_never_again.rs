@@ -1,8 +1,5 @@
 //! A probe that fails half-way, and then waits for ever, or fails for ever.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::{Report, may_fail};
-use fops_runtime::{DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -25,7 +22,7 @@ enum Mistake {
 }
 
 fn report(mistake: Mistake) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let registers = hardware.map()?;
         if let Err(errno) = may_fail("request_irq") {
             match mistake {
@@ -36,11 +33,10 @@ fn report(mistake: Mistake) -> Report {
             }
             return Err(errno);
         }
-        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(registers) });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("open", |node| node.open().map(drop)).run()
+        Ok(Arc::new(Sensor { lifetime: DeviceLifetime::new(registers) }))
+    })
+    .act("open", |node| node.open().map(drop))
+    .run()
 }
 
 #[test]

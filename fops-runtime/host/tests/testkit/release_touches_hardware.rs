@@ -1,8 +1,5 @@
 //! A release that touches the hardware: it runs after unplug too.
-use crate::hardware::{Hardware, Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Access, DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -29,13 +26,12 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, raw: hardware.clone() });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("open and close", |node| node.open().map(drop)).run()
+        Ok(Arc::new(Sensor { lifetime, is_wrong, raw: hardware.clone() }))
+    })
+    .act("open and close", |node| node.open().map(drop))
+    .run()
 }
 
 #[test]

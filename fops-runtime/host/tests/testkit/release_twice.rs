@@ -1,8 +1,5 @@
 //! A stop hook that releases the open files itself: the host does that too, later.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::{Arc, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -40,13 +37,12 @@ impl Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, users: Mutex::default() });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("open and close", |node| node.open().map(drop)).run()
+        Ok(Arc::new(Sensor { lifetime, is_wrong, users: Mutex::default() }))
+    })
+    .act("open and close", |node| node.open().map(drop))
+    .run()
 }
 
 #[test]

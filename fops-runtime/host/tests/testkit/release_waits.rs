@@ -1,8 +1,5 @@
 //! A release that waits for the hardware: after unplug that says nothing more.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, PollEvents, Result, guarded_fops};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -34,13 +31,12 @@ impl Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, is_off: Mutex::default(), never: Condvar::new() });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("polls", |node| node.open()?.poll(PollEvents::IN)).run()
+        Ok(Arc::new(Sensor { lifetime, is_wrong, is_off: Mutex::default(), never: Condvar::new() }))
+    })
+    .act("polls", |node| node.open()?.poll(PollEvents::IN))
+    .run()
 }
 
 #[test]

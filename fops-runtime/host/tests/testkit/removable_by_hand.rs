@@ -1,11 +1,5 @@
 //! A device of two parts whose `Removable` is written by hand, with one mistake in it.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Driver, Probe, Removable};
-use fops_runtime::{
-    Access, Cause, DeviceLifetime, File, FileOperations, Result, Unplug, UnplugError, UserSliceWriter, guarded_fops,
-};
-use std::sync::Arc;
+use crate::prelude::*;
 
 /// A part with a node.
 struct Part {

@@ -1,9 +1,5 @@
 //! Hardware that refuses something while the device goes: the stop hook unwraps, or `remove` gives up.
-use crate::hardware::{Hardware, Registers, finds};
-use fops_host::testkit::{Hotplug, Report, may_fail};
-use fops_host::{Driver, Probe};
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mistake {
@@ -35,37 +31,17 @@ impl Sensor {
     }
 }
 
-struct Sensors {
-    mistake: Mistake,
-    hardware: Arc<Hardware>,
-}
-
-impl Driver for Sensors {
-    type Device = Sensor;
-
-    fn name(&self) -> &str {
-        "sensors"
-    }
-
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<Sensor>> {
-        let lifetime = DeviceLifetime::new(self.hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, mistake: self.mistake });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    }
-
-    fn remove(&self, _: &Arc<Sensor>, registers: Registers, _: Cause) {
-        if may_fail("the clock").is_err() && self.mistake == Mistake::GivesUp {
-            std::mem::forget(registers);
-        }
-    }
-}
-
 fn report(mistake: Mistake) -> Report {
-    Hotplug::of(move || Sensors { mistake, hardware: Arc::default() }, "sensor.0")
-        .act("open", |node| node.open().map(drop))
-        .away(|sensors| sensors.hardware.is_left_alone())
-        .run()
+    hotplug_removing(
+        move |hardware| Ok(Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?), mistake })),
+        move |_, registers, _| {
+            if may_fail("the clock").is_err() && mistake == Mistake::GivesUp {
+                std::mem::forget(registers);
+            }
+        },
+    )
+    .act("open", |node| node.open().map(drop))
+    .run()
 }
 
 #[test]

@@ -1,9 +1,5 @@
 //! A `remove` that panics, as one that unwraps does.
-use crate::hardware::{Hardware, Registers, finds};
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Driver, Probe};
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -18,32 +14,13 @@ impl FileOperations for Sensor {
     }
 }
 
-struct Sensors {
-    is_wrong: bool,
-    hardware: Arc<Hardware>,
-}
-
-impl Driver for Sensors {
-    type Device = Sensor;
-
-    fn name(&self) -> &str {
-        "sensors"
-    }
-
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<Sensor>> {
-        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(self.hardware.map()?) });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    }
-
-    fn remove(&self, _: &Arc<Sensor>, _: Registers, cause: Cause) {
-        assert!(!self.is_wrong || cause.hardware_present(), "the hardware answers");
-    }
-}
-
 fn report(is_wrong: bool) -> Report {
-    let hotplug = Hotplug::of(move || Sensors { is_wrong, hardware: Arc::default() }, "sensor.0");
-    hotplug.act("open", |node| node.open().map(drop)).run()
+    hotplug_removing(
+        |hardware| Ok(Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) })),
+        move |_, _, cause| assert!(!is_wrong || cause.hardware_present(), "the hardware answers"),
+    )
+    .act("open", |node| node.open().map(drop))
+    .run()
 }
 
 #[test]

@@ -1,9 +1,5 @@
 //! Resources that `remove` keeps, or frees a second time.
-use crate::hardware::{Hardware, Registers, finds};
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Driver, Probe};
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::{Arc, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -25,43 +21,24 @@ enum Mistake {
     FreesTwice,
 }
 
-struct Sensors {
-    mistake: Mistake,
-    hardware: Arc<Hardware>,
-    kept: Mutex<Option<Registers>>,
-}
-
-impl Driver for Sensors {
-    type Device = Sensor;
-
-    fn name(&self) -> &str {
-        "sensors"
-    }
-
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<Sensor>> {
-        // It is mapped anew.
-        drop(self.kept.lock().unwrap().take());
-        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(self.hardware.map()?) });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    }
-
-    fn remove(&self, _: &Arc<Sensor>, registers: Registers, _: Cause) {
-        match self.mistake {
-            Mistake::None => drop(registers),
-            Mistake::Keeps => *self.kept.lock().unwrap() = Some(registers),
-            // Dropping them unmaps them too.
-            Mistake::FreesTwice => self.hardware.unmap(),
-        }
-    }
-}
-
 fn report(mistake: Mistake) -> Report {
-    let sensors = move || Sensors { mistake, hardware: Arc::default(), kept: Mutex::default() };
-    Hotplug::of(sensors, "sensor.0")
-        .act("open", |node| node.open().map(drop))
-        .away(|sensors| sensors.hardware.is_left_alone())
-        .run()
+    let kept = Arc::new(Mutex::new(None::<Registers>));
+    let taken = kept.clone();
+    hotplug_removing(
+        move |hardware| {
+            // It is mapped anew.
+            drop(taken.lock().unwrap().take());
+            Ok(Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) }))
+        },
+        move |hardware, registers, _| match mistake {
+            Mistake::None => drop(registers),
+            Mistake::Keeps => *kept.lock().unwrap() = Some(registers),
+            // Dropping them unmaps them too.
+            Mistake::FreesTwice => hardware.unmap(),
+        },
+    )
+    .act("open", |node| node.open().map(drop))
+    .run()
 }
 
 #[test]

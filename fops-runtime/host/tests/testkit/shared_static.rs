@@ -1,11 +1,5 @@
 //! Two devices of one driver that share a static: one goes, and the other one answers as if it had gone too.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report};
-use fops_runtime::{
-    Access, Cause, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, WaitQueue, guarded_fops,
-};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::prelude::*;
 
 static IS_STOPPED: AtomicBool = AtomicBool::new(false);
 

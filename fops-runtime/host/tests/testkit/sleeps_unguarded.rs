@@ -1,8 +1,5 @@
 //! An unguarded operation that sleeps: unplug neither waits for it nor ends it.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, guarded_fops};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -29,13 +26,12 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, value: Mutex::default(), changed: Condvar::new() });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("read", |node| node.open()?.read(&mut [0])).run()
+        Ok(Arc::new(Sensor { lifetime, is_wrong, value: Mutex::default(), changed: Condvar::new() }))
+    })
+    .act("read", |node| node.open()?.read(&mut [0]))
+    .run()
 }
 
 #[test]

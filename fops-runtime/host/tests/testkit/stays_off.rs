@@ -1,11 +1,5 @@
 //! What the stop hook turns off, and probe does not turn on again.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{
-    Access, Cause, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, WaitQueue, guarded_fops,
-};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::prelude::*;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mistake {
@@ -51,16 +45,15 @@ impl Sensor {
 
 fn report(mistake: Mistake) -> Report {
     let is_off = Arc::new(AtomicBool::new(false));
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
         if mistake == Mistake::None {
             is_off.store(false, SeqCst);
         }
-        let sensor = Arc::new(Sensor { lifetime, mistake, is_off: is_off.clone(), never: WaitQueue::new() });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("read", |node| node.open()?.read(&mut [0])).run()
+        Ok(Arc::new(Sensor { lifetime, mistake, is_off: is_off.clone(), never: WaitQueue::new() }))
+    })
+    .act("read", |node| node.open()?.read(&mut [0]))
+    .run()
 }
 
 #[test]

@@ -1,9 +1,6 @@
 //! A timer that the stop hook forgets: it fires when the registers are gone.
-use crate::hardware::{Hardware, Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
+use crate::prelude::*;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -56,12 +53,10 @@ impl Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    let probe = hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
         let timer = Mutex::new(Some(Timer::start(hardware)));
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, timer });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
+        Ok(Arc::new(Sensor { lifetime, is_wrong, timer }))
     });
     // A file that is open keeps the structure, and the timer in it.
     probe.act("open", |node| node.open().map(drop)).run()

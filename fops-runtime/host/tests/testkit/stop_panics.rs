@@ -1,8 +1,5 @@
 //! A stop hook that panics, as one that unwraps does: unplug goes on, and nobody tells the author.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Cause, DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -25,12 +22,9 @@ impl Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
-        let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?), is_wrong });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("open", |node| node.open().map(drop)).run()
+    hotplug(move |hardware| Ok(Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?), is_wrong })))
+        .act("open", |node| node.open().map(drop))
+        .run()
 }
 
 #[test]

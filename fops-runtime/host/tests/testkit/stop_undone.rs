@@ -1,8 +1,5 @@
 //! An operation in flight that undoes what the stop hook does, and sleeps after it.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Access, Cause, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceWriter, guarded_fops};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -38,17 +35,16 @@ impl Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
-        let sensor = Arc::new(Sensor {
+    hotplug(move |hardware| {
+        Ok(Arc::new(Sensor {
             lifetime: DeviceLifetime::new(hardware.map()?),
             is_wrong,
             is_cancelled: Mutex::default(),
             changed: Condvar::new(),
-        });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("a read sleeps", |node| node.open()?.read(&mut [0])).run()
+        }))
+    })
+    .act("a read sleeps", |node| node.open()?.read(&mut [0]))
+    .run()
 }
 
 #[test]

@@ -1,10 +1,5 @@
 //! An operation in flight that undoes the stop hook for another one: a race of two operations and an unplug.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{
-    Access, Cause, DeviceLifetime, Errno, File, FileOperations, Result, UserSliceReader, UserSliceWriter, guarded_fops,
-};
-use std::sync::{Arc, Condvar, Mutex};
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -49,21 +44,18 @@ impl Sensor {
 const ORDERS_OF_THE_WRONG_ONE: usize = 20_000;
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
-        let sensor = Arc::new(Sensor {
+    hotplug(move |hardware| {
+        Ok(Arc::new(Sensor {
             lifetime: DeviceLifetime::new(hardware.map()?),
             is_wrong,
             is_cancelled: Mutex::default(),
             changed: Condvar::new(),
-        });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe
-        .act("a read sleeps", |node| node.open()?.read(&mut [0]))
-        .act("off and on", |node| node.open()?.write(&[0]))
-        .orders(if is_wrong { ORDERS_OF_THE_WRONG_ONE } else { 2000 })
-        .run()
+        }))
+    })
+    .act("a read sleeps", |node| node.open()?.read(&mut [0]))
+    .act("off and on", |node| node.open()?.write(&[0]))
+    .orders(if is_wrong { ORDERS_OF_THE_WRONG_ONE } else { 2000 })
+    .run()
 }
 
 #[test]

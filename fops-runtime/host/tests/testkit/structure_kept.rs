@@ -1,9 +1,5 @@
 //! An interrupt handler that keeps the structure of a device that is gone.
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::op::op;
-use fops_runtime::{DeviceLifetime, File, FileOperations, Result, guarded_fops};
-use std::sync::Arc;
+use crate::prelude::*;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -27,7 +23,7 @@ impl Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let sensor = Arc::new(Sensor { lifetime: DeviceLifetime::new(hardware.map()?) });
         let (weak, kept) = (Arc::downgrade(&sensor), is_wrong.then(|| sensor.clone()));
         hardware.request_irq(move || {
@@ -35,10 +31,10 @@ fn report(is_wrong: bool) -> Report {
                 sensor.interrupt();
             }
         });
-        probe.register_node("sensor", &sensor, None);
         Ok(sensor)
-    });
-    probe.act("open", |node| node.open().map(drop)).run()
+    })
+    .act("open", |node| node.open().map(drop))
+    .run()
 }
 
 #[test]

@@ -1,11 +1,5 @@
 //! A driver with a subdev: what it can do is in the table too, and its release op has to run.
-use crate::hardware::finds;
-use fops_host::testkit::{Hotplug, Report};
-use fops_host::{Driver, Probe};
-use fops_runtime::{
-    Access, DeviceLifetime, File, FileOperations, Result, Subdev, SubdevOperations, UserSliceReader, guarded_fops,
-};
-use std::sync::{Arc, Mutex};
+use crate::prelude::*;
 
 struct Lens {
     lifetime: DeviceLifetime<u8>,
@@ -39,32 +33,16 @@ impl FileOperations for Camera {
     }
 }
 
-#[derive(Default)]
-struct Cameras {
-    keeps: bool,
-    lenses: Mutex<Vec<Subdev<Lens>>>,
-}
-
-impl Driver for Cameras {
-    type Device = Camera;
-
-    fn name(&self) -> &str {
-        "cameras"
-    }
-
-    fn probe(&self, probe: &mut Probe) -> Result<Arc<Camera>> {
+fn camera(keeps: bool) -> Hotplug<Chip<Camera>> {
+    let lenses = Mutex::new(Vec::new());
+    hotplug(move |_| {
         let lens = Subdev::new(Lens { lifetime: DeviceLifetime::new(1) });
-        if self.keeps {
-            self.lenses.lock().unwrap().push(lens.clone());
+        if keeps {
+            lenses.lock().unwrap().push(lens.clone());
         }
-        let camera = Arc::new(Camera { lifetime: DeviceLifetime::new(()), lens });
-        probe.register_node("camera", &camera, None);
-        Ok(camera)
-    }
-}
-
-fn camera(keeps: bool) -> Hotplug<Cameras> {
-    Hotplug::of(move || Cameras { keeps, ..Cameras::default() }, "camera.0").act("open", |node| node.open().map(drop))
+        Ok(Arc::new(Camera { lifetime: DeviceLifetime::new(()), lens }))
+    })
+    .act("open", |node| node.open().map(drop))
 }
 
 fn streaming(keeps: bool) -> Report {

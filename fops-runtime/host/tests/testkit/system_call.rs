@@ -1,11 +1,8 @@
 //! An operation that blocks in a system call, which unplug cannot end.
 #![cfg(target_os = "linux")]
-use crate::hardware::{Registers, finds, hotplug};
-use fops_host::testkit::Report;
-use fops_runtime::{Access, DeviceLifetime, File, FileOperations, PollEvents, Result, UserSliceWriter, guarded_fops};
+use crate::prelude::*;
 use std::io::Read as _;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 
 struct Sensor {
     lifetime: DeviceLifetime<Registers>,
@@ -33,13 +30,12 @@ impl FileOperations for Sensor {
 }
 
 fn report(is_wrong: bool) -> Report {
-    let probe = hotplug(move |probe, hardware| {
+    hotplug(move |hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
-        let sensor = Arc::new(Sensor { lifetime, is_wrong, ends: UnixStream::pair()? });
-        probe.register_node("sensor", &sensor, None);
-        Ok(sensor)
-    });
-    probe.act("a read sleeps", |node| node.open()?.read(&mut [0])).run()
+        Ok(Arc::new(Sensor { lifetime, is_wrong, ends: UnixStream::pair()? }))
+    })
+    .act("a read sleeps", |node| node.open()?.read(&mut [0]))
+    .run()
 }
 
 #[test]
