@@ -58,9 +58,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             for act in &self.plan.acts {
                 self.play(&scenario, &[act]);
             }
-            if self.plan.acts.len() > 1 {
-                self.play_with_all(&scenario);
-            }
+            self.play_with_several(&scenario);
             if !self.report.findings.is_empty() {
                 // The machine may be another one by now, which is not served.
                 return Ok(());

@@ -52,6 +52,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 "do what the hardware does once, and wait for nothing",
             );
         }
+        self.now = format!("the first unplug, with \"{}\" in flight", act.name);
         self.goes(Way::Unbind, Twist::Plain, actors, None);
     }
 
@@ -104,8 +105,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             self.settle(&actors);
         }
         let hardware = self.hardware();
-        // Hardware that is pulled out does nothing: then unplug alone ends a sleep.
-        let disturber = if scenario.way == Way::Surprise { None } else { self.disturb() };
+        let disturber = self.disturb();
         let gone = self.goes(scenario.way, scenario.twist, actors, ambush.as_deref())?;
         self.is_away(&nodes, &hardware);
         self.answer_gone(held)?;

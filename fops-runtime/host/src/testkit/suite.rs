@@ -112,9 +112,7 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
             for act in &self.plan.acts {
                 self.play(&scenario, &[act]);
             }
-            if self.plan.acts.len() > 1 {
-                self.play_with_all(&scenario);
-            }
+            self.play_with_several(&scenario);
         }
         for scenario in scenario::causes() {
             self.play_with_all(&scenario);
@@ -132,6 +130,13 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
         self.report.seed = self.failed_seed;
         self.report.took = began.elapsed();
         self.report
+    }
+
+    /// With all acts, if that is more than one of them does.
+    pub(super) fn play_with_several(&mut self, scenario: &Scenario) {
+        if self.plan.acts.iter().filter(|act| self.leaves_it(act)).count() > 1 {
+            self.play_with_all(scenario);
+        }
     }
 
     pub(super) fn play_with_all(&mut self, scenario: &Scenario) {
@@ -161,8 +166,9 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
     pub(super) fn play(&mut self, scenario: &Scenario, load: &[&Act]) {
         let has_part =
             |act: &&Act| self.leaves_it(act) || (scenario.twist.op().is_some() && !self.hanging.contains(&act.name));
+        let wanted = load;
         let load: Vec<_> = load.iter().copied().filter(has_part).collect();
-        if self.hung >= HUNG || (load.is_empty() && scenario.twist.op().is_some()) {
+        if self.hung >= HUNG || (load.is_empty() && !wanted.is_empty()) {
             return;
         }
         self.round(scenario, &load);
