@@ -6,6 +6,7 @@ enum Mistake {
     None,
     PastTheBus,
     FromAnOldFile,
+    OnInterrupt,
 }
 
 struct Sensor {
@@ -25,8 +26,10 @@ impl FileOperations for Sensor {
     #[fop(unguarded, reason = "it ejects the device")]
     fn write(&self, _: &File, _: UserSliceReader<'_>) -> Result<usize> {
         match self.mistake {
-            Mistake::None if self.lifetime.is_unplugged() => return Err(Errno::ENODEV),
-            Mistake::None | Mistake::FromAnOldFile => drop(self.bus_device.remove(Cause::Removal)),
+            Mistake::None | Mistake::OnInterrupt if self.lifetime.is_unplugged() => return Err(Errno::ENODEV),
+            Mistake::None | Mistake::OnInterrupt | Mistake::FromAnOldFile => {
+                drop(self.bus_device.remove(Cause::Removal))
+            }
             Mistake::PastTheBus => drop(self.unplug(Cause::Removal)),
         }
         Ok(1)
@@ -37,6 +40,10 @@ fn report(mistake: Mistake) -> Report {
     hotplug_probing(move |probe, hardware| {
         let lifetime = DeviceLifetime::new(hardware.map()?);
         let sensor = Arc::new(Sensor { lifetime, mistake, bus_device: probe.bus_device().clone() });
+        if mistake == Mistake::OnInterrupt {
+            let bus_device = probe.bus_device().clone();
+            hardware.request_irq(move || drop(bus_device.remove(Cause::SurpriseRemoval)));
+        }
         probe.register_node("sensor", &sensor, None);
         Ok(sensor)
     })
@@ -57,6 +64,12 @@ fn wrong_from_an_old_file() {
     let report = report(Mistake::FromAnOldFile);
     finds(&report, "on a file whose device is gone has the one removed that comes after it");
     assert_eq!(report.findings().len(), 1, "{report}");
+}
+
+/// It may be right. But `disturb` raises the interrupt.
+#[test]
+fn wrong_on_an_interrupt() {
+    finds(&report(Mistake::OnInterrupt), "the device was removed, and not by the kit");
 }
 
 #[test]

@@ -51,6 +51,8 @@ fn wrong() {
     assert!(finding.problem.contains("futex(2)"), "{finding}");
     assert!(finding.help.contains("access.wait_event("), "{finding}");
     assert_eq!(report.findings().len(), 1, "{report}");
+    let played = report.to_string().matches(" unbind-rebind ").count();
+    assert_eq!(played, 1, "without the act, it is played with nothing in flight alone: {report}");
 }
 
 #[test]
