@@ -3,16 +3,8 @@ use crate::testkit::act::Act;
 use crate::testkit::in_time::in_time;
 use crate::testkit::scenario::{Close, Scenario, Twist, Way};
 use crate::testkit::suite::Suite;
+use crate::testkit::world::Place;
 use fops_runtime::{Errno, OpenFlags};
-
-/// Where a device is that is on the bus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Unbound,
-    Bound,
-    /// It is being removed, or has no node.
-    Goes,
-}
 
 impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// Sees whether a second file can be opened while the first one is open.
@@ -43,13 +35,7 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
 
     /// Where the device is. `None` if it is not on the bus.
     pub(super) fn place(&self) -> Option<Place> {
-        let world = self.world.as_ref()?;
-        let (_, driver) = world.bus.device_names().into_iter().find(|(name, _)| *name == world.device)?;
-        Some(match driver {
-            None => Place::Unbound,
-            Some(_) if world.bus.nodes(&world.device).is_empty() => Place::Goes,
-            Some(_) => Place::Bound,
-        })
+        self.world.as_ref()?.place()
     }
 
     /// Each act that has the device removed does so, alone and with the other acts in flight.

@@ -22,6 +22,15 @@ pub(super) struct World<H> {
     pub(super) first: BTreeSet<u64>,
 }
 
+/// Where a device is that is on the bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Unbound,
+    Bound,
+    /// It is being removed, or has no node.
+    Goes,
+}
+
 /// How often the bus has asked the driver for something.
 #[derive(Default)]
 pub(super) struct Counts(Lock<(usize, usize)>);
@@ -59,6 +68,16 @@ impl<D: Driver> Driver for Counted<D> {
 }
 
 impl<H> World<H> {
+    /// Where the device is. `None` if it is not on the bus.
+    pub(super) fn place(&self) -> Option<Place> {
+        let (_, driver) = self.bus.device_names().into_iter().find(|(name, _)| *name == self.device)?;
+        Some(match driver {
+            None => Place::Unbound,
+            Some(_) if self.bus.nodes(&self.device).is_empty() => Place::Goes,
+            Some(_) => Place::Bound,
+        })
+    }
+
     /// The nodes that have come since, and that the bus does not know of.
     pub(super) fn strays(&self) -> Vec<Arc<Node>> {
         let devices = self.bus.device_names();
