@@ -89,7 +89,7 @@ fn those_whose_hardware_is_there_are_stopped_as_such() {
 fn a_group_that_this_thread_is_inside_of_stays_as_it_was() {
     let (parent, child) = (Device::new(), Device::new());
     let access = child.lifetime.enter(op!("ioctl")).unwrap();
-    assert_eq!((&parent, &child).unplug(Cause::Unbind).err(), Some(UnplugError::Deadlock));
+    assert!(matches!((&parent, &child).unplug(Cause::Unbind), Err(UnplugError::Deadlock(_))));
     assert!(!parent.lifetime.is_unplugged() && !child.lifetime.is_unplugged());
     drop(access);
     drop((&parent, &child).unplug(Cause::Unbind).unwrap());
@@ -474,7 +474,7 @@ fn an_unplug_from_a_callback_of_one_that_waits_for_a_role_is_refused() {
         });
         is_inside.recv().unwrap();
         let group = s.spawn(move || (other, held).unplug(Cause::Unbind).map(drop));
-        assert_eq!(answers.recv().unwrap(), Some(UnplugError::Deadlock));
+        assert!(matches!(answers.recv().unwrap(), Some(UnplugError::Deadlock(_))));
         drop(draining);
         assert_eq!(group.join().unwrap(), Ok(()));
     });

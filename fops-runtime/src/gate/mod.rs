@@ -186,10 +186,14 @@ impl Gate {
         self.tally.unnamed()
     }
 
-    /// Whether the current thread is inside a section of this device. Owned sections do not count: another thread may
-    /// have them by now.
-    pub(crate) fn is_entered_here(&self) -> bool {
-        is_inside(|device| device == self.number())
+    /// The operation whose section of this device the current thread is inside of. Owned sections do not count: another
+    /// thread may have them by now.
+    pub(crate) fn entered_here(&self) -> Option<&'static Op> {
+        if !is_inside(|device| device == self.number()) {
+            return None;
+        }
+        let here = platform::thread_id();
+        self.sections().find(|section| section.thread == here && !section.owned).map(|section| section.op)
     }
 }
 

@@ -3,6 +3,7 @@ mod access;
 mod arm;
 mod cancel;
 mod cause;
+mod circle;
 mod device;
 mod device_lifetime;
 #[cfg(all(feature = "std", target_os = "linux"))]
@@ -20,6 +21,7 @@ mod parts;
 #[cfg(feature = "std")]
 mod pending;
 mod registered;
+mod removers;
 mod report;
 mod role;
 mod starts;
@@ -39,6 +41,7 @@ mod work;
 
 pub use access::Access;
 pub use cause::{Cause, UnplugError, Unplugged};
+pub use circle::Circle;
 pub use device::Device;
 pub use device_lifetime::DeviceLifetime;
 #[cfg(feature = "std")]

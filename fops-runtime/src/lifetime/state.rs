@@ -97,6 +97,20 @@ pub(super) struct Holder {
     pub(super) is_task: bool,
 }
 
+impl Holder {
+    /// Whether `asks` would wait for itself if it waited for this one: where the thread has the role, or is the one that
+    /// polls the task which has it. A task may wait for another task of its thread. Where threads cannot be told apart (0),
+    /// a second unplug is another thread's.
+    pub(super) const fn would_wait_for_itself(self, asks: Self) -> bool {
+        self.thread == asks.thread && self.thread != 0 && !(self.is_task && asks.is_task)
+    }
+
+    /// The thread for reports: a task has none.
+    pub(super) const fn named(self) -> u64 {
+        if self.is_task { 0 } else { self.thread }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Plugged,

@@ -184,7 +184,7 @@ impl RvinGroup {
         let close: Vec<_> = vins.iter().filter(|(.., leaves)| !leaves).map(|(_, vin, _)| &**vin).collect();
         let closed = (Present((close, &*media)), &receiver).begin_unplug(cause).map(drop);
         // Refused: all is as it was.
-        let is_refused = closed == Err(UnplugError::Deadlock);
+        let is_refused = matches!(closed, Err(UnplugError::Deadlock(_)));
         self.members.lock().receiver = if is_refused { before } else { Receiver::Draining };
         self.changed.notify_all();
         closed?;
