@@ -20,6 +20,7 @@ mod owned;
 mod parts;
 #[cfg(feature = "std")]
 mod pending;
+mod record;
 mod registered;
 mod removers;
 mod report;
@@ -51,6 +52,7 @@ pub use owned::OwnedAccess;
 pub use parts::{Part, Parts};
 #[cfg(feature = "std")]
 pub use pending::Pending;
+pub use record::{Record, Records};
 pub use report::{Report, Straggler};
 #[cfg(feature = "async")]
 pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};

@@ -17,6 +17,7 @@ use super::cause::{Cause, UnplugError};
 use super::circle::Circle;
 use super::notes::Note;
 use super::parts::{Member, Parts};
+use super::record::Record;
 use super::removers::Removers;
 use super::state::{Core, Holder, Phase, Remover, Role};
 use super::trace::{self, Step};
@@ -64,7 +65,7 @@ impl Role {
         }
         removers.add(self, parts, holder).map_err(UnplugError::Deadlock)?;
         for member in parts.members() {
-            member.core().flag(self, member.cause(cause));
+            member.core().flag(self, member.cause(cause), holder);
             let mut cold = member.core().cold().lock();
             // The first of several, until it is done: the others are found by what they wait for.
             cold.asker = cold.asker.or(Some(Remover { role: self.0, holder }));
@@ -247,7 +248,7 @@ impl Core {
         Ok(())
     }
 
-    fn flag(&self, role: &Role, cause: Cause) {
+    fn flag(&self, role: &Role, cause: Cause, holder: Holder) {
         let mut cold = self.cold().lock();
         // The worst that was said before, too.
         cold.cause = cold.cause.max(Some(cause));
@@ -258,6 +259,7 @@ impl Core {
         cold.phase = Phase::Unfenced;
         cold.flagged_by = role.0;
         cold.since = platform::now();
+        cold.record = Some(Record::new(self.gate.number(), holder.named()));
         #[cfg(feature = "std")]
         crate::wait::begin_closing(self.gate.number());
         if !without(without::Step::Flag) {

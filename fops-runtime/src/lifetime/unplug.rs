@@ -1,6 +1,7 @@
 //! Unplug: one sequence for a device, a device with its subdevs, and several devices.
 use super::cause::{Cause, UnplugError};
 use super::parts::{Parts, Sealed};
+use super::record::Records;
 use super::report::Report;
 use super::state::{Holder, Role};
 use super::steps;
@@ -93,6 +94,11 @@ pub trait Unplug: Unpluggable {
     /// own, and does not count.
     fn cause(&self) -> Option<Cause> {
         self.parts().members().filter(|member| !member.is_child).filter_map(|member| member.core().cause()).max()
+    }
+
+    /// What their unplug has done so far, one [`Record`](super::Record) a device.
+    fn records(&self) -> Records<impl Parts<Resources = Self::Resources>> {
+        Records::of(self.parts())
     }
 
     /// What an unplug of these devices waits for now, or would wait for: the sections in flight.

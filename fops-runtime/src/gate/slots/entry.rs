@@ -77,7 +77,11 @@ impl Entry {
     }
 
     /// If the slot holds a section of a device that `is_meant`: the section, in `thread`.
-    pub(super) fn section_of(&self, is_meant: impl Fn(u64) -> bool, thread: impl FnOnce() -> u64) -> Option<Section> {
+    pub(in crate::gate) fn section_of(
+        &self,
+        is_meant: impl Fn(u64) -> bool,
+        thread: impl FnOnce() -> u64,
+    ) -> Option<Section> {
         let seen = self.seen();
         if seen == FREE || !is_meant(number(seen)) {
             return None;
