@@ -85,9 +85,11 @@ impl Removers {
 
     /// The unplug has ended, or gives up.
     pub(super) fn remove(&mut self, role: &Role) {
-        for place in &mut self.0 {
-            place.take_if(|entry| entry.role == role.0);
-        }
+        let is_its = |entry: &Entry| entry.role == role.0;
+        #[cfg(feature = "std")]
+        self.0.retain(|place| !place.as_ref().is_some_and(is_its));
+        #[cfg(not(feature = "std"))]
+        self.0.iter_mut().for_each(|place| drop(place.take_if(|entry| is_its(entry))));
     }
 
     /// Another thread has the unplug now, or a task has.
@@ -97,12 +99,11 @@ impl Removers {
     }
 
     fn put(&mut self, entry: Entry) {
-        match self.0.iter_mut().find(|place| place.is_none()) {
-            Some(place) => *place = Some(entry),
-            #[cfg(feature = "std")]
-            None => self.0.push(Some(entry)),
-            #[cfg(not(feature = "std"))]
-            None => {}
+        #[cfg(feature = "std")]
+        self.0.push(Some(entry));
+        #[cfg(not(feature = "std"))]
+        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
+            *place = Some(entry);
         }
     }
 

@@ -228,6 +228,11 @@ impl RvinGroup {
         self.plugged.lock().vins.get(&channel).cloned()
     }
 
+    /// The nodes of all VINs.
+    pub(crate) fn vins(&self) -> Vec<Arc<RcarVin>> {
+        self.plugged.lock().vins.values().cloned().collect()
+    }
+
     /// The graph, as it is now.
     pub(crate) fn graph(&self) -> Graph {
         let members = self.members.lock();
