@@ -141,8 +141,9 @@ fn whoever_sleeps_in_a_group_that_is_refused_is_woken() {
 
 #[test]
 fn groups_that_name_the_same_devices_in_another_order_do_not_wait_for_each_other() {
-    let _watchdog = common::watchdog("groups in two orders");
+    let watchdog = common::watchdog("groups in two orders");
     for _ in 0..common::rounds(20_000) {
+        watchdog.goes_on();
         let (one, other) = (Device::new(), Device::new());
         let start = std::sync::Barrier::new(2);
         let answers = thread::scope(|s| {

@@ -14,7 +14,7 @@ use crate::driver::platform::{
 };
 use crate::driver::v4l2::Settings;
 use fops_host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
-use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, Unplug as _, UnplugError, WaitQueue};
+use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, Unplug, UnplugError, WaitQueue};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -140,7 +140,7 @@ impl Removable for VinDevice {
     fn take_down(&self, cause: Cause) -> Result<VinPort, UnplugError> {
         let vin = self.group.vin(self.channel);
         let port = self.group.leave(self.channel, cause)?;
-        *self.records.lock() = vin.map(|vin| vin.records().to_string()).unwrap_or_default();
+        *self.records.lock() = vin.map(|vin| Unplug::records(&*vin).to_string()).unwrap_or_default();
         Ok(port)
     }
 
