@@ -82,8 +82,8 @@ pub use host::catch_panic;
 #[cfg(all(feature = "std", not(loom)))]
 pub use host::{flush_log, log_later};
 pub use lifetime::{
-    Access, Alone, Cause, Device, DeviceLifetime, Draining, Part, Parts, Present, Report, Straggler, Unplug,
-    UnplugError, Unpluggable, Unplugged, Work,
+    Access, Alone, Cause, Circle, Device, DeviceLifetime, Draining, Part, Parts, Present, Record, Records, Report,
+    Straggler, Unplug, UnplugError, Unpluggable, Unplugged, Work,
 };
 #[cfg(feature = "async")]
 pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};

@@ -21,7 +21,7 @@ pub enum Policy {
 ///
 /// `#[guarded_fops]` makes one for each operation of an impl block, [`op!`] makes one for a
 /// section that a driver opens by hand.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Op {
     type_name: &'static str,
     name: &'static str,

@@ -97,7 +97,7 @@ fn a_start_that_sleeps_is_woken() {
 fn unplug_from_inside_a_start_is_refused() {
     let lifetime = Arc::new(DeviceLifetime::new(()));
     let access = lifetime.enter_owned(op!("streamon")).unwrap();
-    assert_eq!(access.arm(|| lifetime.alone().unplug(Cause::Unbind)), Ok(Err(UnplugError::Deadlock)));
+    assert!(matches!(access.arm(|| lifetime.alone().unplug(Cause::Unbind)), Ok(Err(UnplugError::Deadlock(_)))));
     assert!(!lifetime.is_unplugged());
     drop(access);
     lifetime.alone().unplug(Cause::Unbind).unwrap();

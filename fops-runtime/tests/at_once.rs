@@ -107,9 +107,10 @@ fn device(random: &mut Random) -> Device {
 
 #[test]
 fn every_resource_comes_back_once_and_every_stop_hook_runs_once() {
-    let _watchdog = common::watchdog("unplugs of parts of one tree");
+    let watchdog = common::watchdog("unplugs of parts of one tree");
     std::panic::set_hook(Box::new(|_| ()));
     for seed in 0..common::rounds(20_000) as u64 {
+        watchdog.goes_on();
         let mut random = Random(seed);
         let branch = Branch { own: device(&mut random), leaf: device(&mut random) };
         let tree = Tree { own: device(&mut random), child: device(&mut random), branch };

@@ -263,8 +263,9 @@ fn a_thread_that_gets_a_signal_of_its_own_sleeps_on() {
 /// Each sleeps with an alarm of its own: neither takes the other's.
 #[test]
 fn two_threads_that_serve_one_request_are_both_woken() {
-    let _watchdog = common::watchdog("two threads of one request");
+    let watchdog = common::watchdog("two threads of one request");
     for round in 0..common::rounds(5_000) {
+        watchdog.goes_on();
         let lifetime = DeviceLifetime::new(UnixStream::pair().unwrap());
         let request = Request::new(None);
         thread::scope(|s| {

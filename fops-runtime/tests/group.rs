@@ -89,7 +89,7 @@ fn those_whose_hardware_is_there_are_stopped_as_such() {
 fn a_group_that_this_thread_is_inside_of_stays_as_it_was() {
     let (parent, child) = (Device::new(), Device::new());
     let access = child.lifetime.enter(op!("ioctl")).unwrap();
-    assert_eq!((&parent, &child).unplug(Cause::Unbind).err(), Some(UnplugError::Deadlock));
+    assert!(matches!((&parent, &child).unplug(Cause::Unbind), Err(UnplugError::Deadlock(_))));
     assert!(!parent.lifetime.is_unplugged() && !child.lifetime.is_unplugged());
     drop(access);
     drop((&parent, &child).unplug(Cause::Unbind).unwrap());
@@ -141,8 +141,9 @@ fn whoever_sleeps_in_a_group_that_is_refused_is_woken() {
 
 #[test]
 fn groups_that_name_the_same_devices_in_another_order_do_not_wait_for_each_other() {
-    let _watchdog = common::watchdog("groups in two orders");
+    let watchdog = common::watchdog("groups in two orders");
     for _ in 0..common::rounds(20_000) {
+        watchdog.goes_on();
         let (one, other) = (Device::new(), Device::new());
         let start = std::sync::Barrier::new(2);
         let answers = thread::scope(|s| {
@@ -474,7 +475,7 @@ fn an_unplug_from_a_callback_of_one_that_waits_for_a_role_is_refused() {
         });
         is_inside.recv().unwrap();
         let group = s.spawn(move || (other, held).unplug(Cause::Unbind).map(drop));
-        assert_eq!(answers.recv().unwrap(), Some(UnplugError::Deadlock));
+        assert!(matches!(answers.recv().unwrap(), Some(UnplugError::Deadlock(_))));
         drop(draining);
         assert_eq!(group.join().unwrap(), Ok(()));
     });

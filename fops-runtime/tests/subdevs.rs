@@ -223,7 +223,7 @@ fn a_child_half_of_which_has_gone_refuses_the_whole() {
 fn a_subdev_that_is_in_use_here_refuses_the_whole() {
     let (csi2, vin) = vin();
     let access = csi2.lifetime().enter(op!("s_stream")).unwrap();
-    assert_eq!(vin.unplug(Cause::Unbind), Err(UnplugError::Deadlock));
+    assert!(matches!(vin.unplug(Cause::Unbind), Err(UnplugError::Deadlock(_))));
     assert!(!vin.lifetime.is_unplugged());
     drop(access);
     assert_eq!(vin.unplug(Cause::Unbind), Ok(ALL));

@@ -26,7 +26,7 @@ impl Witness {
 impl Drop for Witness {
     fn drop(&mut self) {
         let unplug = DEVICE.lifetime.alone().begin_unplug(Cause::Unbind);
-        let inside = matches!(unplug, Err(UnplugError::Deadlock));
+        let inside = matches!(unplug, Err(UnplugError::Deadlock(_)));
         DROPS.with_borrow_mut(|drops| drops.push((self.0, inside)));
     }
 }

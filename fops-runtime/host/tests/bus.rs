@@ -163,12 +163,17 @@ fn a_second_unbind_waits_for_the_first_and_remove_runs_once() {
     let sleeper = thread::spawn(move || file.ioctl(SLEEP, &mut []));
     let node = bus.devices().get("node0").unwrap();
     eventually("the sleeper", || node.running() == 1);
+    assert_eq!(bus.last_unplug("a"), None);
     let first = bus.unbind("test", "a").unwrap();
     // The first may be done by now.
     let second = bus.unbind("test", "a").unwrap_or_else(|_| first.clone());
-    for removal in [first, second] {
+    for removal in [&first, &second] {
         removal.wait().unwrap();
     }
+    let records = first.records();
+    assert!(records.starts_with("unbind of device "), "{records}");
+    assert!(records.contains(": 1 in flight, 1 woken, 0 cancelled, 0 refused; told after "), "{records}");
+    assert_eq!(bus.last_unplug("a"), Some(records));
     assert_eq!(sleeper.join().unwrap(), Err(Errno::ENODEV));
     assert_eq!(*script.removed.lock().unwrap(), [Cause::Unbind]);
     assert_eq!(bus.unbind("test", "a").err(), Some(Errno::ENODEV));

@@ -172,7 +172,7 @@ impl Gate {
     /// [`drain`], of this gate alone.
     #[cfg(all(test, feature = "std"))]
     pub(crate) fn drain(&self, timeout: Option<Duration>) -> bool {
-        drain(core::iter::once(self), |number| (number == self.number()).then_some(self), timeout)
+        drain(core::iter::once(self), |number| (number == self.number()).then_some(self), |_| (), timeout)
     }
 
     /// The sections in flight, one after the other. It may miss a section that begins or ends during the walk.
@@ -186,10 +186,14 @@ impl Gate {
         self.tally.unnamed()
     }
 
-    /// Whether the current thread is inside a section of this device. Owned sections do not count: another thread may
-    /// have them by now.
-    pub(crate) fn is_entered_here(&self) -> bool {
-        is_inside(|device| device == self.number())
+    /// The operation whose section of this device the current thread is inside of. Owned sections do not count: another
+    /// thread may have them by now.
+    pub(crate) fn entered_here(&self) -> Option<&'static Op> {
+        if !is_inside(|device| device == self.number()) {
+            return None;
+        }
+        let here = platform::thread_id();
+        self.sections().find(|section| section.thread == here && !section.owned).map(|section| section.op)
     }
 }
 
@@ -206,13 +210,15 @@ pub(crate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = S
 
 /// Waits until no section of these closed gates is left, or for `timeout`. Returns whether none is left.
 ///
-/// `find` is given the number of any device, and returns the gate if it is one of these.
+/// `find` is given the number of any device, and returns the gate if it is one of these. `waits` is told of each section
+/// that it sleeps for, one after the other: while it sleeps for one, others may end, and are not told of.
 ///
 /// One walk is enough, for however many gates. If a slot does not name a device after its gate was closed, no later section
 /// puts the device there: the gate refuses it.
 pub(crate) fn drain<'g>(
     mut gates: impl Iterator<Item = &'g Gate>,
     find: impl Fn(u64) -> Option<&'g Gate>,
+    waits: impl Fn(Section),
     timeout: Option<Duration>,
 ) -> bool {
     if without(Step::Drain) {
@@ -220,7 +226,7 @@ pub(crate) fn drain<'g>(
     }
     let began = timeout.and_then(|_| platform::now());
     let mut left = timeout;
-    let mut wait_while = |busy: &dyn Fn() -> Option<&'g Gate>| {
+    let mut wait_while = |busy: &dyn Fn() -> Option<&'g Gate>, section: &dyn Fn() -> Option<Section>| {
         loop {
             let Some(gate) = busy() else { return true };
             if left == Some(Duration::ZERO) {
@@ -231,12 +237,14 @@ pub(crate) fn drain<'g>(
             if busy().is_none_or(|other| other.number() != gate.number()) {
                 continue;
             }
+            section().into_iter().for_each(&waits);
             gate.wait_event(seen, left);
             // Without a clock, a timeout is one sleep.
             let elapsed = began.map_or(Duration::MAX, platform::elapsed);
             left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
         }
     };
-    slots::entries().all(|entry| wait_while(&|| find(entry.device())))
-        && gates.all(|gate| wait_while(&|| Some(gate).filter(|gate| gate.unnamed() != 0)))
+    let is_one = |number| find(number).is_some();
+    slots::entries().all(|entry| wait_while(&|| find(entry.device()), &|| entry.section_of(is_one, || 0)))
+        && gates.all(|gate| wait_while(&|| Some(gate).filter(|gate| gate.unnamed() != 0), &|| None))
 }

@@ -51,7 +51,7 @@ impl<R> DeviceLifetime<R> {
             None if op.policy() == crate::op::Policy::Always && without(Step::ReleaseAccess) => {
                 Ok(Access::new(self, self.core.gate.enter_anyway(op)))
             }
-            None => Err(Unplugged),
+            None => Err(self.core.refuse(op)),
         }
     }
 }

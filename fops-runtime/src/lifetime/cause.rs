@@ -1,4 +1,5 @@
 //! Why a device goes, and why it does not.
+use super::circle::Circle;
 use crate::abi::Errno;
 use core::fmt;
 
@@ -65,9 +66,12 @@ impl fmt::Display for Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnplugError {
-    /// The calling thread is inside a section of this device, or is unplugging it: it would wait for itself.
-    /// The device stays as it was. Converts into `EDEADLK`.
-    Deadlock,
+    /// The unplug would wait for itself, by the way that the [`Circle`] names. All devices stay as they were. Converts into
+    /// `EDEADLK`.
+    ///
+    /// It is found where threads can be told apart, and before anything hangs. Not found are circles through an
+    /// [`OwnedAccess`](crate::OwnedAccess), which may be anybody's, and through locks of the driver's own.
+    Deadlock(Circle),
     /// A device is named twice among those that go together: its resources cannot come back twice. All devices stay as
     /// they were. Converts into `EINVAL`.
     NamedTwice,
@@ -86,7 +90,7 @@ pub enum UnplugError {
 impl fmt::Display for UnplugError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Deadlock => "unplug from inside a section of the same device would wait for itself",
+            Self::Deadlock(circle) => return write!(f, "unplug would wait for itself: {circle}"),
             Self::NamedTwice => "a device is named twice among those that are unplugged together",
             Self::AlreadyUnplugged => "the device was unplugged by somebody else",
             Self::Busy => "another unplug of the device has not ended in time",
@@ -100,7 +104,7 @@ impl core::error::Error for UnplugError {}
 impl From<UnplugError> for Errno {
     fn from(error: UnplugError) -> Self {
         match error {
-            UnplugError::Deadlock => Self::EDEADLK,
+            UnplugError::Deadlock(_) => Self::EDEADLK,
             UnplugError::NamedTwice => Self::EINVAL,
             UnplugError::AlreadyUnplugged => Self::ENODEV,
             UnplugError::Busy => Self::EBUSY,

@@ -2,7 +2,6 @@
 use super::cause::Cause;
 use super::state::{Core, Phase, Role};
 use super::trace;
-use crate::platform;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -108,7 +107,7 @@ impl<R> DeviceLifetime<R> {
         if may {
             cold.phase = Phase::Gone;
         }
-        let since = cold.since;
+        cold.note(|record, since| record.drained = since);
         drop(cold);
         assert!(may, "`Unpluggable::parts` names another device than when the unplug began");
         #[cfg(feature = "std")]
@@ -120,7 +119,9 @@ impl<R> DeviceLifetime<R> {
         // A poll that was in flight may have registered after the first wake.
         #[cfg(feature = "std")]
         self.core.pollers().wake_all();
-        trace::step(self.id(), trace::Step::Drained(since.map(platform::elapsed)));
+        if let Some(record) = self.record() {
+            trace::step(self.id(), trace::Step::Drained(record));
+        }
         resources
     }
 }

@@ -3,6 +3,7 @@ mod access;
 mod arm;
 mod cancel;
 mod cause;
+mod circle;
 mod device;
 mod device_lifetime;
 #[cfg(all(feature = "std", target_os = "linux"))]
@@ -19,7 +20,9 @@ mod owned;
 mod parts;
 #[cfg(feature = "std")]
 mod pending;
+mod record;
 mod registered;
+mod removers;
 mod report;
 mod role;
 mod starts;
@@ -39,6 +42,7 @@ mod work;
 
 pub use access::Access;
 pub use cause::{Cause, UnplugError, Unplugged};
+pub use circle::Circle;
 pub use device::Device;
 pub use device_lifetime::DeviceLifetime;
 #[cfg(feature = "std")]
@@ -48,6 +52,7 @@ pub use owned::OwnedAccess;
 pub use parts::{Part, Parts};
 #[cfg(feature = "std")]
 pub use pending::Pending;
+pub use record::{Record, Records};
 pub use report::{Report, Straggler};
 #[cfg(feature = "async")]
 pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};

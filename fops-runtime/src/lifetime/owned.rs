@@ -83,7 +83,7 @@ impl<R> OwnedAccess<R> {
                 // INVARIANT: just opened.
                 Ok(Self { lifetime, slot: ManuallyDrop::new(slot) })
             }
-            None => Err(Unplugged),
+            None => Err(lifetime.core.refuse(op)),
         }
     }
 

@@ -50,6 +50,7 @@ impl Core {
             // SAFETY: null, or a listed node, which is valid by the invariant.
             let Some(node) = (unsafe { cold.cancellations.first().as_ref() }) else { return };
             cold.cancellations.unlink(node);
+            cold.note(|record, _| record.cancelled += 1);
             node.state.set(State::Running);
             let key = platform::next_number();
             cold.notes.put(Note { key, work: Work::Cancellation, thread: platform::thread_id() });

@@ -64,15 +64,7 @@ impl Straggler {
 
 impl fmt::Display for Straggler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.work {
-            Work::Section(op) => write!(f, "{op}")?,
-            Work::Start => f.write_str("a start of the hardware")?,
-            Work::StopHook => f.write_str("the stop hook")?,
-            Work::WakeHook => f.write_str("the wake hook")?,
-            Work::Cancellation => f.write_str("a cancellation")?,
-            Work::Poller => f.write_str("a poller")?,
-            Work::Role(device) => write!(f, "the remover's role of device {device}")?,
-        }
+        write!(f, "{}", self.work)?;
         if let (Work::Role(_), 0) = (self.work, self.thread) {
             f.write_str(", a task")?;
         } else {
@@ -124,7 +116,7 @@ impl Core {
         let notes = cold.notes.all();
         drop(cold);
         let notes = notes.map(move |Note { work, thread, .. }| Straggler { work, thread, is_owned: false, waited });
-        let sections = self.gate.sections().map(move |Section { op, thread, owned }| Straggler {
+        let sections = self.gate.sections().map(move |Section { op, thread, owned, .. }| Straggler {
             work: Work::Section(op),
             thread,
             is_owned: owned,

@@ -14,26 +14,32 @@
 extern crate std;
 
 use super::cause::{Cause, UnplugError};
+use super::circle::Circle;
 use super::notes::Note;
 use super::parts::{Member, Parts};
+use super::record::Record;
+use super::removers::Removers;
 use super::state::{Core, Holder, Phase, Remover, Role};
 use super::trace::{self, Step};
 use super::work::Work;
 use crate::gate;
 use crate::platform::without::{self, without};
 use crate::platform::{self, Lock};
+use core::ops::DerefMut;
 use core::time::Duration;
 
 platform::shared_static! {
     /// Held while an unplug names its devices, and while it takes their roles. No code of a driver's runs under it.
-    static ROLES: Lock<()> = Lock::new(());
+    static ROLES: Lock<Removers> = Lock::new(Removers::new());
 }
 
-/// A child that is forked while another thread has the lock would wait for it at its first unplug.
+/// A child that is forked while another thread has the lock would wait for it at its first unplug. The removers that it
+/// knows are threads of its parent.
 #[cfg(feature = "std")]
-static AT_FORK: platform::AtFork = platform::AtFork::outer(|| std::boxed::Box::new(ROLES.lock()));
+static AT_FORK: platform::AtFork =
+    platform::AtFork::outer(|| std::boxed::Box::new(ROLES.lock()), || *ROLES.lock() = Removers::new());
 
-fn lock_roles() -> impl Drop {
+pub(super) fn lock_roles() -> impl DerefMut<Target = Removers> {
     #[cfg(feature = "std")]
     AT_FORK.register();
     ROLES.lock()
@@ -53,12 +59,13 @@ impl Role {
     /// # Errors
     /// [`UnplugError::Deadlock`] and [`UnplugError::NamedTwice`] before any flag is set.
     pub(super) fn flag(&self, parts: &impl Parts, cause: Cause, holder: Holder) -> Result<(), UnplugError> {
-        let _others_wait = lock_roles();
+        let mut removers = lock_roles();
         for member in parts.members() {
             member.core().ask(self, holder)?;
         }
+        removers.add(self, parts, holder).map_err(UnplugError::Deadlock)?;
         for member in parts.members() {
-            member.core().flag(self, member.cause(cause));
+            member.core().flag(self, member.cause(cause), holder);
             let mut cold = member.core().cold().lock();
             // The first of several, until it is done: the others are found by what they wait for.
             cold.asker = cold.asker.or(Some(Remover { role: self.0, holder }));
@@ -71,7 +78,7 @@ impl Role {
     /// # Errors
     /// [`UnplugError::AlreadyUnplugged`] when one of the devices is gone that is no child, or a part of a child.
     pub(super) fn take<'m>(&self, parts: &'m impl Parts, holder: Holder) -> Result<Option<Busy<'m>>, UnplugError> {
-        let _others_wait = lock_roles();
+        let mut removers = lock_roles();
         let mut busy = None;
         for member in parts.members() {
             let core = member.core();
@@ -101,6 +108,7 @@ impl Role {
                 cold.remover = Some(Remover { role: self.0, holder });
             }
         }
+        removers.hold(self);
         Ok(None)
     }
 
@@ -173,7 +181,7 @@ impl Role {
                 continue;
             };
             let work = Work::Role(member.core().gate.number());
-            cold.notes.put(Note { key: self.0, work, thread: if holder.is_task { 0 } else { holder.thread } });
+            cold.notes.put(Note { key: self.0, work, thread: holder.named() });
         }
     }
 
@@ -183,6 +191,12 @@ impl Role {
             let mut cold = member.core().cold().lock();
             cold.asker = cold.asker.filter(|asker| asker.role != self.0);
         }
+    }
+
+    /// This unplug has ended, or gives up for good.
+    pub(super) fn end(&self, parts: &impl Parts) {
+        self.give_up(parts);
+        lock_roles().remove(self);
     }
 
     /// Gives the roles up: the next unplug goes on, or learns that the device is gone.
@@ -214,25 +228,19 @@ impl Busy<'_> {
 impl Core {
     /// Whether this unplug may begin. Changes nothing that anybody else sees: a refused unplug leaves the device as it was.
     fn ask(&self, role: &Role, asks: Holder) -> Result<(), UnplugError> {
-        if self.gate.is_entered_here() {
-            return Err(UnplugError::Deadlock);
+        let refused = |work, thread| Err(UnplugError::Deadlock(Circle::own(work, thread)));
+        if let Some(op) = self.gate.entered_here() {
+            return refused(Work::Section(op), asks.thread);
         }
         let mut cold = self.cold().lock();
-        // A thread would wait for itself where it has the role, or where it is the one that polls the task which has the
-        // role; a task waits for another task of its thread. Where threads cannot be told apart (0), a second unplug is
-        // another thread's.
         // The same goes for an unplug that has set the flag and waits for another role.
-        let would_wait = |remover: &Remover| {
-            let holder = remover.holder;
-            holder.thread == asks.thread && holder.thread != 0 && !(holder.is_task && asks.is_task)
-        };
-        if cold.remover.iter().chain(&cold.asker).any(would_wait) {
-            return Err(UnplugError::Deadlock);
+        if cold.remover.iter().chain(&cold.asker).any(|remover| remover.holder.would_wait_for_itself(asks)) {
+            return refused(Work::Role(self.gate.number()), asks.thread);
         }
         // An owned section is not known to be this thread's. Its start is.
         let is_start = |note: Note| matches!(note.work, Work::Start) && note.thread == asks.thread && note.thread != 0;
         if cold.notes.all().any(is_start) {
-            return Err(UnplugError::Deadlock);
+            return refused(Work::Start, asks.thread);
         }
         if core::mem::replace(&mut cold.named_by, role.0) == role.0 {
             return Err(UnplugError::NamedTwice);
@@ -240,7 +248,7 @@ impl Core {
         Ok(())
     }
 
-    fn flag(&self, role: &Role, cause: Cause) {
+    fn flag(&self, role: &Role, cause: Cause, holder: Holder) {
         let mut cold = self.cold().lock();
         // The worst that was said before, too.
         cold.cause = cold.cause.max(Some(cause));
@@ -251,6 +259,7 @@ impl Core {
         cold.phase = Phase::Unfenced;
         cold.flagged_by = role.0;
         cold.since = platform::now();
+        cold.record = Some(Record::new(self.gate.number(), holder.named()));
         #[cfg(feature = "std")]
         crate::wait::begin_closing(self.gate.number());
         if !without(without::Step::Flag) {

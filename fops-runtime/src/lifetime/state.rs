@@ -1,9 +1,12 @@
 //! What a lifetime is beside its resources: the gate, and the state that only unplug and sleepers look at.
 use super::cancel::Cancellations;
-use super::cause::Cause;
+use super::cause::{Cause, Unplugged};
 use super::notes::Notes;
+use super::record::Record;
 use super::starts::Starts;
 use crate::gate::{Gate, Slot};
+use crate::op::{Op, Policy};
+use crate::platform::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::platform::{self, Instant, Lazy, Lock};
 use core::mem::ManuallyDrop;
 
@@ -26,6 +29,8 @@ impl Drop for Core {
 /// What operations do not touch.
 struct Rare {
     cold: Lock<Cold>,
+    /// How many sections were refused. Relaxed: nothing is read because of it.
+    refused: AtomicU64,
     /// Callers that sleep in poll on one of the device's files.
     #[cfg(feature = "std")]
     pollers: crate::wait::WaitQueue,
@@ -35,6 +40,7 @@ impl Default for Rare {
     fn default() -> Self {
         Self {
             cold: Lock::new(Cold::new()),
+            refused: AtomicU64::new(0),
             #[cfg(feature = "std")]
             pollers: crate::wait::WaitQueue::new(),
         }
@@ -50,6 +56,8 @@ pub(super) struct Cold {
     pub(super) asker: Option<Remover>,
     /// When the flag was set.
     pub(super) since: Option<Instant>,
+    /// What this unplug has done, from the flag on.
+    pub(super) record: Option<Record>,
     /// Why: the worst cause that anybody gave, even if nobody unplugs it yet.
     pub(super) cause: Option<Cause>,
     /// The role under which an unplug named this device last, to notice one that is named twice.
@@ -97,6 +105,20 @@ pub(super) struct Holder {
     pub(super) is_task: bool,
 }
 
+impl Holder {
+    /// Whether `asks` would wait for itself if it waited for this one: where the thread has the role, or is the one that
+    /// polls the task which has it. A task may wait for another task of its thread. Where threads cannot be told apart (0),
+    /// a second unplug is another thread's.
+    pub(super) const fn would_wait_for_itself(self, asks: Self) -> bool {
+        self.thread == asks.thread && self.thread != 0 && !(self.is_task && asks.is_task)
+    }
+
+    /// The thread for reports: a task has none.
+    pub(super) const fn named(self) -> u64 {
+        if self.is_task { 0 } else { self.thread }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Plugged,
@@ -115,6 +137,7 @@ impl Cold {
             remover: None,
             asker: None,
             since: None,
+            record: None,
             cause: None,
             named_by: 0,
             flagged_by: 0,
@@ -165,6 +188,21 @@ impl Core {
     pub(super) fn escalate(&self, cause: Cause) {
         let mut cold = self.cold().lock();
         cold.cause = cold.cause.max(Some(cause));
+    }
+
+    /// Counts a section that was refused. It is told as what the caller answers.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse(&self, op: &'static Op) -> Unplugged {
+        // One that runs all the same was not refused.
+        if op.policy() != Policy::Always {
+            self.rare.get().refused.fetch_add(1, Relaxed);
+        }
+        Unplugged
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.rare.get().refused.load(Relaxed)
     }
 
     /// Ends the section in `slot`.

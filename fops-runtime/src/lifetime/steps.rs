@@ -6,7 +6,7 @@ use super::role::Busy;
 use super::state::{Core, Holder, Phase, Role};
 use super::trace::{self, Step};
 use super::work::Work;
-use crate::gate::{self, Gate};
+use crate::gate::{self, Section};
 use crate::platform;
 use crate::platform::without::{self, without};
 use core::time::Duration;
@@ -36,7 +36,11 @@ pub(super) fn tell(role: &Role, parts: &impl Parts, taken: &Taken<'_>) -> Result
     };
     // Without the fence a section may be missed here, but that section sees the flag when it next looks.
     // All sleepers first: a callback of one device may wait for a sleeper of another.
-    wake_sleepers(parts.members().filter(is_told));
+    #[cfg(all(feature = "std", target_os = "linux"))]
+    if !without(without::Step::Cancel) {
+        parts.members().filter(is_told).for_each(|member| member.core().raise_unplug_fd());
+    }
+    wake_sleepers(parts, is_told);
     parts.members().filter(is_told).for_each(|member| member.core().cancel());
     fenced
 }
@@ -71,6 +75,7 @@ pub(super) fn stop(role: &Role, parts: &impl Parts) {
         core.wait_for_starts();
         // SAFETY: this unplug has the role, so nobody else moves the resources out, and they are still in place.
         core.run_hook(Work::StopHook, || unsafe { member.stop(cause) });
+        core.note(|record, since| record.stopped = since);
         trace::step(core.gate.number(), Step::Stopped);
     }
 }
@@ -100,40 +105,57 @@ pub(super) fn wake(role: &Role, parts: &impl Parts, is_first: bool) -> bool {
 
 /// Waits for at most `limit` until no section of any device is left: the fourth step. Whether none is.
 pub(super) fn drain(parts: &impl Parts, limit: Option<Duration>) -> bool {
+    let find = by_number(parts, |_| true);
+    let gates = parts.members().map(|member| &member.core().gate);
+    // The last one to be waited for is the last one out: the others were waited for before.
+    let waits = |section: Section| {
+        if let Some(core) = find(section.device) {
+            core.note(|record, _| record.last_out = Some(section.op));
+        }
+    };
+    gate::drain(gates, |number| find(number).map(|core| &core.gate), waits, limit)
+}
+
+/// Finds one of the devices that are meant by its number.
+fn by_number<'m>(
+    parts: &'m impl Parts,
+    is_meant: impl Fn(&Member<'_>) -> bool + Copy + 'm,
+) -> impl Fn(u64) -> Option<&'m Core> {
+    let cores = move || parts.members().filter(move |member| is_meant(member)).map(|member| member.core());
     #[cfg(feature = "std")]
-    let find = by_number(parts.members());
+    {
+        let mut sorted: std::vec::Vec<_> = cores().collect();
+        sorted.sort_unstable_by_key(|core| core.gate.number());
+        move |number| sorted.binary_search_by_key(&number, |core| core.gate.number()).ok().map(|at| sorted[at])
+    }
     // Nothing can be allocated, and devices and slots are few.
     #[cfg(not(feature = "std"))]
-    let find = |number| gates(parts.members()).find(|gate| gate.number() == number);
-    gate::drain(gates(parts.members()), find, limit)
+    move |number| cores().find(|core| core.gate.number() == number)
 }
 
-fn gates<'m>(members: impl Iterator<Item = Member<'m>>) -> impl Iterator<Item = &'m Gate> {
-    members.map(|member| &member.core().gate)
-}
-
-/// Finds the gate of one of these devices by the device's number.
-#[cfg(feature = "std")]
-fn by_number<'m>(members: impl Iterator<Item = Member<'m>>) -> impl Fn(u64) -> Option<&'m Gate> {
-    let mut sorted: std::vec::Vec<_> = gates(members).collect();
-    sorted.sort_unstable_by_key(|gate| gate.number());
-    move |number| sorted.binary_search_by_key(&number, |gate| gate.number()).ok().map(|at| sorted[at])
-}
-
-/// Wakes the threads that sleep in sections of these devices through the runtime.
-fn wake_sleepers<'m>(members: impl Iterator<Item = Member<'m>>) {
+/// Wakes the threads that sleep in sections of these devices through the runtime, in one walk. The first time, it counts
+/// the sections for the record.
+///
+/// A thread that is not found here enlists later, and then sees that it is waited for.
+fn wake_sleepers(parts: &impl Parts, is_meant: impl Fn(&Member<'_>) -> bool + Copy) {
     if without(without::Step::Cancel) {
         return;
     }
-    #[cfg(all(feature = "std", target_os = "linux"))]
-    let members = members.inspect(|member| member.core().raise_unplug_fd());
-    #[cfg(feature = "std")]
-    {
-        let find = by_number(members);
-        crate::wait::wake_sections(|number| find(number).is_some());
+    let find = by_number(parts, is_meant);
+    for section in gate::sections(|number| find(number).is_some()) {
+        #[cfg(feature = "std")]
+        let is_woken = crate::wait::wake_thread(section.thread) && !section.owned;
+        #[cfg(not(feature = "std"))]
+        let is_woken = false;
+        if let Some(core) = find(section.device) {
+            core.note(|record, _| {
+                if record.told.is_none() {
+                    record.in_flight += 1;
+                    record.woken += u32::from(is_woken);
+                }
+            });
+        }
     }
-    #[cfg(not(feature = "std"))]
-    drop(members);
 }
 
 impl Core {
@@ -145,6 +167,7 @@ impl Core {
         self.cancel_all();
         #[cfg(feature = "std")]
         self.run_hook(Work::Poller, || self.pollers().wake_all());
+        self.note(|record, since| record.told = record.told.or(since));
         trace::step(self.gate.number(), Step::Cancelled);
     }
 

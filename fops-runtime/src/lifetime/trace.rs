@@ -6,7 +6,7 @@
 //! A span begins and ends where its section does, so a listener at the level `trace` is called inside the operation. The
 //! events of an unplug are written later, by the thread that writes the log.
 use super::cause::Cause;
-use core::time::Duration;
+use super::record::Record;
 #[cfg(feature = "tracing")]
 pub(super) use sections::{closing, opened};
 
@@ -22,8 +22,8 @@ pub(super) enum Step {
     Stopped,
     /// The wake hook has been called.
     Woken,
-    /// No section is left. How long that took.
-    Drained(Option<Duration>),
+    /// No section is left.
+    Drained(Record),
     /// The remover has given up; the device stays closed.
     GivenUp,
 }
@@ -47,10 +47,23 @@ pub(super) fn step(device: u64, step: Step) {
         Step::Cancelled => debug!(device, "sleepers are woken"),
         Step::Stopped => debug!(device, "the stop hook has run"),
         Step::Woken => debug!(device, "the wake hook has run"),
-        Step::Drained(took) => {
+        Step::Drained(record) => {
+            let Record { thread, in_flight, woken, cancelled, refused, told, stopped, drained, last_out, .. } = record;
+            let ((told, stopped), drained) =
+                ((told.map(field::debug), stopped.map(field::debug)), drained.map(field::debug));
+            let (cause, last_out) = (field::display(record.cause), last_out.map(field::display));
             info!(
                 device,
-                took = took.map(field::debug),
+                cause,
+                thread,
+                in_flight,
+                woken,
+                cancelled,
+                refused,
+                told,
+                stopped,
+                drained,
+                last_out,
                 "unplugged: no section is left, the resources are handed back"
             );
         }

@@ -1,6 +1,7 @@
 //! Unplug: one sequence for a device, a device with its subdevs, and several devices.
 use super::cause::{Cause, UnplugError};
 use super::parts::{Parts, Sealed};
+use super::record::Records;
 use super::report::Report;
 use super::state::{Holder, Role};
 use super::steps;
@@ -39,8 +40,9 @@ pub trait Unplug: Unpluggable {
     /// change that: another thread is told by [`report`](Self::report).
     ///
     /// # Errors
-    /// [`UnplugError::Deadlock`] when this thread is inside a section of one of the devices, or unplugs one already, or was
-    /// the last to poll a task that does;
+    /// [`UnplugError::Deadlock`] when it would wait for itself: this thread is inside a section of one of the devices, or
+    /// unplugs one already, or was the last to poll a task that does; or somebody who is inside one, or unplugs one, waits
+    /// for this thread in an unplug;
     /// [`UnplugError::NamedTwice`] when a device is named twice. All devices are as they were then.
     /// [`UnplugError::AlreadyUnplugged`] when another unplug had the resources of one; [`UnplugError::FenceRefused`]
     /// when nothing can be known of the sections in flight. The devices are closed then, their sleepers are woken, and
@@ -92,6 +94,11 @@ pub trait Unplug: Unpluggable {
     /// own, and does not count.
     fn cause(&self) -> Option<Cause> {
         self.parts().members().filter(|member| !member.is_child).filter_map(|member| member.core().cause()).max()
+    }
+
+    /// What their unplug has done so far, one [`Record`](super::Record) a device.
+    fn records(&self) -> Records<impl Parts<Resources = Self::Resources>> {
+        Records::of(self.parts())
     }
 
     /// What an unplug of these devices waits for now, or would wait for: the sections in flight.
@@ -221,7 +228,7 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
 impl<D: Unplug + ?Sized> Drop for Draining<'_, D> {
     fn drop(&mut self) {
         // A driver's `parts` that panics loses its own role alone.
-        let _ = platform::catch(|| self.role.give_up(&self.device.parts()));
+        let _ = platform::catch(|| self.role.end(&self.device.parts()));
     }
 }
 

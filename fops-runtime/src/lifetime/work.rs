@@ -1,8 +1,9 @@
 //! What an unplug may be waiting for.
 use crate::op::Op;
+use core::fmt;
 
 /// What an unplug may be waiting for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Work {
     /// A device access section.
@@ -19,4 +20,18 @@ pub enum Work {
     Poller,
     /// The remover's role of the device with this number, which another unplug has.
     Role(u64),
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Section(op) => return write!(f, "{op}"),
+            Self::Start => "a start of the hardware",
+            Self::StopHook => "the stop hook",
+            Self::WakeHook => "the wake hook",
+            Self::Cancellation => "a cancellation",
+            Self::Poller => "a poller",
+            Self::Role(device) => return write!(f, "the remover's role of device {device}"),
+        })
+    }
 }

@@ -149,7 +149,7 @@ impl AtFork {
         Self
     }
 
-    pub(crate) const fn outer(_hold: fn() -> std::boxed::Box<dyn core::any::Any>) -> Self {
+    pub(crate) const fn outer(_hold: fn() -> std::boxed::Box<dyn core::any::Any>, _in_child: fn()) -> Self {
         Self
     }
 

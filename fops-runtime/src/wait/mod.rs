@@ -23,4 +23,4 @@ pub(crate) use request::client_of;
 pub use request::{Client, Request};
 #[cfg(all(test, not(loom)))]
 pub(crate) use sleepers::is_closing;
-pub(crate) use sleepers::{begin_closing, end_closing, wake_sections};
+pub(crate) use sleepers::{begin_closing, end_closing, wake_thread};

@@ -37,7 +37,7 @@ fn forget_other_threads() {
     SLEEPERS.lock().retain(|&thread, _| thread == here);
 }
 
-/// From now on [`wake_sections`] finds this thread, until the return value is dropped.
+/// From now on [`wake_thread`] finds this thread, until the return value is dropped.
 pub(super) fn enlist(request: &Arc<Request>) -> impl Drop + use<> {
     struct Enlisted(u64);
 
@@ -86,15 +86,12 @@ pub(crate) fn end_closing(device: u64) {
     }
 }
 
-/// Wakes every thread that sleeps inside a section of a device that `is_closed`, in one walk.
-///
-/// A thread that is not found here enlists later, and then sees that it is waited for.
-pub(crate) fn wake_sections(is_closed: impl Fn(u64) -> bool) {
-    for section in gate::sections(is_closed) {
-        // Not woken under the lock: the thread needs that next.
-        let requests = SLEEPERS.lock().get(&section.thread).cloned();
-        requests.into_iter().flatten().for_each(|request| request.wake());
-    }
+/// Wakes the thread from whatever it sleeps on. Whether it sleeps.
+pub(crate) fn wake_thread(thread: u64) -> bool {
+    // Not woken under the lock: the thread needs that next.
+    let requests = SLEEPERS.lock().get(&thread).cloned().unwrap_or_default();
+    requests.iter().for_each(|request| request.wake());
+    !requests.is_empty()
 }
 
 pub(crate) fn is_closing(device: u64) -> bool {

@@ -80,22 +80,33 @@ impl Unpluggable for Device {
     }
 }
 
-/// Ends the whole run, loudly, when the test has not ended by the deadline: a thread that nobody wakes cannot be joined.
-pub fn watchdog(test: &'static str) -> impl Drop {
-    struct Ended(std::sync::mpsc::Sender<()>);
-    impl Drop for Ended {
-        fn drop(&mut self) {
-            let _ = self.0.send(());
-        }
-    }
-    let (ended, has_ended) = std::sync::mpsc::channel();
+/// Ends the whole run, loudly, if `test` neither ends nor [goes on](Watchdog::goes_on) within the deadline: a thread that nobody wakes cannot be
+/// joined.
+pub fn watchdog(test: &'static str) -> Watchdog {
+    let (goes_on, has_gone_on) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        if has_ended.recv_timeout(DEADLINE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("{test} hangs: somebody was not woken");
-            std::process::abort();
+        loop {
+            match has_gone_on.recv_timeout(DEADLINE) {
+                Ok(()) => {}
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    eprintln!("{test} hangs: somebody was not woken");
+                    std::process::abort();
+                }
+            }
         }
     });
-    Ended(ended)
+    Watchdog(goes_on)
+}
+
+/// Watches until it is dropped.
+pub struct Watchdog(std::sync::mpsc::Sender<()>);
+
+impl Watchdog {
+    /// From here on, the deadline begins anew.
+    pub fn goes_on(&self) {
+        let _ = self.0.send(());
+    }
 }
 
 /// How often a race is tried; fewer where `FOPS_QUICK` is set.

@@ -14,7 +14,7 @@ use crate::driver::platform::{
 };
 use crate::driver::v4l2::Settings;
 use fops_host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
-use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, UnplugError, WaitQueue};
+use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, Unplug, UnplugError, WaitQueue};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -83,6 +83,8 @@ pub struct RcarVinDriver {
 pub struct VinDevice {
     channel: usize,
     group: Arc<RvinGroup>,
+    /// What its unplug has done.
+    records: Mutex<String>,
 }
 
 impl RcarVinDriver {
@@ -120,7 +122,7 @@ impl Driver for RcarVinDriver {
             probe,
             VinPort { _irq: irq, _sensor_irq: sensor_irq, mmio, reset, sensor, console, pdev },
         )?;
-        Ok(Arc::new(VinDevice { channel, group: self.group.clone() }))
+        Ok(Arc::new(VinDevice { channel, group: self.group.clone(), records: Mutex::default() }))
     }
 
     fn remove(&self, vin: &Arc<VinDevice>, port: VinPort, cause: Cause) {
@@ -136,7 +138,10 @@ impl Removable for VinDevice {
     type Resources = VinPort;
 
     fn take_down(&self, cause: Cause) -> Result<VinPort, UnplugError> {
-        self.group.leave(self.channel, cause)
+        let vin = self.group.vin(self.channel);
+        let port = self.group.leave(self.channel, cause)?;
+        *self.records.lock() = vin.map(|vin| Unplug::records(&*vin).to_string()).unwrap_or_default();
+        Ok(port)
     }
 
     fn escalate(&self, cause: Cause) {
@@ -145,6 +150,10 @@ impl Removable for VinDevice {
 
     fn stragglers(&self) -> String {
         self.group.vin(self.channel).map_or_else(String::new, |vin| vin.lifetime.report().to_string())
+    }
+
+    fn records(&self) -> String {
+        self.records.lock().clone()
     }
 }
 

@@ -176,6 +176,8 @@ impl RcarCsi2Driver {
 pub struct Csi2Device {
     receiver: Subdev<Csi2>,
     group: Arc<RvinGroup>,
+    /// What its unplug has done, and that of the nodes it fed.
+    records: Mutex<String>,
 }
 
 impl Driver for RcarCsi2Driver {
@@ -194,7 +196,7 @@ impl Driver for RcarCsi2Driver {
             released: self.released.clone(),
         });
         self.group.bound(&receiver, probe)?;
-        Ok(Arc::new(Csi2Device { receiver, group: self.group.clone() }))
+        Ok(Arc::new(Csi2Device { receiver, group: self.group.clone(), records: Mutex::default() }))
     }
 
     fn remove(&self, device: &Arc<Csi2Device>, hw: Csi2Hw, cause: Cause) {
@@ -207,7 +209,10 @@ impl Removable for Csi2Device {
     type Resources = Csi2Hw;
 
     fn take_down(&self, cause: Cause) -> Result<Csi2Hw, UnplugError> {
-        self.group.unbound(cause)
+        let vins = self.group.vins();
+        let hw = self.group.unbound(cause)?;
+        *self.records.lock() = (self.receiver.clone(), vins).records().to_string();
+        Ok(hw)
     }
 
     fn escalate(&self, cause: Cause) {
@@ -216,6 +221,10 @@ impl Removable for Csi2Device {
 
     fn stragglers(&self) -> String {
         self.group.stragglers()
+    }
+
+    fn records(&self) -> String {
+        self.records.lock().clone()
     }
 }
 

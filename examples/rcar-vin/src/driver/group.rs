@@ -184,7 +184,7 @@ impl RvinGroup {
         let close: Vec<_> = vins.iter().filter(|(.., leaves)| !leaves).map(|(_, vin, _)| &**vin).collect();
         let closed = (Present((close, &*media)), &receiver).begin_unplug(cause).map(drop);
         // Refused: all is as it was.
-        let is_refused = closed == Err(UnplugError::Deadlock);
+        let is_refused = matches!(closed, Err(UnplugError::Deadlock(_)));
         self.members.lock().receiver = if is_refused { before } else { Receiver::Draining };
         self.changed.notify_all();
         closed?;
@@ -226,6 +226,11 @@ impl RvinGroup {
     /// The node of a VIN, for its interrupt handler, and for links.
     pub(crate) fn vin(&self, channel: usize) -> Option<Arc<RcarVin>> {
         self.plugged.lock().vins.get(&channel).cloned()
+    }
+
+    /// The nodes of all VINs.
+    pub(crate) fn vins(&self) -> Vec<Arc<RcarVin>> {
+        self.plugged.lock().vins.values().cloned().collect()
     }
 
     /// The graph, as it is now.

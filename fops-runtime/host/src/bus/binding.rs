@@ -37,6 +37,7 @@ struct BoundTo<D: Driver> {
 impl<D: Driver> Binding for BoundTo<D> {
     fn remove(&self, removal: &Removal) -> Result {
         let resources = self.device.take_down(removal.cause())?;
+        removal.keep(self.device.records());
         // It may have become worse on the way.
         let cause = self.device.cause().max(Some(removal.cause())).unwrap_or(Cause::Unbind);
         removal.waits_for(Some("the driver's remove".into()));

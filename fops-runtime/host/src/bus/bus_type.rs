@@ -32,6 +32,8 @@ struct State {
     drivers: BTreeMap<String, Loaded>,
     /// By name.
     slots: BTreeMap<String, Slot>,
+    /// What the last unplug of each device has done.
+    records: BTreeMap<String, String>,
 }
 
 struct Loaded {
@@ -56,6 +58,11 @@ impl Bus {
     /// Where the nodes of its devices are.
     pub const fn devices(&self) -> &Arc<Devices> {
         &self.devices
+    }
+
+    /// What the last unplug of a device has done, as [`Removal::records`] has it; `None` if a driver was never unbound from it.
+    pub fn last_unplug(&self, device: &str) -> Option<String> {
+        self.lock().records.get(device).filter(|records| !records.is_empty()).cloned()
     }
 
     /// Registers a driver. It is bound to no device yet.
@@ -359,6 +366,7 @@ impl Bus {
                 log!(error, "{}: the driver panicked while its state was dropped", removal.device());
             }
             let state = &mut *self.lock();
+            state.records.insert(removal.device().into(), removal.records());
             if let Some(loaded) = state.drivers.get_mut(&driver) {
                 loaded.old.push(nodes);
                 loaded.old.retain(|nodes| nodes.are_held());

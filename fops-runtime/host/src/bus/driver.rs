@@ -58,6 +58,12 @@ pub trait Removable: Send + Sync + 'static {
 
     /// What [`take_down`](Self::take_down) waits for, one a line. Does not wait itself.
     fn stragglers(&self) -> String;
+
+    /// What [`take_down`](Self::take_down) has done: a [`Record`](fops_runtime::Record) a line. Asked for after it, for the
+    /// log, for [`Removal::records`] and for the device's `last_unplug` in sysfs.
+    fn records(&self) -> String {
+        String::new()
+    }
 }
 
 impl<D: Unplug<Resources: Send> + Send + Sync + 'static> Removable for D {
@@ -77,6 +83,10 @@ impl<D: Unplug<Resources: Send> + Send + Sync + 'static> Removable for D {
 
     fn stragglers(&self) -> String {
         Unplug::report(self).to_string()
+    }
+
+    fn records(&self) -> String {
+        Unplug::records(self).to_string()
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Removal {
     then: Lock<Vec<Then>>,
     /// Until it is done: afterwards nothing here keeps the device alive.
     watched: Lock<Option<Arc<dyn Watched>>>,
+    /// What the unplug has done.
+    records: Lock<String>,
     /// The driver's code that it waits for, if that is not the device's unplug.
     code: Lock<Option<String>>,
 }
@@ -51,6 +53,7 @@ impl Removal {
             done: WaitQueue::new(),
             then: Lock::default(),
             watched: Lock::new(None),
+            records: Lock::default(),
             code: Lock::new(None),
         }
     }
@@ -95,6 +98,20 @@ impl Removal {
         }
         let watched = lock(&self.watched).clone();
         watched.map_or_else(String::new, |watched| watched.stragglers())
+    }
+
+    /// The device's unplug has done this.
+    pub(crate) fn keep(&self, records: String) {
+        for record in records.lines() {
+            log!(info, "{}: {record}", self.device);
+        }
+        *lock(&self.records) = records;
+    }
+
+    /// What the device's unplug has done: a [`Record`](fops_runtime::Record) a line, for the device and for those that went
+    /// with it. Empty before that, and where no driver was bound.
+    pub fn records(&self) -> String {
+        lock(&self.records).clone()
     }
 
     /// Waits until the device is torn down. Returns how long that took.

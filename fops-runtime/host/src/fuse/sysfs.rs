@@ -140,6 +140,8 @@ fn device_children(bus: &Bus, device: &str) -> Vec<Child> {
         Child::new("remove", Entry::Attribute(Attribute::Remove(device.into()))),
         Child::link("subsystem", format!("../../../bus/{}", bus.name())),
     ];
+    let last_unplug = bus.last_unplug(device).map(|records| records + "\n");
+    children.extend(last_unplug.map(|records| Child::new("last_unplug", Entry::Text(records))));
     let link = |driver| Child::link("driver", format!("../../../bus/{}/drivers/{driver}", bus.name()));
     children.extend(driver.map(link));
     let nodes: BTreeSet<_> = of_device(bus, device)

@@ -152,6 +152,9 @@ fn a_sleeping_read_answers_enodev_at_unbind() {
     assert!(!reap(&mut cat).success());
     assert!(said(&mut cat).contains("No such device"), "cat says why");
     assert_eq!(mounted.foundry.removed.load(SeqCst), 1);
+    let record = fs::read_to_string(mounted.root.join("sys/devices/tower/b0.bell/last_unplug")).unwrap();
+    assert!(record.contains(": 1 in flight, 1 woken, 0 cancelled, "), "{record}");
+    assert_eq!(record.lines().count(), 1, "{record}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! One slot.
+use super::Section;
 use crate::op::Op;
 use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::platform::needed;
@@ -75,20 +76,24 @@ impl Entry {
         number(self.seen())
     }
 
-    /// If the slot holds a section of a device that `is_meant`: the operation, and whether the section is an owned one.
-    pub(super) fn section_of(&self, is_meant: impl Fn(u64) -> bool) -> Option<(&'static Op, bool)> {
+    /// If the slot holds a section of a device that `is_meant`: the section, in `thread`.
+    pub(in crate::gate) fn section_of(
+        &self,
+        is_meant: impl Fn(u64) -> bool,
+        thread: impl FnOnce() -> u64,
+    ) -> Option<Section> {
         let seen = self.seen();
         if seen == FREE || !is_meant(number(seen)) {
             return None;
         }
         // SAFETY: by the invariant, the pointer is null or comes from an `&'static Op`.
         let op = unsafe { self.op.load(Ordering::Relaxed).as_ref() }?;
-        Some((op, seen & 1 == 1))
+        Some(Section { device: number(seen), op, thread: thread(), owned: seen & 1 == 1 })
     }
 
     /// Whether a section of a device that `is_meant` stands here, and no thread but the one that opened it has it.
     #[cfg(any(all(feature = "std", not(fops_shared)), feature = "kernel"))]
     pub(super) fn is_bound(&self, is_meant: impl Fn(u64) -> bool) -> bool {
-        self.section_of(is_meant).is_some_and(|(_, owned)| !owned)
+        self.section_of(is_meant, || 0).is_some_and(|section| !section.owned)
     }
 }

@@ -284,12 +284,9 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 
 /// The sections of the devices that are meant, in one walk.
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
-    blocks().flat_map(|block| block.entries().iter().map(move |entry| (block, entry))).filter_map(
-        move |(block, entry)| {
-            let (op, owned) = entry.section_of(&is_meant)?;
-            Some(Section { op, owned, thread: block.thread.load(Ordering::Relaxed) })
-        },
-    )
+    blocks()
+        .flat_map(|block| block.entries().iter().map(move |entry| (block, entry)))
+        .filter_map(move |(block, entry)| entry.section_of(&is_meant, || block.thread.load(Ordering::Relaxed)))
 }
 
 /// Whether this thread is inside a section of a device that is meant, other than an owned one. It looks at its own blocks

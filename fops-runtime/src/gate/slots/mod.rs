@@ -52,6 +52,7 @@ pub enum FenceKind {
 /// A section in flight.
 #[derive(Clone, Copy)]
 pub(crate) struct Section {
+    pub(crate) device: u64,
     pub(crate) op: &'static Op,
     /// The thread that opened it.
     pub(crate) thread: u64,

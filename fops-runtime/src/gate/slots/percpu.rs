@@ -149,11 +149,8 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 
 /// The sections of the devices that are meant, in one walk.
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
-    Walk::new().filter_map(move |slot| {
-        let (op, owned) = slot.entry.section_of(&is_meant)?;
-        // Relaxed: written before the release that `section_of` has read, unless another section took the slot since.
-        Some(Section { op, owned, thread: slot.thread.load(Ordering::Relaxed) })
-    })
+    // Relaxed: written before the release that `section_of` has read, unless another section took the slot since.
+    Walk::new().filter_map(move |slot| slot.entry.section_of(&is_meant, || slot.thread.load(Ordering::Relaxed)))
 }
 
 /// Whether this task is inside a section of a device that is meant, other than an owned one.

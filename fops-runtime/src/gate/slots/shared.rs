@@ -86,10 +86,7 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 
 /// The sections of the devices that are meant, in one walk.
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
-    entries().filter_map(move |entry| {
-        let (op, owned) = entry.section_of(&is_meant)?;
-        Some(Section { op, owned, thread: 0 })
-    })
+    entries().filter_map(move |entry| entry.section_of(&is_meant, || 0))
 }
 
 /// Nothing tells whose a section is.

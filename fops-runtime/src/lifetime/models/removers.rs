@@ -180,6 +180,30 @@ fn a_group_against_an_unplug_of_one_of_its_devices() {
     });
 }
 
+/// Two operations that unplug each other's device. If both are let in, they wait for ever, which loom finds.
+#[test]
+fn of_two_that_would_wait_for_each_other_one_is_refused() {
+    fn unplugs(mine: &Device, others: &Device) -> bool {
+        let Ok(_access) = mine.enter(op!("ioctl")) else { return false };
+        match others.alone().unplug(Cause::Unbind) {
+            Ok(registers) => {
+                registers.destroy();
+                false
+            }
+            Err(UnplugError::Deadlock(_)) => true,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    super::bounded(2, || {
+        let (one, other) = (device(), device());
+        let second = spawn!(|one, other| unplugs(&other, &one));
+        let refused = [unplugs(&one, &other), second.join().unwrap()];
+        assert_ne!(refused, [true, true]);
+        [one, other].iter().filter(|device| !device.is_unplugged()).for_each(|device| unplug(device));
+    });
+}
+
 /// A group sets the flag of a device whose role it does not get, and another unplug takes that role before the group has
 /// passed its fence.
 #[test]

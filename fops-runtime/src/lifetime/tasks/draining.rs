@@ -6,6 +6,7 @@ use crate::gate::wakers::Task;
 use crate::lifetime::cause::{Cause, UnplugError};
 use crate::lifetime::parts::{Parts, Sealed};
 use crate::lifetime::report::Report;
+use crate::lifetime::role::lock_roles;
 use crate::lifetime::state::{Holder, Remover, Role};
 use crate::lifetime::steps;
 use crate::lifetime::unplug::{Unplug, longer};
@@ -169,6 +170,7 @@ impl<'a, D: Unplug + ?Sized> DrainingAsync<'a, D> {
 impl Role {
     /// Says who has the roles: the thread that runs hooks now, where an unplug from inside one is refused; else the task.
     fn hold_as(&self, parts: &impl Parts, holder: Holder) {
+        lock_roles().hold_as(self, holder);
         for member in parts.members() {
             let mut cold = member.core().cold().lock();
             if cold.is_held_by(self) {
@@ -199,7 +201,7 @@ impl<D: Unplug + ?Sized> Future for DrainingAsync<'_, D> {
             // Pollers are woken under the role of this thread.
             this.role.hold_as(&parts, Holder { thread: platform::thread_id(), is_task: false });
             let resources = parts.hand_back(&this.role);
-            this.role.give_up(&this.device.parts());
+            this.role.end(&this.device.parts());
             return Poll::Ready(resources);
         }
         // The first call of the wake hooks was made with that of the stop hooks.
@@ -224,7 +226,7 @@ impl<D: Unplug + ?Sized> Drop for DrainingAsync<'_, D> {
             let parts = self.device.parts();
             self.role.note(&parts, None);
             self.role.has_asked(&parts);
-            self.role.give_up(&parts);
+            self.role.end(&parts);
         };
         // A driver's `parts` that panics loses its own role alone.
         let _ = platform::catch(give_up);

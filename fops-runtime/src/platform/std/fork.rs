@@ -38,8 +38,8 @@ impl AtFork {
     }
 
     /// For a lock under which others of these are taken.
-    pub(crate) const fn outer(hold: fn() -> Box<dyn Any>) -> Self {
-        Self { is_outer: true, ..Self::new(hold, || ()) }
+    pub(crate) const fn outer(hold: fn() -> Box<dyn Any>, in_child: fn()) -> Self {
+        Self { is_outer: true, ..Self::new(hold, in_child) }
     }
 
     /// From here on, forks respect it. Cheap after the first call.

@@ -103,7 +103,11 @@ impl Show {
         for (number, (vin, _)) in VINS.into_iter().enumerate() {
             let removal = machine.bus.unbind(DRIVER, vin)?;
             match removal.wait_for(PATIENCE)? {
-                Some(took) => self.timeline.say(&format!("video{number}"), &format!("unbound {vin} in {took:.1?}")),
+                Some(took) => {
+                    let node = format!("video{number}");
+                    self.timeline.say(&node, &format!("unbound {vin} in {took:.1?}"));
+                    removal.records().lines().for_each(|record| self.timeline.say(&node, record));
+                }
                 None => self.broken(&format!("unbind of {vin} waits for\n{}", removal.stragglers())),
             }
         }
