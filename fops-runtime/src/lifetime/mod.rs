@@ -21,6 +21,7 @@ mod parts;
 #[cfg(feature = "std")]
 mod pending;
 mod record;
+mod records;
 mod registered;
 mod removers;
 mod report;
@@ -52,7 +53,8 @@ pub use owned::OwnedAccess;
 pub use parts::{Part, Parts};
 #[cfg(feature = "std")]
 pub use pending::Pending;
-pub use record::{Record, Records};
+pub use record::Record;
+pub use records::Records;
 pub use report::{Report, Straggler};
 #[cfg(feature = "async")]
 pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};

@@ -1,7 +1,7 @@
 //! Unplug: one sequence for a device, a device with its subdevs, and several devices.
 use super::cause::{Cause, UnplugError};
 use super::parts::{Parts, Sealed};
-use super::record::Records;
+use super::records::Records;
 use super::report::Report;
 use super::state::{Holder, Role};
 use super::steps;
