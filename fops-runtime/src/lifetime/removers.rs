@@ -89,7 +89,9 @@ impl Removers {
         #[cfg(feature = "std")]
         self.0.retain(|place| !place.as_ref().is_some_and(is_its));
         #[cfg(not(feature = "std"))]
-        self.0.iter_mut().for_each(|place| drop(place.take_if(|entry| is_its(entry))));
+        for place in &mut self.0 {
+            place.take_if(|entry| is_its(entry));
+        }
     }
 
     /// Another thread has the unplug now, or a task has.
