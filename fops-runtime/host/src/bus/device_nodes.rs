@@ -255,7 +255,10 @@ mod tests {
             parent.take_along(&child);
         }
         assert_eq!(parent.lock().dependents.len(), 1);
-        drop(child);
+        let other = Nodes::new(&devices);
+        parent.take_along(&other);
+        assert_eq!(parent.lock().dependents.len(), 2);
+        drop((child, other));
         parent.take_along(&Nodes::new(&devices));
         assert_eq!(parent.lock().dependents.len(), 1);
     }
