@@ -242,9 +242,13 @@ mod tests {
             nodes.unregister_unplugged();
         }
         assert!(nodes.are_held());
+        #[cfg(all(feature = "fuse", target_os = "linux"))]
+        assert!(devices.keeps_old_names());
         assert!(nodes.lock().old.len() <= 2, "{}", nodes.lock().old.len());
         drop(held);
         assert!(!nodes.are_held());
+        #[cfg(all(feature = "fuse", target_os = "linux"))]
+        assert!(!devices.keeps_old_names());
     }
 
     #[test]

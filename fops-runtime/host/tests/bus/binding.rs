@@ -143,11 +143,8 @@ fn what_there_is_can_be_printed() {
     bus.bind("test", "a").unwrap();
     let nodes = script.probed.lock().unwrap()[0].0.clone();
     assert_eq!((format!("{nodes:?}"), format!("{:?}", bus.devices())), ("[\"node0\"]".into(), "{\"node0\"}".into()));
+    assert!(format!("{bus:?}").starts_with("Bus { name: \"test\", devices: [(\"a\", Some(\"test\"))]"), "{bus:?}");
     let removal = bus.remove("a", Cause::Removal).unwrap();
-    for (printed, names) in
-        [(format!("{bus:?}"), ["\"test\"", "Devices"]), (format!("{removal:?}"), ["\"a\"", "Removal"])]
-    {
-        assert!(names.iter().all(|name| printed.to_lowercase().contains(&name.to_lowercase())), "{printed}");
-    }
+    assert_eq!(format!("{removal:?}"), "Removal { device: \"a\", cause: Removal, .. }");
     removal.wait().unwrap();
 }

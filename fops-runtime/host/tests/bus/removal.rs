@@ -24,6 +24,11 @@ fn a_second_unbind_waits_for_the_first_and_remove_runs_once() {
         removal.wait().unwrap();
     }
     assert_eq!(sleeper.join().unwrap(), Err(Errno::ENODEV));
+    let late: Vec<_> = node.answers().iter().map(|answer| (answer.call, answer.client, answer.errno)).collect();
+    assert_eq!(late, [("ioctl", None, Some(Errno::ENODEV))]);
+    let printed = node.answers()[0].to_string();
+    let (what, when) = printed.split_once("ENODEV ").unwrap();
+    assert_eq!((what, when.ends_with("s after the flag")), ("ioctl of a thread of this process answered ", true));
     assert_eq!(*script.removed.lock().unwrap(), [Cause::Unbind]);
     assert_eq!(bus.unbind("test", "a").err(), Some(Errno::ENODEV));
 }
