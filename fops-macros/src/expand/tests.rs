@@ -1,7 +1,7 @@
 //! What the expansion has to have, rule by rule. The snapshots show it as a whole.
 use super::body::tail_parses;
 use crate::source::trees;
-use proc_macro2::TokenStream;
+use crate::tests::tokens;
 
 fn squeezed(source: &str) -> String {
     source.split_whitespace().collect()
@@ -9,7 +9,6 @@ fn squeezed(source: &str) -> String {
 
 /// The expansion, without spaces.
 fn expanded(arguments: &str, item: &str) -> String {
-    let tokens = |source: &str| source.parse::<TokenStream>().expect("tokens");
     squeezed(&crate::guard(tokens(arguments), tokens(item)).to_string())
 }
 
@@ -46,6 +45,7 @@ fn an_argument_whose_drop_may_run_code_is_bound_behind_the_section() {
         ("a: [u8; 2]", "let a = a;"),
         ("a: u8::A", "let a = a;"),
         ("a: u8", ""),
+        ("a: fragment! { u8 }", ""),
         ("a: &A", ""),
         ("a: *const A", ""),
         ("a: fn(A)", ""),
@@ -57,6 +57,15 @@ fn an_argument_whose_drop_may_run_code_is_bound_behind_the_section() {
     ] {
         let expansion = operation("", &format!("fn read(&self, {parameters}) -> Result {{ body() }}"));
         has(&expansion, &[&format!("}}; {binding} {{ body() }}")]);
+    }
+    // Patterns and `mut` move from the signature.
+    for (written, signature) in [
+        ("n: u8, mut a: A", "n: u8, a: A"),
+        ("(a, b): A, n: u8", "__arg1: A, n: u8"),
+        ("n: u8, _: A", "n: u8, __arg2: A"),
+    ] {
+        let expansion = operation("", &format!("fn read(&self, {written}) -> Result {{ body() }}"));
+        has(&expansion, &[&format!("fn read(&self, {signature}) -> Result {{")]);
     }
     // What leads to the device is borrowed by the section, and stays.
     let led = operation(", via = me", "fn read(me: Me, a: A) -> Result { body() }");
@@ -81,6 +90,19 @@ fn the_answer_after_unplug_is_the_authors_or_the_types() {
         let expansion = operation(&option, &format!("fn read(&self) {output} {{ body() }}"));
         has(&expansion, &[&format!("else {{ {answer} }}; {{ body() }}")]);
     }
+}
+
+#[test]
+fn what_is_returned_as_a_future_answers_for_its_outcome() {
+    let polled = "#[fop(polled)] fn read(&self) -> Pin<Box<dyn Future<Output = u8>>> { body() }";
+    has(&operation("", polled), &["__private::enter_owned(&self.lifetime, __op)", "after_unplug::<u8>();"]);
+}
+
+#[test]
+fn an_operation_that_takes_its_device_has_no_section() {
+    let section = |this: &str| operation("", &format!("#[fop(always)] fn release({this}) {{ body() }}"));
+    assert!(!section("self").contains("enter("));
+    has(&section("&self"), &["DeviceLifetime::enter("]);
 }
 
 #[test]
@@ -109,6 +131,7 @@ fn a_device_that_is_looked_up_is_found_first_and_lent_too() {
         &guarded,
         &[
             "let ::core::option::Option::Some(vin) = find(ino) else {",
+            "let ::core::result::Result::Ok(hw) =",
             "lifetime(&vin.lifetime)",
             "let (hw, vin): (&Access<'_, R>, &Vin) = (&hw, &vin); { body() }",
         ],
@@ -130,6 +153,11 @@ fn a_device_that_is_looked_up_is_found_first_and_lent_too() {
             "= (hw.as_ref(), vin.as_deref()); { body() }",
         ],
     );
+    // A name leads there too: what is lent or may be missing is bound.
+    let lent = operation(", via = me", "fn read(me: &Me, #[device] vin: &Vin) -> Result { body() }");
+    has(&lent, &["let vin = me;", "lifetime(&vin.lifetime)"]);
+    let missing = operation(", via = me, not_found = gone()", "fn read(me: Option<&Me>) -> Result { body() }");
+    has(&missing, &["let ::core::option::Option::Some(__device) = me else {"]);
     let alone = operation(lookup, "fn read(ino: u64) -> Result { body() }");
     has(&alone, &["let ::core::option::Option::Some(__device) = find(ino) else {", "lifetime(&__device.lifetime)"]);
 }
@@ -154,6 +182,12 @@ fn the_lifetime_is_where_the_option_says() {
     let made = ["let __lifetime = ::core::convert::identity(self.find());", "__private::lasting(&__lifetime)), __op)"];
     has(&lifetime("self.find()"), &made);
     assert!(!lifetime("\"lifetime\"").contains("DeviceLifetime::enter"));
+    // Without a receiver, only a lifetime of the whole program is there.
+    for (option, enters) in [("crate::LIFETIME", true), ("lifetime", false)] {
+        let arguments = format!("lifetime = {option}, resources = R, default = guarded");
+        let expansion = expanded(&arguments, "impl Ops for Dev { fn read() -> Result { body() } }");
+        assert_eq!(expansion.contains("DeviceLifetime::enter"), enters, "{expansion}");
+    }
 }
 
 #[test]
