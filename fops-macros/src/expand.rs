@@ -316,3 +316,6 @@ impl Part for Runtime<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

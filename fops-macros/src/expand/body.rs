@@ -50,7 +50,7 @@ fn inner_attributes(body: &[TokenTree]) -> usize {
 /// Only what follows the last semicolon, or the last statement that is a block, can be in want of more at the brace,
 /// and there only what stands outside of further braces and parentheses. Most bodies end in an expression without
 /// keywords, and are not parsed.
-fn tail_parses(body: &[TokenTree]) -> bool {
+pub(super) fn tail_parses(body: &[TokenTree]) -> bool {
     let mut tail = body.len();
     let mut has_keyword = false;
     let mut word = None;

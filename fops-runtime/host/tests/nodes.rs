@@ -2,7 +2,7 @@
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
-use fops_host::{BufferMemory, Devices};
+use fops_host::{BufferMemory, Devices, NodeKind};
 use fops_runtime::{
     Cause, DeviceLifetime, Errno, File, FileOperations, OpenFlags, Result, Unplug, VmArea, guarded_fops,
 };
@@ -82,4 +82,19 @@ fn a_node_that_goes_is_dropped_without_the_lock_of_the_table() {
         s.spawn(move || devices.unregister(&registered)).join().unwrap();
     });
     assert_eq!((seen.load(SeqCst), node.strong_count()), (1, 0));
+}
+
+#[test]
+fn a_node_has_a_number_if_its_kind_is_known_and_a_file_one_of_its_own() {
+    let devices = Devices::new();
+    devices.add_kind(NodeKind::class("known", "class", 81, 128));
+    let device = Arc::new(Device::new(&devices));
+    let node = |prefix| devices.register(prefix, device.clone(), None);
+    let nodes = ["known", "known", "other"].map(node);
+    assert_eq!(nodes.each_ref().map(|node| node.device_number()), [Some((81, 128)), Some((81, 129)), None]);
+    let files = ["known0", "known0"].map(|name| devices.open(name, OpenFlags::RDWR).unwrap());
+    assert_ne!(files[0].file().id(), files[1].file().id());
+    for (printed, name) in [(format!("{:?}", nodes[1]), "known1"), (format!("{:?}", files[0].file()), "known0")] {
+        assert!(printed.contains(&format!("{name:?}")), "{printed}");
+    }
 }

@@ -134,3 +134,57 @@ impl Csi2Receiver {
         self.receiver.state.lock().channels() & 1 << channel != 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receiver() -> (Csi2Receiver, Mmio) {
+        let receiver = Csi2Receiver::power_on("csi2", Vec::new());
+        let mmio = receiver.ioremap().unwrap();
+        (receiver, mmio)
+    }
+
+    fn turn_on(mmio: &Mmio) {
+        mmio.write(VCDT_REG, vcdt_entry(1) | vcdt_entry(3) << 16);
+        mmio.write(PHYCNT_REG, PHYCNT_ENABLECLK | PHYCNT_ENABLE_LANES | PHYCNT_SHUTDOWNZ | PHYCNT_RSTZ);
+    }
+
+    #[test]
+    fn the_channels_that_are_selected_come_through_while_it_runs() {
+        let (receiver, mmio) = receiver();
+        let delivers = || [0, 1, 2, 3].map(|channel| receiver.delivers(channel));
+        assert_eq!(delivers(), [false; 4]);
+        turn_on(&mmio);
+        assert_eq!(delivers(), [false, true, false, true]);
+        mmio.write(VCDT_REG, vcdt_entry(2));
+        assert_eq!(delivers(), [false, false, true, false]);
+        for missing in [PHYCNT_ENABLECLK, PHYCNT_ENABLE_LANES, PHYCNT_SHUTDOWNZ, PHYCNT_RSTZ] {
+            turn_on(&mmio);
+            mmio.write(PHYCNT_REG, mmio.read(PHYCNT_REG) & !missing);
+            assert_eq!(delivers(), [false; 4], "{missing:#x}");
+        }
+        turn_on(&mmio);
+        mmio.write(SRST_REG, 0);
+        assert_eq!(delivers(), [false, true, false, true], "no reset");
+        mmio.write(SRST_REG, SRST_SRST);
+        assert_eq!((delivers(), mmio.read(VCDT_REG)), ([false; 4], 0));
+    }
+
+    #[test]
+    fn it_may_be_taken_out_and_comes_back_as_new() {
+        let (receiver, mmio) = receiver();
+        turn_on(&mmio);
+        // It is there already.
+        receiver.insert();
+        assert!(receiver.delivers(1) && receiver.absent_accesses() == 0);
+        receiver.surprise_remove();
+        assert_eq!((mmio.read(VCDT_REG), receiver.delivers(1)), (u32::MAX, false));
+        mmio.write(VCDT_REG, 0);
+        assert_eq!(receiver.absent_accesses(), 2);
+        receiver.insert();
+        assert_eq!((mmio.read(VCDT_REG), receiver.delivers(1)), (0, false));
+        turn_on(&mmio);
+        assert!(receiver.delivers(1));
+    }
+}

@@ -185,3 +185,68 @@ fn pixel_format(vnmc: u32, dmr: u32) -> Option<PixelFormat> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::picture::Pattern;
+    use crate::board::registers::Block;
+    use std::time::Duration;
+
+    /// What a window in registers, with this stride and place of the chroma, is of a frame.
+    fn described(
+        (left, right): (u32, u32),
+        (top, bottom): (u32, u32),
+        (stride, chroma): (u32, u32),
+        frame: Option<(u32, u32)>,
+    ) -> Option<Layout> {
+        let block = Block::new(Duration::from_secs(1));
+        let mut state = block.lock();
+        let registers = [
+            (VNSPPRC_REG, left),
+            (VNEPPRC_REG, right),
+            (VNSLPRC_REG, top),
+            (VNELPRC_REG, bottom),
+            (VNIS_REG, stride),
+            (VNUVAOF_REG, chroma),
+            (VNMC_REG, VNMC_INF_YUV16 | VNMC_BPS),
+        ];
+        registers.into_iter().for_each(|(register, value)| state.set(register, value));
+        layout(&state, &Image { frame, pattern: Pattern::Scene, brightness: 128 })
+    }
+
+    #[test]
+    fn a_window_makes_a_picture_if_it_is_one_and_in_the_frame() {
+        let size = |across, down, frame| described(across, down, (0, 0), frame).map(|it| (it.width, it.height));
+        let whole = Some((64, 32));
+        for (across, down, frame, picture) in [
+            ((0, 63), (0, 31), whole, Some((64, 32))),
+            ((10, 13), (5, 5), whole, Some((4, 1))),
+            // Pixels come in pairs.
+            ((10, 14), (5, 6), whole, Some((4, 2))),
+            ((10, 10), (5, 6), whole, None),
+            ((11, 10), (5, 6), whole, None),
+            ((10, 13), (6, 5), whole, None),
+            ((10, 64), (5, 6), whole, None),
+            ((10, 13), (5, 32), whole, None),
+            ((0, WINDOW_MAX - 1), (0, WINDOW_MAX - 1), None, Some((WINDOW_MAX, WINDOW_MAX))),
+            ((0, WINDOW_MAX), (0, 0), None, None),
+            ((0, 1), (0, WINDOW_MAX), None, None),
+        ] {
+            assert_eq!(size(across, down, frame), picture, "{across:?} {down:?} of {frame:?}");
+        }
+        let window = described((10, 13), (5, 6), (0, 0), None).unwrap();
+        assert_eq!((window.origin, window.scene), ((10, 5), (14, 7)), "a sensor that sends what is captured");
+    }
+
+    #[test]
+    fn strides_and_planes_are_bounded() {
+        let lines = |stride, chroma| {
+            let picture = described((0, 63), (0, 31), (stride, chroma), None).unwrap();
+            (picture.bytesperline, picture.uv_offset)
+        };
+        assert_eq!(lines(0, 0), (128, 128 * 32), "no line overlaps the next, and no plane the other");
+        assert_eq!(lines(71, 9000), (144, 9000));
+        assert_eq!(lines(u32::MAX, u32::MAX), (4 * WINDOW_MAX, 2 * WINDOW_MAX * WINDOW_MAX));
+    }
+}

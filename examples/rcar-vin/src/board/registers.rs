@@ -187,3 +187,40 @@ impl ResetControl {
         self.block.change(State::reset);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_is_raised_for_what_is_listened_to() {
+        let block = Block::new(Duration::from_secs(1));
+        let mut state = block.lock();
+        assert!(!state.add_events(VNINTS_EFS), "nobody listens");
+        state.write(VNIE_REG, VNIE_VFE);
+        assert!(!state.add_events(VNINTS_EFS));
+        assert!(state.add_events(VNINTS_VFS));
+        state.write(VNINTS_REG, VNINTS_VFS);
+        assert_eq!(state.get(VNINTS_REG), VNINTS_EFS, "acknowledged by writing");
+        let status = state.get(VNMS_REG);
+        state.write(VNMS_REG, !status);
+        assert_eq!(state.get(VNMS_REG), status, "the hardware's own");
+    }
+
+    #[test]
+    fn only_the_channel_that_is_selected_feeds_it() {
+        let block = Block::new(Duration::from_secs(1));
+        let mut state = block.lock();
+        for (channels, fed) in [(0b10, [false, true, false]), (0b101, [true, false, true]), (0, [false; 3])] {
+            state.channels = channels;
+            let seen = [0, 1, 2].map(|channel| {
+                state.set(VNCSI_IFMD_REG, VNCSI_IFMD_DES1 | channel);
+                state.fed()
+            });
+            assert_eq!(seen, fed, "{channels:#b}");
+        }
+        state.channels = u32::MAX;
+        state.stalled = true;
+        assert!(!state.fed());
+    }
+}

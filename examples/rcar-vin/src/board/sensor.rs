@@ -239,3 +239,50 @@ impl Drop for I2cClient {
         self.pointer.sensor.state.lock().client = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_keep_what_is_written_and_say_what_the_image_is() {
+        let sensor = Sensor::new();
+        let client = sensor.client().unwrap();
+        let read = |register| client.read(register).unwrap();
+        let array = [SENSOR_X_ARRAY_REG, SENSOR_Y_ARRAY_REG];
+        assert_eq!(array.map(|register| u32::from(read(register))), [ARRAY_MAX.0, ARRAY_MAX.1]);
+        assert_eq!((read(SENSOR_BRIGHTNESS_REG), read(SENSOR_TEST_PATTERN_REG)), (128, 0));
+        for (register, value) in [
+            (SENSOR_BRIGHTNESS_REG, 9),
+            (SENSOR_TEST_PATTERN_REG, 1),
+            (SENSOR_X_OUTPUT_REG, 320),
+            (SENSOR_Y_OUTPUT_REG, 200),
+        ] {
+            client.write(register, value).unwrap();
+            assert_eq!(read(register), value);
+        }
+        let image = sensor.image();
+        assert_eq!((image.frame, image.pattern, image.brightness), (Some((320, 200)), Pattern::from_number(1), 9));
+        for register in [SENSOR_X_OUTPUT_REG, SENSOR_Y_OUTPUT_REG] {
+            let before = read(register);
+            client.write(register, 0).unwrap();
+            assert_eq!(sensor.image().frame, None, "just what is captured");
+            client.write(register, before).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_change_is_said_until_it_is_acknowledged() {
+        let sensor = Sensor::new();
+        let client = sensor.client().unwrap();
+        let status = || client.read(SENSOR_STATUS_REG).unwrap();
+        assert_eq!(status(), 0);
+        sensor.set_array((333, 222));
+        assert_eq!(status(), SENSOR_STATUS_CHANGED);
+        client.write(SENSOR_STATUS_REG, 0).unwrap();
+        assert_eq!(status(), SENSOR_STATUS_CHANGED, "not acknowledged");
+        client.write(SENSOR_STATUS_REG, SENSOR_STATUS_CHANGED).unwrap();
+        assert_eq!(status(), 0);
+        assert_eq!((client.read(SENSOR_X_ARRAY_REG), client.read(SENSOR_Y_ARRAY_REG)), (Ok(320), Ok(220)));
+    }
+}

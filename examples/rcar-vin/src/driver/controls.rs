@@ -295,3 +295,6 @@ impl RcarVin {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,10 +231,11 @@ impl Removable for Csi2Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::client::{Stream, get};
     use crate::app::machine::Machine;
     use crate::deadline::{DEADLINE, eventually};
-    use fops_runtime::Device as _;
     use fops_runtime::op::op;
+    use fops_runtime::{Device as _, OpenFlags};
 
     #[test]
     fn a_start_behind_the_stop_hook_is_refused() {
@@ -249,5 +250,62 @@ mod tests {
         assert_eq!(receiver.state.lock().streams, 0);
         drop(access);
         removal.wait_for(DEADLINE).unwrap().expect("it goes in time");
+    }
+
+    #[test]
+    fn the_first_stream_turns_it_on_and_the_last_turns_it_off() {
+        let group = RvinGroup::new();
+        let machine = Machine::with_group(&["e6ef0000.video"], group.clone()).unwrap();
+        let (receiver, board) = (group.receiver().unwrap(), machine.board.csi2().unwrap());
+        let access = receiver.lifetime().enter(op!("test")).unwrap();
+        let delivers = || [0, 1].map(|channel| board.delivers(channel));
+        assert_eq!(receiver.turn(&access, false), Err(Errno::EINVAL), "it is off");
+        for (enable, streams) in [(true, 1), (true, 2), (true, 3), (false, 2), (false, 1), (false, 0)] {
+            assert_eq!(receiver.turn(&access, enable), Ok(()));
+            assert_eq!((receiver.state.lock().streams, delivers()), (streams, [streams > 0; 2]));
+        }
+        receiver.turn(&access, true).unwrap();
+        receiver.quiesce(&access, Cause::SurpriseRemoval);
+        assert_eq!((receiver.state.lock().streams, delivers()), (0, [true; 2]), "hardware that is gone is left alone");
+        receiver.quiesce(&access, Cause::Unbind);
+        assert_eq!(delivers(), [false; 2]);
+    }
+
+    #[test]
+    fn its_pads_have_one_format_which_is_set_where_pictures_come_in() {
+        let machine = Machine::new(&["e6ef0000.video"]).unwrap();
+        let file = machine.devices.open("v4l-subdev0", OpenFlags::RDWR).unwrap();
+        let capability = get(&file, VIDIOC_SUBDEV_QUERYCAP, zeroed::<v4l2_subdev_capability>()).unwrap();
+        assert_eq!(capability.version, kernel_version(6, 12, 0));
+        let code = |pad, index| {
+            let asked = v4l2_subdev_mbus_code_enum { pad, index, flags: 7, ..zeroed() };
+            get(&file, VIDIOC_SUBDEV_ENUM_MBUS_CODE, asked).map(|told| (told.pad, told.code, told.flags))
+        };
+        let size = |command, which, pad, (width, height)| {
+            let format = MbusFormat::new(width, height);
+            get(&file, command, v4l2_subdev_format { which, pad, format, ..zeroed() })
+                .map(|told| (told.format.width, told.format.height))
+        };
+        let (get_format, set_format) = (VIDIOC_SUBDEV_G_FMT, VIDIOC_SUBDEV_S_FMT);
+        for pad in 0..=CHANNELS {
+            assert_eq!(code(pad, 0), Ok((pad, MEDIA_BUS_FMT_UYVY8_1X16, 0)));
+            assert_eq!(code(pad, 1), Err(Errno::EINVAL));
+            assert_eq!(size(get_format, V4L2_SUBDEV_FORMAT_ACTIVE, pad, (0, 0)), Ok((640, 480)));
+        }
+        assert_eq!(code(CHANNELS + 1, 0), Err(Errno::EINVAL));
+        assert_eq!(size(get_format, V4L2_SUBDEV_FORMAT_ACTIVE, CHANNELS + 1, (0, 0)), Err(Errno::EINVAL));
+        assert_eq!(size(get_format, V4L2_SUBDEV_FORMAT_ACTIVE + 1, 0, (0, 0)), Err(Errno::EINVAL));
+        // Tried, or of another pad: nothing changes.
+        assert_eq!(size(set_format, 0, 0, (320, 240)), Ok((640, 480)));
+        assert_eq!(size(set_format, V4L2_SUBDEV_FORMAT_ACTIVE, 1, (320, 240)), Ok((640, 480)));
+        assert_eq!(size(get_format, V4L2_SUBDEV_FORMAT_ACTIVE, 0, (320, 240)), Ok((640, 480)));
+        assert_eq!(size(set_format, V4L2_SUBDEV_FORMAT_ACTIVE, 0, (320, 9999)), Ok((320, 4096)));
+        assert_eq!(size(get_format, V4L2_SUBDEV_FORMAT_ACTIVE, 2, (0, 0)), Ok((320, 4096)));
+        let stream = Stream::start(machine.devices.open("video0", OpenFlags::RDWR).unwrap(), 2).unwrap();
+        assert_eq!(size(set_format, V4L2_SUBDEV_FORMAT_ACTIVE, 0, (640, 480)), Err(Errno::EBUSY));
+        assert_eq!(size(set_format, V4L2_SUBDEV_FORMAT_ACTIVE, 1, (640, 480)), Ok((320, 4096)));
+        drop(stream);
+        assert_eq!(size(set_format, V4L2_SUBDEV_FORMAT_ACTIVE, 0, (640, 480)), Ok((640, 480)));
+        assert_eq!(file.ioctl(VIDIOC_SUBDEV_LOG_STATUS, &mut []), Ok(0));
     }
 }

@@ -338,13 +338,30 @@ mod tests {
         let stream = |name| Stream::start(machine.devices.open(name, OpenFlags::RDWR).unwrap(), 5).unwrap();
         let [stream, other] = ["video0", "video1"].map(stream);
         let vin = group.vin(0).unwrap();
+        let hw = vin.lifetime.enter(op!("test")).unwrap();
+        let registers = || [VNMC_REG, VNIS_REG].map(|register| hw.port.mmio.read(register));
+        let [control, stride] = registers();
         // The release has entered before the flag, and comes to the lock after the hook.
-        vin.quiesce(&vin.lifetime.enter(op!("test")).unwrap(), Cause::Unbind);
+        vin.quiesce(&hw, Cause::Unbind);
+        assert_eq!(registers(), [control & !VNMC_ME, stride], "off, and not reset: it has stopped in time");
+        drop(hw);
         drop(stream);
         for _ in 0..10 {
             assert_eq!(other.poll(Some(DEADLINE)), Ok(PollEvents::IN), "the receiver was turned off");
             other.queue(other.dequeue().unwrap().index).unwrap();
         }
+    }
+
+    #[test]
+    fn an_interrupt_of_the_sensor_is_for_us_only_if_the_sensor_says_so() {
+        let group = RvinGroup::new();
+        let machine = Machine::with_group(&["e6ef0000.video"], group.clone()).unwrap();
+        let vin = group.vin(0).unwrap();
+        assert_eq!(vin.sensor_irq(), IrqReturn::None);
+        let board = machine.board.vin("e6ef0000.video").unwrap();
+        let unhandled = board.unhandled_interrupts();
+        board.set_sensor_resolution(320, 240);
+        assert_eq!((board.unhandled_interrupts(), vin.sensor_irq()), (unhandled, IrqReturn::None), "acknowledged");
     }
 
     #[test]

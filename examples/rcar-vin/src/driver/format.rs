@@ -133,6 +133,8 @@ mod tests {
         assert_eq!(PixelFormat::Nv12.sizeimage(640, 480), 460_800);
         assert_eq!(PixelFormat::Nv16.sizeimage(640, 480), 614_400);
         assert_eq!(PixelFormat::Nv12.bound_align(641, 479), (640, 480));
+        assert_eq!(PixelFormat::Nv12.bound_align(656, 477), (672, 476), "to the nearest");
+        assert_eq!(PixelFormat::Yuyv.bound_align(3, 6), (4, 8), "to the nearest");
         assert_eq!(PixelFormat::Yuyv.bound_align(0, 0), (2, 4));
         assert_eq!(PixelFormat::Grey.bound_align(u32::MAX, u32::MAX), (2048, 2048));
     }

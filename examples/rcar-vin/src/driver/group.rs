@@ -418,6 +418,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_going_hears_of_a_worse_cause() {
+        let (group, machine) = three_vins();
+        let (vin, receiver) = (group.vin(0).unwrap(), group.receiver().unwrap());
+        let end = stick(&vin);
+        let mut removals = vec![machine.bus.unbind(DRIVER, VINS[0]).unwrap()];
+        eventually("its unplug begins", || vin.lifetime.is_unplugged());
+        removals.push(machine.bus.remove(VINS[0], Cause::SurpriseRemoval).unwrap());
+        assert_eq!(vin.lifetime.cause(), Some(Cause::SurpriseRemoval));
+        removals.push(machine.bus.unbind(CSI2_DRIVER, CSI2_DEVICE).unwrap());
+        eventually("the receiver's begins", || receiver.lifetime().is_unplugged());
+        removals.push(machine.bus.remove(CSI2_DEVICE, Cause::SurpriseRemoval).unwrap());
+        assert_eq!(receiver.lifetime().cause(), Some(Cause::SurpriseRemoval));
+        drop(end);
+        assert!(removals.iter().all(|removal| done(removal)));
+    }
+
     /// An operation that nobody can wake, on a thread of its own, until what is returned is dropped.
     fn stick(vin: &Arc<RcarVin>) -> Sender<()> {
         let (vin, (entered, is_inside), (end, ended)) = (vin.clone(), channel(), channel::<()>());

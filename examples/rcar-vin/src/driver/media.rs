@@ -317,3 +317,6 @@ fn copy_up_to<T: Uapi>(arg: &IoctlArg<'_>, address: u64, room: u32, values: impl
 fn answer<T: Uapi>(arg: &mut IoctlArg<'_>, value: &T) -> Result {
     store(value, arg.data_mut()).ok_or(Errno::EINVAL)
 }
+
+#[cfg(test)]
+mod tests;

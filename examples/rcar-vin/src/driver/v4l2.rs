@@ -118,3 +118,6 @@ impl FileOperations for RcarVin {
         self.capture.lock().queue.mmap(area.offset, area.len).map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,12 +265,6 @@ pub struct Timestamp {
     pub usec: i64,
 }
 
-impl From<std::time::Duration> for Timestamp {
-    fn from(since_boot: std::time::Duration) -> Timestamp {
-        Timestamp { sec: since_boot.as_secs() as i64, usec: since_boot.subsec_micros().into() }
-    }
-}
-
 #[allow(clippy::unnecessary_cast, reason = "the fields of a timeval have 32 bits on some targets")]
 impl Uapi for Timestamp {
     const SIZE: usize = size_of::<sys::timeval>();

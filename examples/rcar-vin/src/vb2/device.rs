@@ -81,11 +81,6 @@ impl Queue {
         self.queued.len()
     }
 
-    /// Buffers that wait for user space.
-    pub fn done_count(&self) -> usize {
-        self.done.len()
-    }
-
     /// Number of buffers.
     pub fn len(&self) -> usize {
         self.buffers.len()

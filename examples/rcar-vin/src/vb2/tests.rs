@@ -66,13 +66,13 @@ fn reqbufs_makes_what_is_asked_for_and_at_most_32() {
         let mut queue = Queue::new(MEMORY);
         let mut request = v4l2_requestbuffers { flags: 0xff, reserved: [1; 3], ..request(asked) };
         queue.reqbufs(A, &mut request, SIZE).unwrap();
-        assert_eq!((request.count, queue.len()), (given, given as usize));
+        assert_eq!((request.count, queue.len(), queue.is_empty()), (given, given as usize, false));
         assert_eq!(request.capabilities, super::buffers::CAPABILITIES);
         assert_eq!((request.flags, request.reserved), (0, [0; 3]));
     }
     let mut queue = queue(4);
     queue.reqbufs(A, &mut request(0), SIZE).unwrap();
-    assert!(!queue.is_busy() && !queue.is_owner(A));
+    assert!(!queue.is_busy() && !queue.is_owner(A) && queue.is_empty());
 }
 
 #[test]
@@ -103,6 +103,9 @@ fn memory_is_bounded() {
     assert!(!small.is_busy() && !small.is_owner(A));
     assert_eq!(small.reqbufs(A, &mut request(4), u32::MAX), Err(Errno::ENOMEM));
     assert_eq!(small.reqbufs(A, &mut request(4), 0), Err(Errno::ENOMEM));
+    let mut one = Queue::new(SPAN.into());
+    assert_eq!(one.start_reading(A, SIZE, |_| panic!("started")), Err(Errno::ENOMEM), "a reader needs two");
+    assert!(one.is_empty() && !one.is_reading());
 }
 
 #[test]
@@ -163,6 +166,7 @@ fn a_buffer_goes_round() {
     let mut again = filled;
     queue.qbuf(A, &mut again, SIZE).unwrap();
     assert_eq!((again.bytesused, again.sequence, again.timestamp), (0, 0, Timestamp::default()));
+    assert_eq!(again.field, V4L2_FIELD_NONE, "as before");
     assert_eq!(queue.qbuf(A, &mut buffer(0), SIZE), Err(Errno::EINVAL), "queued already");
 }
 

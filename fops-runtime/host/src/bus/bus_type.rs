@@ -411,3 +411,22 @@ impl fmt::Debug for Bus {
         f.debug_struct("Bus").field("name", &self.name).field("devices", &self.device_names()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn the_threads_of_a_bus_end_with_it() {
+        let bus = Bus::new("test", Devices::new());
+        let removers = bus.removers.clone();
+        assert!(removers.reserve(2));
+        drop(bus);
+        let began = Instant::now();
+        while Arc::strong_count(&removers) > 1 {
+            assert!(began.elapsed() < Duration::from_secs(10), "they do not end");
+            thread::yield_now();
+        }
+    }
+}

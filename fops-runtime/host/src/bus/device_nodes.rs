@@ -242,9 +242,13 @@ mod tests {
             nodes.unregister_unplugged();
         }
         assert!(nodes.are_held());
+        #[cfg(all(feature = "fuse", target_os = "linux"))]
+        assert!(devices.keeps_old_names());
         assert!(nodes.lock().old.len() <= 2, "{}", nodes.lock().old.len());
         drop(held);
         assert!(!nodes.are_held());
+        #[cfg(all(feature = "fuse", target_os = "linux"))]
+        assert!(!devices.keeps_old_names());
     }
 
     #[test]
@@ -255,7 +259,10 @@ mod tests {
             parent.take_along(&child);
         }
         assert_eq!(parent.lock().dependents.len(), 1);
-        drop(child);
+        let other = Nodes::new(&devices);
+        parent.take_along(&other);
+        assert_eq!(parent.lock().dependents.len(), 2);
+        drop((child, other));
         parent.take_along(&Nodes::new(&devices));
         assert_eq!(parent.lock().dependents.len(), 1);
     }

@@ -86,7 +86,7 @@ impl Removers {
 mod tests {
     use super::*;
     use std::sync::mpsc::channel;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn removals_do_not_wait_for_one_another() {
@@ -111,5 +111,53 @@ mod tests {
         assert_eq!(finished.recv_timeout(Duration::from_secs(10)), Ok(9));
         drop(release);
         removers.close();
+    }
+    /// How many there are, and how many of them have nothing to do.
+    fn counts(removers: &Removers) -> (usize, usize) {
+        let state = removers.state.lock();
+        (state.live, state.idle)
+    }
+
+    fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < Duration::from_secs(10), "not in time: {what}");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_remover_is_kept_for_each_of_the_first_devices() {
+        let removers = Arc::new(Removers::default());
+        for (devices, kept) in [(1, 1), (2, 2), (2, 2), (KEPT + 5, KEPT)] {
+            assert!(removers.reserve(devices));
+            assert_eq!(counts(&removers), (kept, kept));
+        }
+        removers.close();
+    }
+
+    #[test]
+    fn removers_are_started_when_they_are_needed_and_end_when_they_are_not() {
+        let removers = Arc::new(Removers::default());
+        assert!(removers.reserve(1));
+        let (begun, has_begun) = channel();
+        let mut held = Vec::new();
+        for number in 1..=2 * KEPT {
+            let (release, released) = channel::<()>();
+            let begun = begun.clone();
+            removers.run(move || {
+                begun.send(()).unwrap();
+                let _ = released.recv();
+            });
+            has_begun.recv_timeout(Duration::from_secs(10)).unwrap();
+            // The first has the one that was there.
+            assert_eq!(counts(&removers), (number, 0));
+            held.push(release);
+        }
+        drop(held);
+        eventually("as many are kept as are allowed to", || counts(&removers) == (KEPT, KEPT));
+        removers.close();
+        // Each holds a reference until it has ended.
+        eventually("all end", || counts(&removers) == (0, 0) && Arc::strong_count(&removers) == 1);
     }
 }

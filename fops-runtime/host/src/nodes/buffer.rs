@@ -167,4 +167,37 @@ mod tests {
         assert_eq!(out, [0, 0, 0, 0, 1, 1, 1, 1]);
         assert_eq!(memory.read_at(1, &mut out), Err(Errno::EFAULT));
     }
+
+    #[test]
+    fn memory_has_the_size_that_was_asked_for() {
+        let (some, none) = (BufferMemory::new(8).unwrap(), BufferMemory::new(0).unwrap());
+        assert_eq!((some.len(), some.is_empty()), (8, false));
+        assert_eq!((none.len(), none.is_empty()), (0, true));
+        assert!(format!("{some:?}").contains("len: 8"));
+        #[cfg(all(feature = "fuse", target_os = "linux"))]
+        assert_eq!(some.file().map(|file| file.metadata().unwrap().len()), Some(8));
+    }
+
+    #[test]
+    fn each_watcher_is_told_once_and_forgotten_when_it_is_gone() {
+        #[derive(Default)]
+        struct Told(Lock<Vec<Range<u64>>>);
+        impl Published for Told {
+            fn published(&self, range: Range<u64>) {
+                self.0.lock().push(range);
+            }
+        }
+        let memory = BufferMemory::new(8).unwrap();
+        let told = [(); 3].map(|()| Arc::new(Told::default()));
+        for watcher in told.iter().chain(&told) {
+            let watcher: Arc<dyn Published> = watcher.clone();
+            memory.watch(&watcher);
+        }
+        memory.publish(2..4);
+        assert!(told.iter().all(|watcher| *watcher.0.lock() == [2..4]));
+        drop(told);
+        let last: Arc<dyn Published> = Arc::new(Told::default());
+        memory.watch(&last);
+        assert_eq!(memory.watchers().len(), 1);
+    }
 }

@@ -94,3 +94,19 @@ impl Registration {
         self.state.lock()
     }
 }
+
+#[cfg(all(test, feature = "fuse", target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::nodes::devices::Devices;
+
+    #[test]
+    fn a_node_is_leaving_while_only_files_keep_it() {
+        let registration = Registration::new(Weak::<Devices>::new());
+        assert!(registration.opened() && !registration.is_leaving());
+        registration.unregister();
+        assert!(registration.is_leaving() && !registration.is_gone());
+        registration.closed();
+        assert!(registration.is_gone() && !registration.is_leaving());
+    }
+}

@@ -161,3 +161,16 @@ pub const REGISTERS: &[(u32, &str)] = &[
 pub fn register_name(offset: u32) -> &'static str {
     REGISTERS.iter().find(|(at, _)| *at == offset).map_or("reserved", |(_, name)| *name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_register_is_named_by_its_offset() {
+        for &(offset, name) in REGISTERS {
+            assert_eq!(register_name(offset), name);
+        }
+        assert_eq!(register_name(0xfffc), "reserved");
+    }
+}
