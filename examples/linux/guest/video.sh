@@ -19,7 +19,7 @@ load_video() {
 play_unmodified() {
     load_video unmodified
     before=$(reports)
-    in_time 30 camera "$1" 1 observe || true
+    in_time 30 camera rcar-vin "$1" 1 observe || true
     sleep 1
     echo "FOPS: REPORTS unmodified $1 $(($(reports) - before))"
     dmesg | sed -n 's/.*BUG: KASAN: \([a-z-]* in [a-z0-9_]*\).*/\1/p' | sort | uniq -c | sort -rn | head -n 5
@@ -30,7 +30,7 @@ play_guarded() {
     load_video guarded
     for scenario in held dqbuf dqevent read poll hammer replug passed; do
         before=$(reports)
-        deadline $((60 + 20 * cycles)) camera $scenario "$cycles" || failed=1
+        deadline $((60 + 20 * cycles)) camera rcar-vin $scenario "$cycles" || failed=1
         echo "FOPS: REPORTS guarded $scenario $(($(reports) - before))"
     done
     echo 0 > /sys/module/rcar_vin_board/parameters/plugged
