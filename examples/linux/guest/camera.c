@@ -26,7 +26,7 @@ static void asleep(int fd, void *(*body)(void *), int number)
 		}
 	}
 	expect(op.error == ENODEV, "the operation returns %ld, %s", op.answer, strerror(op.error));
-	woken_after(op.ended - began);
+	woken(&op, began);
 	check(end_removal(20), "unplug hangs");
 	expect_gone(fd);
 	close(fd);
@@ -51,6 +51,7 @@ static void dqbuf(void)
 	int fd = open_node(0);
 	volatile char *memory = stream(fd);
 
+	drain(fd);
 	*memory = 1;
 	asleep(fd, dqbuf_thread, SYS_ioctl);
 	/* The pages belong to the mapping. */
@@ -77,6 +78,7 @@ static void polls(void)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int gone = open_node(0), fd = open_node(0), epoll = epoll_create1(0), n;
+	double began;
 	struct op op;
 	void *memory;
 
@@ -84,9 +86,11 @@ static void polls(void)
 	check(poll_now(gone, 0) >= 0, "poll: %s", strerror(errno));
 	close(gone);
 	memory = stream(fd);
+	drain(fd);
 	check(!epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl: %s", strerror(errno));
 	check(!epoll_wait(epoll, &event, 1, 0), "epoll says that there is a frame");
 	start_op(&op, poll_thread, SYS_poll, fd, 0);
+	began = now();
 	begin_unplug();
 	if (!ends(&op, 5)) {
 		expect(0, "the poll still sleeps");
@@ -94,6 +98,7 @@ static void polls(void)
 		ends(&op, 2);
 	}
 	expect((op.answer & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP), "the poll returns 0x%lx", op.answer);
+	woken(&op, began);
 	check(end_removal(20), "unplug hangs");
 	n = epoll_wait(epoll, &event, 1, 1000);
 	expect(n == 1 && event.events & EPOLLHUP, "epoll after unplug: %d, 0x%x", n, event.events);
@@ -221,6 +226,7 @@ int main(int argc, char **argv)
 		{ "held", held },	  { "dqbuf", dqbuf },	{ "dqevent", dqevent }, { "read", blocked_read },
 		{ "poll", polls },	  { "hammer", hammer }, { "replug", replug },   { "passed", passed },
 		{ "capture", capture },	  { "restart", restart }, { "subdev", subdev },
+		{ "control", control },
 	};
 	int cycles = argc > 3 ? atoi(argv[3]) : 1;
 	double took;
@@ -237,7 +243,9 @@ int main(int argc, char **argv)
 		return 0;
 	printf("FOPS: PASS %s %s: %d cycles, %d in flight", target->name, scenario, cycles, in_flight);
 	if (answers)
-		printf(", %ld answers, %ld opens", answers, opens);
+		printf(", %ld answers", answers);
+	if (opens)
+		printf(", %ld opens", opens);
 	if (captured)
 		printf(", %ld frames", captured);
 	if (starts)

@@ -22,8 +22,9 @@ struct target {
 	/* Where sysfs has its nodes. They are named anew at each bind, unless the old ones are closed. */
 	const char *nodes;
 	const char *unplug, *unplug_text, *plug, *plug_text;
-	/* Whether frames come; a file that says so, if there is one. */
+	/* Whether frames come: a file that says so. Without one, they do not come at all, or always. */
 	const char *frames;
+	int always;
 	/* An event that it knows, and never sends by itself. */
 	unsigned int event, event_id;
 };
@@ -33,19 +34,19 @@ static const struct target targets[] = {
 		"rcar-vin", NULL,
 		"/sys/module/rcar_vin_board/parameters/plugged", "0",
 		"/sys/module/rcar_vin_board/parameters/plugged", "1",
-		NULL, V4L2_EVENT_SOURCE_CHANGE, 0
+		NULL, 0, V4L2_EVENT_SOURCE_CHANGE, 0
 	},
 	{
 		"vin", "/sys/bus/platform/devices/vin/video4linux",
 		"/sys/bus/platform/drivers/vin/unbind", "vin",
 		"/sys/bus/platform/drivers/vin/bind", "vin",
-		"/sys/module/vin_board/parameters/frames", V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS
+		"/sys/module/vin_board/parameters/frames", 0, V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS
 	},
 	{
 		"vivid", "/sys/bus/platform/devices/vivid.0/video4linux",
 		"/sys/bus/platform/drivers/vivid/unbind", "vivid.0",
 		"/sys/bus/platform/drivers/vivid/bind", "vivid.0",
-		NULL, V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS
+		NULL, 1, V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS
 	},
 };
 
@@ -112,10 +113,16 @@ static void unplug(void)
 /* The longest time from the beginning of unplug to the end of an operation that slept, in seconds. */
 static double longest_wake;
 
-static void woken_after(double seconds)
+static void woken(const struct op *op, double began)
 {
+	double seconds = op->ended - began;
+
 	if (seconds > longest_wake)
 		longest_wake = seconds;
+	if (observe && op->answer < 0)
+		printf("FOPS: ANSWER %s %s: %s after %.0f ms\n", target->name, scenario, strerror(op->error), seconds * 1000);
+	else if (observe)
+		printf("FOPS: ANSWER %s %s: 0x%lx after %.0f ms\n", target->name, scenario, op->answer, seconds * 1000);
 }
 
 static int query(int fd)
@@ -160,6 +167,15 @@ static void *stream(int fd)
 	}
 	check(!ioctl(fd, VIDIOC_STREAMON, &type), "STREAMON: %s", strerror(errno));
 	return first;
+}
+
+/* Takes all frames, so that none comes any more. */
+static void drain(int fd)
+{
+	struct v4l2_buffer buffer = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP };
+
+	for (int i = 0; target->always && i < BUFFERS; i++)
+		check(!ioctl(fd, VIDIOC_DQBUF, &buffer), "DQBUF: %s", strerror(errno));
 }
 
 static int poll_now(int fd, int ms)

@@ -7,9 +7,7 @@ reports() {
 }
 
 load_video() {
-    for module in videobuf2-common videobuf2-v4l2 videobuf2-memops videobuf2-dma-contig v4l2-async v4l2-fwnode; do
-        insmod "/video/$module.ko" || fail "insmod of $module"
-    done
+    load_media
     [ "$1" = unmodified ] || insmod /video/fops_video.ko || fail "insmod of fops_video"
     insmod "/video/$1.ko" || fail "insmod of rcar-vin, $1"
     insmod /video/rcar_vin_board.ko || fail "insmod of the board of rcar-vin"

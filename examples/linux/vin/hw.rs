@@ -3,6 +3,7 @@
 use crate::board::Registers;
 use crate::v4l2::{DmaAddress, Format};
 use kernel::prelude::*;
+use kernel::time::{Delta, delay::fsleep};
 
 const ID: usize = 0x00;
 const CONTROL: usize = 0x04;
@@ -24,7 +25,6 @@ impl Hw {
     pub(crate) fn map() -> Result<Self> {
         let hw = Self(Registers::map()?);
         hw.check()?;
-        hw.0.write(FRAMES, 0);
         Ok(hw)
     }
 
@@ -37,11 +37,14 @@ impl Hw {
         self.0.write(POWER, on.into());
     }
 
-    pub(crate) fn set_brightness(&self, value: u32) {
+    /// Sleeps: it takes the hardware some time.
+    pub(crate) fn set_brightness(&self, value: u32) -> Result {
         self.0.write(BRIGHTNESS, value);
+        fsleep(Delta::from_millis(5));
+        if self.0.read(BRIGHTNESS) == value { Ok(()) } else { Err(EIO) }
     }
 
-    /// How many frames it has written.
+    /// How many frames it has written since it was started.
     pub(crate) fn frames(&self) -> u32 {
         self.0.read(FRAMES)
     }
@@ -55,6 +58,7 @@ impl Hw {
     pub(crate) fn start(&self, address: DmaAddress, length: u32) {
         self.write_to(address);
         self.0.write(LENGTH, length);
+        self.0.write(FRAMES, 0);
         self.0.write(CONTROL, RUN);
     }
 

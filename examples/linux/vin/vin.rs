@@ -90,8 +90,7 @@ impl V4l2FormatOps for Vin {
 #[guarded_fops(lifetime = lifetime, default = guarded)]
 impl V4l2CtrlOps for Vin {
     fn set_brightness(&self, #[access] hw: &Hw, value: i32) -> Result {
-        hw.set_brightness(value as u32);
-        Ok(())
+        hw.set_brightness(value as u32)
     }
 }
 
@@ -134,7 +133,7 @@ impl InterruptHandler for Vin {
     /// A frame is complete. An interrupt that comes after unplug finds no hardware.
     #[fop(unplugged = ())]
     fn interrupt(&self, #[access] hw: &Hw) {
-        if let Some(next) = self.queue.complete(hw.frames()) {
+        if let Some(next) = self.queue.complete(hw.frames().wrapping_sub(1)) {
             hw.write_to(next);
         }
     }

@@ -25,6 +25,10 @@
 static bool frames = true;
 module_param(frames, bool, 0644);
 
+/* How many frames were written since the board is there. */
+static unsigned int written;
+module_param(written, uint, 0444);
+
 static struct platform_device *vin;
 static struct page *pages[VIN_BOARD_PAGES];
 static struct hrtimer timer;
@@ -88,6 +92,7 @@ static void write_frame(void)
 	u32 address = READ_ONCE(*reg(VIN_PAGE, VIN_ADDRESS)), length = READ_ONCE(*reg(VIN_PAGE, VIN_LENGTH));
 	u32 frame = ++*reg(VIN_PAGE, VIN_FRAMES);
 
+	written++;
 	if (address && length)
 		memset32(phys_to_virt(address), frame, min_t(u32, length, WRITTEN) / sizeof(u32));
 }
@@ -128,8 +133,8 @@ static int __init board_init(void)
 			__free_page(pages[i]);
 		return PTR_ERR(vin);
 	}
-	hrtimer_setup(&timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
-	hrtimer_start(&timer, PERIOD, HRTIMER_MODE_REL_HARD);
+	hrtimer_setup(&timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_start(&timer, PERIOD, HRTIMER_MODE_REL);
 	return 0;
 }
 

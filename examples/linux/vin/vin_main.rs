@@ -11,7 +11,7 @@ mod vin;
 use board::Interrupt;
 use fops_runtime::Cause;
 use kernel::{device::Core, platform, prelude::*};
-use v4l2::Node;
+use v4l2::{Node, Registration};
 use vin::Vin;
 
 /// What a bound device has.
@@ -33,8 +33,8 @@ impl platform::Driver for Driver {
         let bind = || {
             let vin = Vin::new(pdev)?;
             let interrupt = Interrupt::request(vin.clone())?;
-            let node = Node::register(pdev, c"vin", vin)?;
-            node.add_subdev(c"sensor", &node.device().sensor)?;
+            let node = Node::new(Registration::new(pdev, c"vin", vin.clone())?, c"vin");
+            node.registration().add_subdev(c"sensor", &vin.sensor)?;
             Ok(Bound { node, _interrupt: interrupt })
         };
         bind()

@@ -11,7 +11,7 @@ use core::ffi::c_int;
 use fops_runtime::Access;
 use kernel::prelude::*;
 
-pub(crate) use node::{Node, V4l2CtrlOps, V4l2FileOperations, V4l2FormatOps};
+pub(crate) use node::{Node, Registration, V4l2CtrlOps, V4l2FileOperations, V4l2FormatOps};
 pub(crate) use queue::{DmaAddress, Queue, V4l2QueueOps};
 pub(crate) use subdev::{Subdev, V4l2SubdevOps};
 

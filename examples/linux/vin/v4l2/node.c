@@ -224,7 +224,13 @@ long v4l2_shim_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 static void node_free(struct v4l2_device *v4l2_dev)
 {
 	struct v4l2_shim_node *node = container_of(v4l2_dev, struct v4l2_shim_node, v4l2_dev);
+	struct v4l2_shim_subdev *subdev, *next;
 
+	/* Each node of a subdev had a reference to the device. So their release ops have run. */
+	for (subdev = node->subdevs; subdev; subdev = next) {
+		next = subdev->next;
+		kfree(subdev);
+	}
 	v4l2_ctrl_handler_free(&node->controls);
 	node->ops->free(node->device);
 	kfree(node);

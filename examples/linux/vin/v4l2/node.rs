@@ -57,27 +57,24 @@ pub(crate) trait V4l2CtrlOps: Send + Sync + 'static {
     fn set_brightness(&self, value: i32) -> Result;
 }
 
-/// A registered node with its device `D`.
-///
-/// Dropping it takes both down in the only right order: unplug, unregister, free. Open files keep the device until they are
-/// closed. A driver's `unbind` calls [`unplug`](Self::unplug) nevertheless, because it knows the cause.
+/// A registered node of the device `D`, with the nodes of its subdevs. Dropping it unregisters them. Open files keep the
+/// device until they are closed.
 ///
 /// # Invariants
 /// The node is registered until the drop. It has a reference to the device.
-pub(crate) struct Node<D: Unplug> {
+pub(crate) struct Registration<D> {
     node: NonNull<RawNode>,
     device: Arc<D>,
-    name: &'static CStr,
 }
 
 // SAFETY: the shim takes the locks that it needs.
-unsafe impl<D: Unplug + Send + Sync> Send for Node<D> {}
+unsafe impl<D: Send + Sync> Send for Registration<D> {}
 // SAFETY: as above.
-unsafe impl<D: Unplug + Send + Sync> Sync for Node<D> {}
+unsafe impl<D: Send + Sync> Sync for Registration<D> {}
 
-impl<D: Unplug + V4l2FileOperations + V4l2FormatOps + V4l2CtrlOps + V4l2QueueOps> Node<D> {
+impl<D: V4l2FileOperations + V4l2FormatOps + V4l2CtrlOps + V4l2QueueOps> Registration<D> {
     /// Registers a node. From then on it may be opened.
-    pub(crate) fn register(parent: &platform::Device<Core<'_>>, name: &'static CStr, device: Arc<D>) -> Result<Self> {
+    pub(crate) fn new(parent: &platform::Device<Core<'_>>, name: &CStr, device: Arc<D>) -> Result<Self> {
         let parent: &kernel::device::Device<Core<'_>> = parent.as_ref();
         let queue = device.queue().raw();
         let raw = Arc::into_raw(device.clone());
@@ -97,32 +94,50 @@ impl<D: Unplug + V4l2FileOperations + V4l2FormatOps + V4l2CtrlOps + V4l2QueueOps
             drop(unsafe { Arc::from_raw(raw) });
         });
         // INVARIANT: it has just been registered.
-        Ok(Self { node: NonNull::new(node?).ok_or(ENOMEM)?, device, name })
+        Ok(Self { node: NonNull::new(node?).ok_or(ENOMEM)?, device })
     }
-}
 
-impl<D: Unplug> Node<D> {
     /// Adds a subdev, with a node of its own. It goes with this node.
     pub(crate) fn add_subdev<T: V4l2SubdevOps>(&self, name: &CStr, subdev: &Subdev<T>) -> Result {
         subdev.add_to(self.node.as_ptr(), name)
     }
+}
 
-    /// The device.
-    pub(crate) fn device(&self) -> &Arc<D> {
-        &self.device
+impl<D> Drop for Registration<D> {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant; this is the only call.
+        unsafe { v4l2_shim_node_unregister(self.node.as_ptr()) }
+    }
+}
+
+/// A registered node, whose device is unplugged before.
+///
+/// Dropping it takes both down in the only right order: unplug, unregister, free. A driver's `unbind` calls
+/// [`unplug`](Self::unplug) nevertheless, because it knows the cause.
+pub(crate) struct Node<D: Unplug> {
+    registration: Registration<D>,
+    name: &'static CStr,
+}
+
+impl<D: Unplug> Node<D> {
+    pub(crate) const fn new(registration: Registration<D>, name: &'static CStr) -> Self {
+        Self { registration, name }
+    }
+
+    pub(crate) const fn registration(&self) -> &Registration<D> {
+        &self.registration
     }
 
     /// Unplugs the device, and returns its resources once nobody uses them any more.
     pub(crate) fn unplug(&self, cause: Cause) -> Option<D::Resources> {
-        unplug_and_log(&*self.device, self.name, cause)
+        unplug_and_log(&*self.registration.device, self.name, cause)
     }
 }
 
 impl<D: Unplug> Drop for Node<D> {
     fn drop(&mut self) {
+        // The registration goes after it.
         drop(self.unplug(Cause::Unbind));
-        // SAFETY: by the invariant; this is the only call.
-        unsafe { v4l2_shim_node_unregister(self.node.as_ptr()) }
     }
 }
 

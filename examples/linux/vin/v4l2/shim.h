@@ -63,6 +63,8 @@ struct v4l2_shim_subdev {
 	struct v4l2_subdev sd;
 	const struct v4l2_shim_subdev_ops *ops;
 	void *device;
+	/* Of the same node. */
+	struct v4l2_shim_subdev *next;
 };
 
 /* The node. The core calls `free` when neither the node nor an open file is left. */
@@ -86,6 +88,7 @@ struct v4l2_shim_node {
 	struct v4l2_ctrl_handler controls;
 	const struct v4l2_shim_node_ops *ops;
 	void *device;
+	struct v4l2_shim_subdev *subdevs;
 };
 
 struct v4l2_shim_node *v4l2_shim_node_register(struct device *parent, const char *name,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A subdev with a node of its own. It belongs to the core from its registration to its release op. */
+/* A subdev with a node of its own. */
 #include <linux/slab.h>
 
 #include "shim.h"
@@ -48,11 +48,10 @@ static int set_fmt(struct v4l2_subdev *sd, struct v4l2_subdev_state *state, stru
 	return ret;
 }
 
-/* The release op: no file of the node is open any more. */
+/* The release op: no file of the node is open any more. The core still writes to `sd` after it, so that is freed later. */
 static void release(struct v4l2_subdev *sd)
 {
 	of(sd)->ops->release(of(sd)->device);
-	kfree(of(sd));
 }
 
 static const struct v4l2_subdev_pad_ops pad_ops = {
@@ -82,6 +81,8 @@ int v4l2_shim_node_add_subdev(struct v4l2_shim_node *node, const char *name, con
 		kfree(shim);
 		return ret;
 	}
+	shim->next = node->subdevs;
+	node->subdevs = shim;
 	/* Without a node it is of less use. It goes with its device. */
 	ret = v4l2_device_register_subdev_nodes(&node->v4l2_dev);
 	if (ret)
