@@ -16,7 +16,8 @@ get_modules() {
         dpkg-deb -x linux-modules-*.deb .
         cd "usr/lib/modules/$1/kernel"
         cp -r --parents drivers/media/mc drivers/media/v4l2-core drivers/media/common/videobuf2 drivers/media/common/v4l2-tpg \
-            drivers/media/test-drivers/vivid drivers/media/cec/core net/9p fs/9p fs/netfs "$0/lib/modules/$1/kernel/"
+            drivers/media/test-drivers/vivid drivers/media/cec/core drivers/media/rc/rc-core.ko.xz \
+            net/9p fs/9p fs/netfs "$0/lib/modules/$1/kernel/"
         rm -rf /media-get
         find "$0" -name "*.xz" -exec xz -d {} +
         touch "$0/lib/modules/$1/modules.order" "$0/lib/modules/$1/modules.builtin" "$0/lib/modules/$1/modules.builtin.modinfo"

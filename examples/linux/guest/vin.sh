@@ -33,7 +33,7 @@ program() {
 # How many of its tests a node passes.
 compliance() {
     deadline 120 program v4l2-compliance -s -d "$2" > /tmp/compliance
-    sed -n "s/^Total for .*: /FOPS: COMPLIANCE $1: /p" /tmp/compliance
+    sed -n "s/^Total for [^:]*: /FOPS: COMPLIANCE $1: /p" /tmp/compliance
     tr '\t' ' ' < /tmp/compliance | sed -n 's/.*test \([^:]*\):.*FAIL.*/FOPS: COMPLIANCE '"$1"' fails: \1/p'
 }
 
@@ -42,10 +42,10 @@ captures() {
     local name=$1 text=$2 left=600 before began ended
     shift 2
     before=$(cat $board/written)
-    rm -f /tmp/status
-    (program "$@" > /tmp/program 2>&1 < /dev/null; echo $? > /tmp/status) &
+    rm -f /tmp/ended
+    (program "$@" > /tmp/program 2>&1 < /dev/null; touch /tmp/ended) &
     while [ $(($(cat $board/written) - before)) -lt 50 ]; do
-        if [ -f /tmp/status ] || [ $left = 0 ]; then
+        if [ -f /tmp/ended ] || [ $left = 0 ]; then
             tail -n 20 /tmp/program
             fail "$name does not capture"
             return
@@ -56,19 +56,19 @@ captures() {
     began=$(cut -d' ' -f1 /proc/uptime | tr -d .)
     deadline 20 sh -c 'echo vin > /sys/bus/platform/drivers/vin/unbind' || fail "unbind under $name"
     left=100
-    while [ ! -f /tmp/status ] && [ $left != 0 ]; do
+    while [ ! -f /tmp/ended ] && [ $left != 0 ]; do
         left=$((left - 1))
         sleep 0.1
     done
     ended=$(cut -d' ' -f1 /proc/uptime | tr -d .)
-    if [ ! -f /tmp/status ]; then
+    if [ ! -f /tmp/ended ]; then
         tail -n 20 /tmp/program
         fail "$name goes on"
         killall "$(basename "$1")"
         sleep 1
     elif grep -q "$text" /tmp/program; then
-        echo "FOPS: PASS program $name: ends $(((ended - began) * 10)) ms after unbind, and says: $(grep "$text" /tmp/program |
-            tail -n 1 | tr -d '\033\r' | cut -c 1-100)"
+        echo "FOPS: PASS program $name: ends $(((ended - began) * 10)) ms after unbind, and says: $(tr -d '\033\r' < /tmp/program |
+            grep "$text" | tail -n 1 | sed 's/^<*//' | cut -c 1-100)"
     else
         tail -n 20 /tmp/program
         fail "$name does not say '$text'"

@@ -40,7 +40,7 @@ impl Hw {
     /// Sleeps: it takes the hardware some time.
     pub(crate) fn set_brightness(&self, value: u32) -> Result {
         self.0.write(BRIGHTNESS, value);
-        fsleep(Delta::from_millis(5));
+        fsleep(Delta::from_millis(20));
         if self.0.read(BRIGHTNESS) == value { Ok(()) } else { Err(EIO) }
     }
 
