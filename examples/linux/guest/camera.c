@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 		{ "held", held },	  { "dqbuf", dqbuf },	{ "dqevent", dqevent }, { "read", blocked_read },
 		{ "poll", polls },	  { "hammer", hammer }, { "replug", replug },   { "passed", passed },
 		{ "capture", capture },	  { "restart", restart }, { "subdev", subdev },
-		{ "control", control },
+		{ "control", control }, { "drain", drain_lasts },
 	};
 	int cycles = argc > 3 ? atoi(argv[3]) : 1;
 	double took;

@@ -86,7 +86,8 @@ gone:
 	return NULL;
 }
 
-static void restart(void)
+/* With an unplug so many ms after a start has begun. */
+static void restart_at(int ms)
 {
 	int fd = open_node(0);
 	struct op op = { .fd = fd };
@@ -94,14 +95,14 @@ static void restart(void)
 	long before = starts;
 	void *memory;
 
-	frames("1");
 	memory = stream(fd);
 	pthread_create(&op.thread, NULL, restart_thread, &op);
-	while (starts < before + 20) {
+	while (starts < before + 3) {
 		check(now() < until, "only %ld starts", starts - before);
 		pause_ms(1);
 	}
 	in_flight++;
+	pause_ms(ms);
 	unplug();
 	check(ends(&op, 5), "streams still begin");
 	check(op.error == ENODEV, "they end with %s", strerror(op.error));
@@ -109,6 +110,14 @@ static void restart(void)
 	munmap(memory, length);
 	close(fd);
 	plug();
+}
+
+static void restart(void)
+{
+	frames("1");
+	/* A start takes 10 ms. */
+	for (int ms = 0; ms < 10; ms += 2)
+		restart_at(ms);
 	frames("0");
 }
 
@@ -146,6 +155,41 @@ static void control(void)
 	woken(&op, began);
 	expect_gone(fd);
 	close(fd);
+	plug();
+}
+
+/* Drains take time: one ioctl is slow. A poller is woken at once nevertheless. */
+static void *slow_thread(void *data)
+{
+	struct op *op = data;
+	struct v4l2_control control = { .id = V4L2_CID_BRIGHTNESS, .value = 255 };
+
+	op->tid = syscall(SYS_gettid);
+	op_ends(op, ioctl(op->fd, VIDIOC_S_CTRL, &control));
+	return NULL;
+}
+
+static void drain_lasts(void)
+{
+	int fd = open_node(0), slow_fd = open_node(0);
+	void *memory = stream(fd);
+	struct op poller, slow;
+	double began;
+
+	start_op(&poller, poll_thread, SYS_poll, fd, 0);
+	start_op(&slow, slow_thread, SYS_ioctl, slow_fd, 0);
+	began = now();
+	begin_unplug();
+	check(ends(&poller, 5), "the poll still sleeps");
+	check(ends(&slow, 5), "the ioctl still runs");
+	check(end_removal(20), "unplug hangs");
+	check(poller.answer == GONE, "the poll returns 0x%lx", poller.answer);
+	check(poller.ended < slow.ended, "the poll sleeps for as long as the drain lasts");
+	check(!slow.answer, "the ioctl ends with %s", strerror(slow.error));
+	woken(&poller, began);
+	munmap(memory, length);
+	close(fd);
+	close(slow_fd);
 	plug();
 }
 

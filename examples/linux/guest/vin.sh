@@ -114,7 +114,7 @@ load_vin() {
 
 play_vin() {
     load_vin vin
-    for scenario in held dqbuf dqevent read poll hammer replug passed capture restart control subdev; do
+    for scenario in held dqbuf dqevent read poll hammer replug passed capture restart control drain subdev; do
         before=$(reports)
         deadline $((60 + 10 * cycles)) camera vin $scenario "$cycles" || failed=1
         [ $kasan = false ] || echo "FOPS: REPORTS vin $scenario $(($(reports) - before))"

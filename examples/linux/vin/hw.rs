@@ -37,10 +37,10 @@ impl Hw {
         self.0.write(POWER, on.into());
     }
 
-    /// Sleeps: it takes the hardware some time.
+    /// Sleeps: the hardware takes its time, the longer the brighter.
     pub(crate) fn set_brightness(&self, value: u32) -> Result {
         self.0.write(BRIGHTNESS, value);
-        fsleep(Delta::from_millis(20));
+        fsleep(Delta::from_millis(20 + i64::from(value)));
         if self.0.read(BRIGHTNESS) == value { Ok(()) } else { Err(EIO) }
     }
 
@@ -53,6 +53,11 @@ impl Hw {
     pub(crate) fn write_to(&self, address: DmaAddress) {
         // It reaches 32 bits, as the board says to the DMA layer.
         self.0.write(ADDRESS, address.get() as u32);
+    }
+
+    /// Until what the sensor sends is a picture.
+    pub(crate) fn settle(&self) {
+        fsleep(Delta::from_millis(5));
     }
 
     pub(crate) fn start(&self, address: DmaAddress, length: u32) {
@@ -95,6 +100,11 @@ impl SensorHw {
 
     pub(crate) fn set_format(&self, format: Format) {
         self.0.write(SIZE, format.width << 16 | format.height);
+    }
+
+    /// Before it can stream.
+    pub(crate) fn warm_up(&self) {
+        fsleep(Delta::from_millis(5));
     }
 
     pub(crate) fn stream(&self, on: bool) {

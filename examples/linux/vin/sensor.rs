@@ -31,6 +31,7 @@ impl V4l2SubdevOps for Sensor {
     /// No start after the stop hook: `arm` refuses it.
     fn s_stream(&self, #[access] hw: &Access<'_, SensorHw>, enable: bool) -> Result {
         if enable {
+            hw.warm_up();
             hw.arm(|| hw.stream(true))?;
         } else {
             hw.stream(false);

@@ -53,6 +53,9 @@ impl V4l2SubdevOps for Sensor {
     }
 
     fn s_stream(&self, enable: bool) -> Result {
+        if enable {
+            self.hw.warm_up();
+        }
         self.hw.stream(enable);
         Ok(())
     }
@@ -148,6 +151,7 @@ impl V4l2QueueOps for Vin {
         let length = self.format.lock().size();
         let address = self.queue.first().ok_or(EINVAL)?;
         self.sensor.s_stream(true)?;
+        self.hw.settle();
         self.hw.start(address, length);
         Ok(())
     }

@@ -111,6 +111,7 @@ impl V4l2QueueOps for Vin {
     fn start_streaming(&self, #[access] hw: &Access<'_, Hw>) -> Result {
         let length = self.format.lock().size();
         self.sensor.s_stream(true)?;
+        hw.settle();
         hw.arm(|| {
             let address = self.queue.first().ok_or(EINVAL)?;
             hw.start(address, length);

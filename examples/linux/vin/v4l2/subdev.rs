@@ -44,7 +44,8 @@ impl<T: V4l2SubdevOps> Subdev<T> {
     pub(super) fn add_to(&self, node: *mut RawNode, name: &CStr) -> Result {
         let subdev = Arc::into_raw(self.0.clone());
         // SAFETY: the node is registered. The reference is the subdev's, until its release op.
-        let added = unsafe { v4l2_shim_node_add_subdev(node, name.as_ptr().cast(), SubdevOps::<T>::RAW, subdev.cast()) };
+        let added =
+            unsafe { v4l2_shim_node_add_subdev(node, name.as_ptr().cast(), SubdevOps::<T>::RAW, subdev.cast()) };
         to_result(added).inspect_err(|_| {
             // SAFETY: it has not been taken.
             drop(unsafe { Arc::from_raw(subdev) });
