@@ -75,7 +75,7 @@ for scenario in held dqbuf dqevent read poll hammer; do
     boot 400 fops_unmodified=$scenario
     grep -a '^FOPS: REPORTS' "$console" >> "$reports"
 done
-for scenario in held control; do
+for scenario in held dqbuf control; do
     say "boot, vin without the guard: $scenario"
     boot 400 fops_unguarded=$scenario
     grep -a '^FOPS: REPORTS' "$console" >> "$reports"
