@@ -255,7 +255,7 @@ struct v4l2_shim_node *v4l2_shim_node_register(struct device *parent, const char
 	v4l2_ctrl_new_std(&node->controls, &control_ops, V4L2_CID_BRIGHTNESS, 0, 255, 1, 128);
 	queue->ops = queue_ops;
 	queue->device = device;
-	ret = node->controls.error ?: vb2_queue_init(&queue->vb2);
+	ret = node->controls.error;
 	if (ret)
 		goto unregister;
 	strscpy(node->vdev.name, name, sizeof(node->vdev.name));

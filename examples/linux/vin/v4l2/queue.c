@@ -87,6 +87,7 @@ static const struct vb2_ops vb2_ops = {
 struct v4l2_shim_queue *v4l2_shim_queue_new(struct device *parent)
 {
 	struct v4l2_shim_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	int ret;
 
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
@@ -103,6 +104,11 @@ struct v4l2_shim_queue *v4l2_shim_queue_new(struct device *parent)
 	queue->vb2.min_queued_buffers = 1;
 	queue->vb2.lock = &queue->lock;
 	queue->vb2.dev = parent;
+	ret = vb2_queue_init(&queue->vb2);
+	if (ret) {
+		v4l2_shim_queue_free(queue);
+		return ERR_PTR(ret);
+	}
 	return queue;
 }
 
