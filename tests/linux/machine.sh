@@ -54,7 +54,7 @@ if [ $costs = true ]; then
     boot 300 fops_costs
     return
 fi
-limit=$((300 + 30 * cycles))
+limit=$((420 + 30 * cycles))
 [ $tier = stock ] || limit=$((limit * 3))
 say "boot, $cycles cycles of each scenario, at most $limit s"
 boot $limit fops_cycles=$cycles
