@@ -89,8 +89,8 @@ table() {
         END {
             printf "%-10s %16s   %s\n", "scenario", "without guard", "guarded, " cycles " cycles"
             for (i = 1; i <= n; i++) {
-                printf "%-10s %16d   %d\n", order[i], before[order[i]], after[order[i]]
                 bad += before[order[i]] == 0 || !(order[i] in after) || after[order[i]] != 0
+                printf "%-10s %16d   %d\n", order[i], before[order[i]], after[order[i]]
             }
             exit bad != 0 || n == 0
         }' || fail "that is not as it should be"
