@@ -93,8 +93,12 @@ fn round() -> Result<(u32, u32, u32)> {
         fsleep(Delta::from_micros(500));
     }
     drop(sensor.unplug(Cause::Unbind)?);
-    // Time for one more interrupt, which is the last.
-    fsleep(Delta::from_millis(3));
+    // One more interrupt comes, and is the last. A machine that is busy may take its time: 10 s are enough.
+    let mut ms = 0;
+    while sensor.refused.load(Relaxed) == 0 && sensor.bad.load(Relaxed) == 0 && ms < 10_000 {
+        fsleep(Delta::from_millis(1));
+        ms += 1;
+    }
     drop(timer);
     Ok((sensor.reads.load(Relaxed), sensor.bad.load(Relaxed), sensor.refused.load(Relaxed)))
 }

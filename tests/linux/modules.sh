@@ -18,6 +18,9 @@ build_modules() {
                     (cd video/rcar-vin && busybox patch -p1 < ../video/rcar-vin.patch) ;;
                 interrupt) switch=INTERRUPT=1 ;;
                 deadlock) switch=DEADLOCK=1 ;;
+                vin) switch=VIN=1 ;;
+                vin-unguarded) switch="VIN=1 UNGUARDED=1" ;;
+                vin-without-*) switch="VIN=1 FOPS_WITHOUT=${1#vin-without-}" ;;
                 interrupt-without-*) switch="INTERRUPT=1 FOPS_WITHOUT=${1#interrupt-without-}" ;;
                 without-*) switch=FOPS_WITHOUT=${1#without-} ;;
                 *) switch= ;;
@@ -25,19 +28,22 @@ build_modules() {
             sh "$kmake" "M=$PWD/$1" "FOPS=$PWD/fops" "FOPS_MACROS=$macros/target/release" $switch modules
             strip --strip-debug "$1"/*.ko
         }
-        macros=$1 kmake=$2
-        shift 2
+        macros=$1 kmake=$2 media=$3
+        shift 3
         for which in "$@"; do echo "== $which"; one "$which"; done
         mkdir -p guest/bin guest/controls guest/video
         for client in client camera; do
             gcc -O2 -Wall -Wextra -Werror -static -pthread -o guest/bin/$client guarded/guest/$client.c
         done
         cp /bin/busybox guest/bin/
-        cp guarded/guest/init guarded/guest/video.sh guarded/thermometer.ko guarded/thermometer_board.ko guest/
+        cp guarded/guest/init guarded/guest/video.sh guarded/guest/vin.sh guarded/thermometer.ko guarded/thermometer_board.ko guest/
         for which in "$@"; do
             case $which in
                 guarded) ;;
                 costs) cp costs/costs.ko guest/ ;;
+                vin) mkdir -p guest/vin
+                    cp vin/vin.ko vin/vin_board.ko guest/vin/ ;;
+                vin-*) cp "$which/vin.ko" "guest/vin/$which.ko" ;;
                 interrupt | deadlock) cp "$which/$which.ko" guest/ ;;
                 interrupt-*) cp "$which/interrupt.ko" "guest/controls/$which.ko" ;;
                 video) cp /kasan/*.ko guest/video/
@@ -47,9 +53,10 @@ build_modules() {
                 *) cp "$which/thermometer.ko" "guest/controls/$which.ko" ;;
             esac
         done
+        [ -z "$media" ] || cp -r "$media/lib" guest/
         cd guest
         find . | cpio --quiet -o -H newc | gzip -1 > ../initrd.gz' \
-        "${build#"$root"}" "${macros#"$root"}" "$kmake" $builds
+        "${build#"$root"}" "${macros#"$root"}" "$kmake" "${media#"$root"}" $builds
     if grep -E '^(warning|error)' "$cache/modules.log"; then
         echo "rustc has something to say"
         return 1
@@ -57,14 +64,15 @@ build_modules() {
 }
 
 if [ $tier = kasan ]; then
-    builds="guarded interrupt deadlock $controls video" kmake=/kmake-kasan
+    builds="guarded interrupt deadlock $controls video vin vin-unguarded" kmake=/kmake-kasan
     in_tier() { inside_kasan "$@"; }
 else
     builds="guarded interrupt $controls costs" kmake=/kmake
+    [ -z "$media" ] || builds+=" vin vin-without-cancel vin-without-drain"
     in_tier() { inside "$@"; }
 fi
 build=$root/build/$tier-$({ contents fops-runtime/src examples/linux; declare -f build_modules
-    echo "$macros $builds ${kasan:-}"; } | hash_of)
+    echo "$macros $builds ${kasan:-} ${media:-}"; } | hash_of)
 export build
 if [ ! -f "$build/ready" ]; then
     say "the modules: $builds"

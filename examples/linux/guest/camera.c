@@ -1,168 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * camera SCENARIO CYCLES [observe]: plays a scenario with a V4L2 capture device, which is taken off its bus meanwhile.
+ * camera TARGET SCENARIO CYCLES [observe]: plays a scenario with a V4L2 capture device, which is taken away meanwhile.
  *
  * Prints one line with the verdict, and exits with 1 if it is FAIL. With `observe` no answer is wrong: it prints what
  * came of the operations that were in flight. Each cycle counts those.
  */
-#include "common.h"
-
-#include <linux/videodev2.h>
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-
-#define NODE "/dev/video0"
-#define PLUGGED "/sys/module/rcar_vin_board/parameters/plugged"
-#define BUFFERS 3
-#define GONE (POLLERR | POLLHUP | POLLPRI)
-
-static int observe;
-/* Of a buffer, in bytes. */
-static size_t length;
-
-/* As check, but what is to be observed is no failure. */
-#define expect(condition, ...) do { \
-	if (!(condition) && observe) { \
-		printf("FOPS: OBSERVED %s: ", scenario); \
-		printf(__VA_ARGS__); \
-		printf("\n"); \
-	} else \
-		check(condition, __VA_ARGS__); \
-} while (0)
-
-static int open_node(int flags)
-{
-	return open_when_there(NODE, O_RDWR | flags);
-}
-
-static void plug(void)
-{
-	int bad;
-
-	if (observe)
-		return;
-	bad = put(PLUGGED, "1");
-	check(!bad, "plug: %s", strerror(-bad));
-}
-
-static void begin_unplug(void)
-{
-	begin_removal(PLUGGED, "0");
-}
-
-static void unplug(void)
-{
-	begin_unplug();
-	check(end_removal(20), "unplug hangs");
-}
-
-static int query(int fd)
-{
-	struct v4l2_capability capability;
-
-	return ioctl(fd, VIDIOC_QUERYCAP, &capability);
-}
-
-static int get_format(int fd)
-{
-	struct v4l2_format format = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE };
-
-	return ioctl(fd, VIDIOC_G_FMT, &format);
-}
-
-static void *stream(int fd)
-{
-	struct v4l2_requestbuffers request = {
-		.count = BUFFERS, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP
-	};
-	struct v4l2_buffer buffer = { .type = request.type, .memory = request.memory };
-	int type = request.type;
-	void *first = NULL;
-
-	check(!ioctl(fd, VIDIOC_REQBUFS, &request), "REQBUFS: %s", strerror(errno));
-	for (buffer.index = 0; buffer.index < request.count; buffer.index++) {
-		check(!ioctl(fd, VIDIOC_QUERYBUF, &buffer), "QUERYBUF: %s", strerror(errno));
-		length = buffer.length;
-		if (!buffer.index)
-			first = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, buffer.m.offset);
-		check(first != MAP_FAILED, "mmap: %s", strerror(errno));
-		check(!ioctl(fd, VIDIOC_QBUF, &buffer), "QBUF: %s", strerror(errno));
-	}
-	check(!ioctl(fd, VIDIOC_STREAMON, &type), "STREAMON: %s", strerror(errno));
-	return first;
-}
-
-static int poll_now(int fd, int ms)
-{
-	struct pollfd poller = { .fd = fd, .events = POLLIN | POLLPRI };
-
-	return poll(&poller, 1, ms) < 0 ? -1 : poller.revents;
-}
-
-static void expect_gone(int fd)
-{
-	char byte;
-	int n;
-
-	n = query(fd);
-	expect(n < 0 && errno == ENODEV, "QUERYCAP after unplug returns %d, %s", n, strerror(errno));
-	n = get_format(fd);
-	expect(n < 0 && errno == ENODEV, "G_FMT after unplug returns %d, %s", n, strerror(errno));
-	n = read(fd, &byte, 1);
-	expect(n < 0 && errno == ENODEV, "read after unplug returns %d, %s", n, strerror(errno));
-	n = poll_now(fd, 0);
-	expect(n == GONE, "poll after unplug returns 0x%x", n);
-	expect(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == ENODEV,
-	       "mmap after unplug: %s", strerror(errno));
-}
-
-static void *dqbuf_thread(void *data)
-{
-	struct op *op = data;
-	struct v4l2_buffer buffer = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP };
-
-	op->tid = syscall(SYS_gettid);
-	op_ends(op, ioctl(op->fd, VIDIOC_DQBUF, &buffer));
-	return NULL;
-}
-
-static void *dqevent_thread(void *data)
-{
-	struct op *op = data;
-	struct v4l2_event event;
-
-	op->tid = syscall(SYS_gettid);
-	op_ends(op, ioctl(op->fd, VIDIOC_DQEVENT, &event));
-	return NULL;
-}
-
-static void *read_thread(void *data)
-{
-	static char frame[1 << 20];
-	struct op *op = data;
-
-	op->tid = syscall(SYS_gettid);
-	op_ends(op, read(op->fd, frame, sizeof(frame)));
-	return NULL;
-}
-
-static void *poll_thread(void *data)
-{
-	struct op *op = data;
-
-	op->tid = syscall(SYS_gettid);
-	op_ends(op, poll_now(op->fd, 60000));
-	return NULL;
-}
+#include "camera.h"
+#include "capture.h"
 
 /* With one operation asleep: it is woken with ENODEV. */
 static void asleep(int fd, void *(*body)(void *), int number)
 {
+	double began;
 	struct op op;
 
 	start_op(&op, body, number, fd, 0);
+	began = now();
 	begin_unplug();
 	if (!ends(&op, 5)) {
 		expect(0, "the operation still sleeps");
@@ -173,6 +26,7 @@ static void asleep(int fd, void *(*body)(void *), int number)
 		}
 	}
 	expect(op.error == ENODEV, "the operation returns %ld, %s", op.answer, strerror(op.error));
+	woken(&op, began);
 	check(end_removal(20), "unplug hangs");
 	expect_gone(fd);
 	close(fd);
@@ -197,6 +51,7 @@ static void dqbuf(void)
 	int fd = open_node(0);
 	volatile char *memory = stream(fd);
 
+	drain(fd);
 	*memory = 1;
 	asleep(fd, dqbuf_thread, SYS_ioctl);
 	/* The pages belong to the mapping. */
@@ -206,7 +61,7 @@ static void dqbuf(void)
 
 static void dqevent(void)
 {
-	struct v4l2_event_subscription changes = { .type = V4L2_EVENT_SOURCE_CHANGE };
+	struct v4l2_event_subscription changes = { .type = target->event, .id = target->event_id };
 	int fd = open_node(0);
 
 	check(!ioctl(fd, VIDIOC_SUBSCRIBE_EVENT, &changes), "SUBSCRIBE_EVENT: %s", strerror(errno));
@@ -223,6 +78,7 @@ static void polls(void)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int gone = open_node(0), fd = open_node(0), epoll = epoll_create1(0), n;
+	double began;
 	struct op op;
 	void *memory;
 
@@ -230,9 +86,11 @@ static void polls(void)
 	check(poll_now(gone, 0) >= 0, "poll: %s", strerror(errno));
 	close(gone);
 	memory = stream(fd);
+	drain(fd);
 	check(!epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl: %s", strerror(errno));
 	check(!epoll_wait(epoll, &event, 1, 0), "epoll says that there is a frame");
 	start_op(&op, poll_thread, SYS_poll, fd, 0);
+	began = now();
 	begin_unplug();
 	if (!ends(&op, 5)) {
 		expect(0, "the poll still sleeps");
@@ -240,6 +98,7 @@ static void polls(void)
 		ends(&op, 2);
 	}
 	expect((op.answer & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP), "the poll returns 0x%lx", op.answer);
+	woken(&op, began);
 	check(end_removal(20), "unplug hangs");
 	n = epoll_wait(epoll, &event, 1, 1000);
 	expect(n == 1 && event.events & EPOLLHUP, "epoll after unplug: %d, 0x%x", n, event.events);
@@ -252,7 +111,6 @@ static void polls(void)
 
 /* Two threads call ioctls, and two more open and close. */
 static atomic_int over;
-static atomic_long answers, opens;
 
 static void *hammer_thread(void *data)
 {
@@ -266,10 +124,10 @@ static void *hammer_thread(void *data)
 	return NULL;
 }
 
-static void *open_thread(void *unused)
+static void *open_thread(void *path)
 {
 	while (!over) {
-		int fd = open(NODE, O_RDWR);
+		int fd = open(path, O_RDWR);
 
 		if (fd < 0)
 			continue;
@@ -277,11 +135,12 @@ static void *open_thread(void *unused)
 		get_format(fd);
 		close(fd);
 	}
-	return unused;
+	return NULL;
 }
 
 static void hammer(void)
 {
+	char *path = strdup(node("video"));
 	pthread_t threads[4];
 	double until = now() + 20;
 	int fds[2];
@@ -291,7 +150,7 @@ static void hammer(void)
 	for (int i = 0; i < 2; i++) {
 		fds[i] = open_node(0);
 		pthread_create(&threads[i], NULL, hammer_thread, &fds[i]);
-		pthread_create(&threads[i + 2], NULL, open_thread, NULL);
+		pthread_create(&threads[i + 2], NULL, open_thread, path);
 	}
 	while (answers < before + 50 || opens < opened + 5) {
 		check(now() < until, "the hammer is slow: %ld answers, %ld opens", answers - before, opens - opened);
@@ -311,6 +170,7 @@ static void hammer(void)
 		expect_gone(fds[i]);
 		close(fds[i]);
 	}
+	free(path);
 	plug();
 }
 
@@ -365,18 +225,33 @@ int main(int argc, char **argv)
 	static const struct play all[] = {
 		{ "held", held },	  { "dqbuf", dqbuf },	{ "dqevent", dqevent }, { "read", blocked_read },
 		{ "poll", polls },	  { "hammer", hammer }, { "replug", replug },   { "passed", passed },
+		{ "capture", capture },	  { "restart", restart }, { "subdev", subdev },
+		{ "control", control }, { "drain", drain_lasts },
 	};
-	int cycles = argc > 2 ? atoi(argv[2]) : 1;
+	int cycles = argc > 3 ? atoi(argv[3]) : 1;
 	double took;
 
-	scenario = argc > 1 ? argv[1] : "";
-	observe = argc > 3;
+	scenario = argc > 2 ? argv[2] : "";
+	observe = argc > 4;
+	for (size_t i = 0; argc > 1 && i < sizeof(targets) / sizeof(*targets); i++)
+		if (!strcmp(argv[1], targets[i].name))
+			target = &targets[i];
+	check(target, "no such target");
+	frames("0");
 	took = play(all, sizeof(all) / sizeof(*all), cycles);
 	if (observe)
 		return 0;
-	printf("FOPS: PASS rcar-vin %s: %d cycles, %d in flight", scenario, cycles, in_flight);
+	printf("FOPS: PASS %s %s: %d cycles, %d in flight", target->name, scenario, cycles, in_flight);
 	if (answers)
-		printf(", %ld answers, %ld opens", answers, opens);
+		printf(", %ld answers", answers);
+	if (opens)
+		printf(", %ld opens", opens);
+	if (captured)
+		printf(", %ld frames", captured);
+	if (starts)
+		printf(", %ld starts", starts);
+	if (longest_wake)
+		printf(", woken after %.0f ms at most", longest_wake * 1000);
 	printf(", %.1f s\n", took);
 	return 0;
 }

@@ -7,9 +7,7 @@ reports() {
 }
 
 load_video() {
-    for module in videobuf2-common videobuf2-v4l2 videobuf2-memops videobuf2-dma-contig v4l2-async v4l2-fwnode; do
-        insmod "/video/$module.ko" || fail "insmod of $module"
-    done
+    load_media
     [ "$1" = unmodified ] || insmod /video/fops_video.ko || fail "insmod of fops_video"
     insmod "/video/$1.ko" || fail "insmod of rcar-vin, $1"
     insmod /video/rcar_vin_board.ko || fail "insmod of the board of rcar-vin"
@@ -19,7 +17,7 @@ load_video() {
 play_unmodified() {
     load_video unmodified
     before=$(reports)
-    in_time 30 camera "$1" 1 observe || true
+    in_time 30 camera rcar-vin "$1" 1 observe || true
     sleep 1
     echo "FOPS: REPORTS unmodified $1 $(($(reports) - before))"
     dmesg | sed -n 's/.*BUG: KASAN: \([a-z-]* in [a-z0-9_]*\).*/\1/p' | sort | uniq -c | sort -rn | head -n 5
@@ -30,7 +28,7 @@ play_guarded() {
     load_video guarded
     for scenario in held dqbuf dqevent read poll hammer replug passed; do
         before=$(reports)
-        deadline $((60 + 20 * cycles)) camera $scenario "$cycles" || failed=1
+        deadline $((60 + 20 * cycles)) camera rcar-vin $scenario "$cycles" || failed=1
         echo "FOPS: REPORTS guarded $scenario $(($(reports) - before))"
     done
     echo 0 > /sys/module/rcar_vin_board/parameters/plugged
