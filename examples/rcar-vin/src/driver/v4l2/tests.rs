@@ -1,5 +1,5 @@
 //! The ioctls of a video node, one after another: what each answers, and what it changes.
-use crate::app::client::{Stream, VideoFile as _, get};
+use crate::app::client::{Stream, get};
 use crate::app::machine::Machine;
 use crate::board;
 use crate::board::picture::{Layout, Picture};
@@ -260,7 +260,9 @@ fn the_status_takes_as_long_as_the_console_and_ends_with_the_hardware() {
     vin.set_console_line_time(Duration::ZERO);
     vin.surprise_remove();
     assert_eq!(file.ioctl(VIDIOC_LOG_STATUS, &mut []), Err(Errno::ENODEV));
-    machine.bus.remove(DEVICE, Cause::Removal).map_or((), |removal| drop(removal.wait()));
+    if let Ok(removal) = machine.bus.remove(DEVICE, Cause::Removal) {
+        let _ = removal.wait();
+    }
 }
 
 #[test]
