@@ -15,7 +15,7 @@ use syn::{
 };
 
 pub(crate) use self::values::{
-    Asked, Code, DefaultPolicy, Hook, Key, Reason, Resources, Runtime, Subdevs, Word, is_keyword,
+    Asked, Code, DefaultPolicy, Escapes, Hook, Key, Reason, Resources, Runtime, Subdevs, Word, is_keyword,
 };
 use crate::{
     diagnostics::{Diagnostics, Outcome},
@@ -57,6 +57,24 @@ pub(crate) struct UnplugHooks {
     pub(crate) wake: Option<Hook>,
     /// The fields that hold subdevs, which are unplugged with the device.
     pub(crate) subdevs: Subdevs,
+    /// What becomes of clones of the resources.
+    pub(crate) escapes: Option<Escapes>,
+}
+
+/// `#[resources(..)]` on a structure that derives `Resources`.
+#[derive(Default)]
+pub(crate) struct StructureOptions {
+    /// Where the runtime is found, if not at `::fops_runtime`.
+    pub(crate) runtime: Runtime,
+}
+
+/// `#[resources(..)]` on a field.
+#[derive(Default)]
+pub(crate) struct FieldOptions {
+    /// Clones of it may outlive the device.
+    pub(crate) shared: Word,
+    /// Why that is sound.
+    pub(crate) reason: Option<Reason>,
 }
 
 /// `#[fop(..)]`.
@@ -119,7 +137,9 @@ options!(BlockOptions:
     "lifetime" => Some(lifetime), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged),
     "unplug" => Some(unplug), "resources" => (resources), "name" => Some(name), "subdev" => (subdev),
     "default" => Some(default), "crate" => (runtime));
-options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (subdevs));
+options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (subdevs), "escapes" => Some(escapes));
+options!(StructureOptions: "crate" => (runtime));
+options!(FieldOptions: "shared" => (shared), "reason" => Some(reason));
 options!(FopOptions:
     "polled" => (polled), "guarded" => (guarded), "always" => (always), "unguarded" => (unguarded),
     "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged));

@@ -149,7 +149,7 @@ fn home_of(name: &str, advice: &str) -> Option<&'static str> {
     // darling lists the options where they are few: those of the block are not.
     let is_block = advice.is_empty();
     match name {
-        "stop" | "wake" | "subdevs" if is_block => Some("`unplug(stop = <method>, wake = <method>)` takes the hooks"),
+        "stop" | "wake" | "subdevs" | "escapes" if is_block => Some("`unplug(stop = <method>, wake = <method>)` takes the hooks"),
         "guarded" | "always" if is_block => {
             Some("`#[fop(..)]` on a method sets its policy, `default = ..` that of unknown ones")
         }

@@ -5,6 +5,7 @@ mod body;
 mod future;
 mod method;
 mod section;
+mod structure;
 mod template;
 mod unplug;
 
@@ -12,6 +13,7 @@ use proc_macro2::{Group, Ident, Span, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, ExprLit, GenericParam, Lit, Path, TypeParam, TypeParamBound};
 
+pub(crate) use self::structure::structure;
 use self::template::{put, tokens};
 use crate::{
     args::{BlockOptions, Code, is_keyword},

@@ -1,5 +1,6 @@
 //! What the author wrote: the outcome of parsing, and all that rules and expansion look at.
 
+mod structure;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -8,7 +9,10 @@ use proc_macro2::{Group, Ident, Span, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::IdentExt, spanned::Spanned};
 
-pub(crate) use self::work::Work;
+pub(crate) use self::{
+    structure::{Field, Structure},
+    work::Work,
+};
 use crate::{
     args::{BlockOptions, Code, FopOptions, UnplugHooks},
     diagnostics::{Outcome, written},

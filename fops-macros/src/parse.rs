@@ -2,6 +2,7 @@
 //! tokens that they are, so that half-typed code is no error here and expansion stays cheap.
 
 mod method;
+mod structure;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ItemImpl;
 
+pub(crate) use self::structure::structure;
 use crate::{
     args::{self, BlockOptions, UnplugHooks},
     diagnostics::{Diagnostics, Outcome},

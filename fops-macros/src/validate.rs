@@ -1,6 +1,7 @@
 //! The rules, one function each. Every rule looks at every op; none stops at an error.
 
 mod lent;
+mod structure;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -8,8 +9,9 @@ mod work;
 use proc_macro2::Span;
 use syn::{Expr, ExprLit, Lit};
 
+pub(crate) use self::structure::structure;
 use crate::{
-    args::{Code, Hook},
+    args::{Code, Hook, Reason},
     diagnostics::{Diagnostics, Outcome, Reported, written},
     model::{Block, InputKind, Method, NoPolicy, Work, bare, makes_value, plain_name},
     ops::Policy,
@@ -281,24 +283,23 @@ fn unguarded_has_reason(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let [(Policy::Unguarded, word), ..] = op.method.options.policies()[..] else { return Ok(()) };
     let example = "`#[fop(unguarded, reason = \"touches no device resources\")]`";
     match &op.method.options.reason {
-        None => {
-            return diagnostics
-                .error_at(
-                    word,
-                    format_args!("an unguarded operation runs on during and after unplug: why is that sound?"),
-                )
-                .help(format_args!("{example}"))
-                .reported();
-        }
-        Some(reason) if is_blank(&reason.0.value()) => {
-            return diagnostics
-                .error(&reason.0, format_args!("an empty reason convinces no reviewer"))
-                .help(format_args!("{example}"))
-                .reported();
-        }
-        Some(_) => {}
+        None => diagnostics
+            .error_at(word, format_args!("an unguarded operation runs on during and after unplug: why is that sound?"))
+            .help(format_args!("{example}"))
+            .reported(),
+        Some(reason) => reason_is_given(reason, example, diagnostics),
     }
-    Ok(())
+}
+
+/// A reason says something.
+fn reason_is_given(reason: &Reason, example: &str, diagnostics: &mut Diagnostics) -> Outcome {
+    if !is_blank(&reason.0.value()) {
+        return Ok(());
+    }
+    diagnostics
+        .error(&reason.0, format_args!("an empty reason convinces no reviewer"))
+        .help(format_args!("{example}"))
+        .reported()
 }
 
 /// A reason is for an unguarded op.

@@ -92,7 +92,7 @@ impl FromMeta for Word {
         match item {
             Meta::Path(_) => Ok(Self(Some(item.span()))),
             _ => Err(expected(item, &|name| match name {
-                "unguarded" => format!("`{name}` takes no value\nhelp: `{name}, reason = \"..\"`"),
+                "unguarded" | "shared" => format!("`{name}` takes no value\nhelp: `{name}, reason = \"..\"`"),
                 _ => format!("`{name}` takes no value"),
             })),
         }
@@ -147,6 +147,22 @@ impl FromMeta for Hook {
             Some(name) if !is_keyword(&name) => Ok(Self(name)),
             _ => Err(expected(item, &|name| not_source(item, name, "<method>"))),
         }
+    }
+}
+
+/// What unplug does about clones of the resources: a variant of the runtime's `OnEscape`.
+pub(crate) struct Escapes(pub(crate) Ident);
+
+impl FromMeta for Escapes {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let word = ident(item);
+        let variant = match word.as_ref().map(Ident::to_string).as_deref() {
+            Some("log") => "Log",
+            Some("panic") => "Panic",
+            Some("wait") => "Wait",
+            _ => return Err(expected(item, &|name| format!("expected `{name} = log`, `{name} = panic` or `{name} = wait`"))),
+        };
+        Ok(Self(Ident::new(variant, word.map_or_else(Span::call_site, |word| word.span()))))
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     template::{put, tokens},
 };
 use crate::{
-    args::{Hook, UnplugHooks},
+    args::{Escapes, Hook, UnplugHooks},
     model::Block,
     source::{Source, contains},
 };
@@ -62,6 +62,15 @@ impl<'a> Routine<'a> {
             let call = self.call(hook, false);
             let text = "fn wake(&#this, __resources: &#resources) -> bool { #call true }";
             put!(&mut methods, here, text, this, resources, call);
+        }
+        let text = "
+            fn handles(&#this, __resources: &#resources, __handles: &mut #runtime::Handles<'_>) {
+                #runtime::__private::Field::new(__resources).handles(__handles);
+            }";
+        put!(&mut methods, here, text, this, resources, runtime);
+        if let Some(Escapes(choice)) = &hooks.escapes {
+            let text = "fn on_escape(&#this) -> #runtime::OnEscape { #runtime::OnEscape::#choice }";
+            put!(&mut methods, here, text, this, runtime, choice);
         }
         carried_over(&block.attributes, output);
         put!(

@@ -5,6 +5,7 @@ mod cancel;
 mod cause;
 mod device;
 mod device_lifetime;
+mod escapes;
 #[cfg(all(feature = "std", target_os = "linux"))]
 mod fd;
 #[cfg(feature = "std")]
@@ -21,6 +22,7 @@ mod parts;
 mod pending;
 mod registered;
 mod report;
+mod resources;
 mod role;
 mod starts;
 mod state;
@@ -41,6 +43,7 @@ pub use access::Access;
 pub use cause::{Cause, UnplugError, Unplugged};
 pub use device::Device;
 pub use device_lifetime::DeviceLifetime;
+pub use escapes::{Escape, OnEscape};
 #[cfg(feature = "std")]
 pub use on_unplug::OnUnplug;
 #[cfg(feature = "std")]
@@ -49,6 +52,7 @@ pub use parts::{Part, Parts};
 #[cfg(feature = "std")]
 pub use pending::Pending;
 pub use report::{Report, Straggler};
+pub use resources::{Handles, Resources};
 #[cfg(feature = "async")]
 pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 pub use together::{Alone, Present};

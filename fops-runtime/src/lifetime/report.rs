@@ -72,10 +72,11 @@ impl fmt::Display for Straggler {
             Work::Cancellation => f.write_str("a cancellation")?,
             Work::Poller => f.write_str("a poller")?,
             Work::Role(device) => write!(f, "the remover's role of device {device}")?,
+            Work::Escape(escape) => write!(f, "{escape}")?,
         }
         if let (Work::Role(_), 0) = (self.work, self.thread) {
             f.write_str(", a task")?;
-        } else {
+        } else if !matches!(self.work, Work::Escape(_)) {
             f.write_str(if self.is_owned { ", owned, opened by thread " } else { ", thread " })?;
             platform::fmt_thread(self.thread, f)?;
         }

@@ -1,4 +1,5 @@
 //! What an unplug may be waiting for.
+use super::escapes::Escape;
 use crate::op::Op;
 
 /// What an unplug may be waiting for.
@@ -19,4 +20,6 @@ pub enum Work {
     Poller,
     /// The remover's role of the device with this number, which another unplug has.
     Role(u64),
+    /// A clone of a handle of the resources, where the driver says `unplug(escapes = wait)`.
+    Escape(Escape),
 }
