@@ -11,7 +11,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
     Meta, Token,
     ext::IdentExt,
-    parse::{ParseStream, Parser},
+    parse::ParseStream,
 };
 
 pub(crate) use self::values::{
@@ -20,7 +20,7 @@ pub(crate) use self::values::{
 use crate::{
     diagnostics::{Diagnostics, Outcome},
     ops::Policy,
-    source::contains,
+    source::{self, contains},
 };
 
 /// `#[guarded_fops(..)]`.
@@ -61,20 +61,15 @@ pub(crate) struct UnplugHooks {
     pub(crate) escapes: Option<Escapes>,
 }
 
-/// `#[resources(..)]` on a structure that derives `Resources`.
+/// `#[resources(..)]`, on a structure that derives `Resources` or on a field of it.
 #[derive(Default)]
-pub(crate) struct StructureOptions {
-    /// Where the runtime is found, if not at `::fops_runtime`.
-    pub(crate) runtime: Runtime,
-}
-
-/// `#[resources(..)]` on a field.
-#[derive(Default)]
-pub(crate) struct FieldOptions {
-    /// Clones of it may outlive the device.
+pub(crate) struct ResourcesOptions {
+    /// Clones of this field may outlive the device.
     pub(crate) shared: Word,
     /// Why that is sound.
     pub(crate) reason: Option<Reason>,
+    /// Where the runtime is found, if not at `::fops_runtime`: on the structure.
+    pub(crate) runtime: Runtime,
 }
 
 /// `#[fop(..)]`.
@@ -138,8 +133,7 @@ options!(BlockOptions:
     "unplug" => Some(unplug), "resources" => (resources), "name" => Some(name), "subdev" => (subdev),
     "default" => Some(default), "crate" => (runtime));
 options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (subdevs), "escapes" => Some(escapes));
-options!(StructureOptions: "crate" => (runtime));
-options!(FieldOptions: "shared" => (shared), "reason" => Some(reason));
+options!(ResourcesOptions: "shared" => (shared), "reason" => Some(reason), "crate" => (runtime));
 options!(FopOptions:
     "polled" => (polled), "guarded" => (guarded), "always" => (always), "unguarded" => (unguarded),
     "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged));
@@ -197,7 +191,7 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
         None => slips = Some(slip),
         Some(slips) => slips.combine(slip),
     };
-    let all = |input: ParseStream| -> syn::Result<()> {
+    let all = &mut |input: ParseStream<'_>| {
         while !input.is_empty() {
             match input.parse::<NestedMeta>() {
                 Ok(given) => list.push(given),
@@ -222,7 +216,7 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
         }
         Ok(())
     };
-    if let Err(slip) = all.parse2(tokens) {
+    if let Err(slip) = source::parse(tokens, all) {
         note(slip);
     }
     let mut outcome = Ok(());

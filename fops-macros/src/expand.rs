@@ -5,15 +5,13 @@ mod body;
 mod future;
 mod method;
 mod section;
-mod structure;
-mod template;
+pub(crate) mod template;
 mod unplug;
 
 use proc_macro2::{Group, Ident, Span, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, ExprLit, GenericParam, Lit, Path, TypeParam, TypeParamBound};
 
-pub(crate) use self::structure::structure;
 use self::template::{put, tokens};
 use crate::{
     args::{BlockOptions, Code, is_keyword},
@@ -160,7 +158,7 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
 }
 
 /// A string at a place.
-struct At<'a>(&'a str, Span);
+pub(crate) struct At<'a>(pub(crate) &'a str, pub(crate) Span);
 
 impl Part for At<'_> {
     fn put(&self, output: &mut Source) {
@@ -295,7 +293,7 @@ fn carried_over(attributes: &[Attribute], output: &mut Source) {
 }
 
 /// The path of the runtime.
-struct Runtime<'a>(Option<&'a Path>, Span);
+pub(crate) struct Runtime<'a>(pub(crate) Option<&'a Path>, pub(crate) Span);
 
 impl<'a> Runtime<'a> {
     fn of(options: &'a BlockOptions) -> Self {

@@ -21,6 +21,7 @@ mod model;
 mod ops;
 mod parse;
 mod rescue;
+mod resources;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -32,15 +33,6 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = parse::parse(arguments, item, &mut diagnostics);
     let checked = parsed.map(|block| validate::validate(block, &mut diagnostics));
     diagnostics.follow(expand::expand(checked))
-}
-
-/// All of `#[derive(Resources)]`, likewise.
-fn derive(item: TokenStream) -> TokenStream {
-    let mut diagnostics = Diagnostics::default();
-    let parsed = parse::structure(item, &mut diagnostics);
-    let checked = parsed.and_then(|structure| validate::structure(structure, &mut diagnostics));
-    let output = checked.map_or_else(|_| source::Source::default(), |structure| expand::structure(&structure));
-    diagnostics.follow(output)
 }
 
 /// Runs every operation of an impl block inside a device access section.
@@ -262,6 +254,8 @@ pub fn fop(_arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -
 /// The options are `shared, reason = ".."` on a field, and `crate = <path>` on the structure, where that has `fops_runtime`
 /// under another name.
 #[proc_macro_derive(Resources, attributes(resources))]
-pub fn resources(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    derive(item.into()).into()
+pub fn derive_resources(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let output = resources::derive(item.into(), &mut diagnostics);
+    diagnostics.follow(output).into()
 }

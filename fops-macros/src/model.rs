@@ -1,6 +1,5 @@
 //! What the author wrote: the outcome of parsing, and all that rules and expansion look at.
 
-mod structure;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -9,15 +8,12 @@ use proc_macro2::{Group, Ident, Span, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, Generics, Path, PathArguments, Type, ext::IdentExt, spanned::Spanned};
 
-pub(crate) use self::{
-    structure::{Field, Structure},
-    work::Work,
-};
+pub(crate) use self::work::Work;
 use crate::{
     args::{BlockOptions, Code, FopOptions, UnplugHooks},
     diagnostics::{Outcome, written},
     ops::{self, Policy},
-    source::{Attribute, Source, is_punct},
+    source::{Attribute, Source, is_punct, parsed, unraw},
 };
 
 /// An item that could not be read as an impl block.
@@ -170,7 +166,7 @@ impl Block {
         let mut conditional = None;
         for method in &self.methods {
             for access in &method.access {
-                let ty = syn::parse2(access.ty.to_token_stream()).ok();
+                let ty = parsed::<Type>(access.ty.to_token_stream()).ok();
                 let Some(resources) = ty.as_ref().and_then(lent) else { continue };
                 if !has_cfg(&access.attributes) {
                     return Some(resources.clone());
@@ -210,8 +206,7 @@ impl BlockOptions {
 impl Method {
     /// The name, without `r#`.
     pub(crate) fn name(&self) -> String {
-        let name = self.ident.to_string();
-        name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
+        unraw(self.ident.to_string())
     }
 
     /// The policy: its own, else by its name in the block's trait, else the block's.
@@ -281,7 +276,7 @@ impl Method {
 
     /// The type it returns, looked into; none where that is `()` by silence.
     pub(crate) fn returns(&self) -> Option<Type> {
-        if self.output.0.is_empty() { None } else { syn::parse2(self.output.to_token_stream()).ok() }
+        if self.output.0.is_empty() { None } else { parsed(self.output.to_token_stream()).ok() }
     }
 }
 

@@ -2,7 +2,6 @@
 //! tokens that they are, so that half-typed code is no error here and expansion stays cheap.
 
 mod method;
-mod structure;
 #[cfg(test)]
 mod tests;
 
@@ -10,12 +9,11 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ItemImpl;
 
-pub(crate) use self::structure::structure;
 use crate::{
     args::{self, BlockOptions, UnplugHooks},
     diagnostics::{Diagnostics, Outcome},
     model::{Block, Method, NoBlock},
-    source::{Cursor, Part, Source, find, is_punct, trees},
+    source::{Cursor, Part, Source, find, is_punct, parsed, trees},
 };
 
 /// The names of our attributes, as they stand within an impl block.
@@ -36,7 +34,7 @@ pub(crate) fn parse(
     empty.set_span(braces.span());
     let mut stand_in = header.clone();
     stand_in.0.push(TokenTree::Group(empty));
-    let parsed = match syn::parse2::<ItemImpl>(stand_in.into_stream()) {
+    let parsed = match parsed::<ItemImpl>(stand_in.into_stream()) {
         Ok(parsed) => parsed,
         Err(error) => {
             let _ = not_an_impl(item.clone(), error, diagnostics);
@@ -103,7 +101,7 @@ fn split(item: TokenStream) -> (TokenStream, Group) {
 /// Says where the attribute belongs.
 fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnostics) -> Outcome {
     let first = item.clone().into_iter().next();
-    let item = syn::parse2::<syn::Item>(item);
+    let item = parsed::<syn::Item>(item);
     let (keyword, what): (&dyn ToTokens, &str) = match &item {
         Ok(syn::Item::Struct(item)) => (&item.struct_token, "a struct"),
         Ok(syn::Item::Enum(item)) => (&item.enum_token, "an enum"),

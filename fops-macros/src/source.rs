@@ -7,6 +7,7 @@ use std::{borrow::Cow, vec::IntoIter};
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
+use syn::parse::{Parse, ParseStream, Parser};
 
 /// A type, a pattern, an expression, or just some tokens.
 #[derive(Clone, Default)]
@@ -150,6 +151,32 @@ impl Source {
     }
 }
 
+/// Parses all of the tokens. Whatever is parsed goes through here: rustc compiles syn's own function anew for each use.
+pub(crate) fn parse(
+    tokens: TokenStream,
+    read: &mut dyn FnMut(ParseStream<'_>) -> syn::Result<()>,
+) -> syn::Result<()> {
+    read.parse2(tokens)
+}
+
+/// All of the tokens as one thing.
+pub(crate) fn parsed<T: Parse>(tokens: TokenStream) -> syn::Result<T> {
+    let mut parsed = None;
+    parse(tokens, &mut |input| {
+        parsed = Some(input.parse()?);
+        Ok(())
+    })?;
+    Ok(parsed.expect("it is parsed"))
+}
+
+/// A name without `r#`.
+pub(crate) fn unraw(name: String) -> String {
+    match name.strip_prefix("r#") {
+        Some(unraw) => unraw.to_owned(),
+        None => name,
+    }
+}
+
 pub(crate) fn trees(tokens: TokenStream) -> Vec<TokenTree> {
     tokens.into_iter().collect()
 }
@@ -228,6 +255,11 @@ pub(crate) fn find(trees: &[TokenTree], wanted: &dyn Fn(&TokenTree) -> bool) -> 
         is_arrow = punct.as_char() == '-' && punct.spacing() == Spacing::Joint;
     }
     None
+}
+
+/// Where the list that begins here goes on, outside of angle brackets: at the next comma, or the end.
+pub(crate) fn to_comma(trees: &[TokenTree]) -> usize {
+    find(trees, &|tree| is_punct(Some(tree), ',')).unwrap_or(trees.len())
 }
 
 /// Tokens that are taken one after the other.

@@ -1,7 +1,6 @@
 //! The rules, one function each. Every rule looks at every op; none stops at an error.
 
 mod lent;
-mod structure;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -9,7 +8,6 @@ mod work;
 use proc_macro2::Span;
 use syn::{Expr, ExprLit, Lit};
 
-pub(crate) use self::structure::structure;
 use crate::{
     args::{Code, Hook, Reason},
     diagnostics::{Diagnostics, Outcome, Reported, written},
@@ -292,7 +290,7 @@ fn unguarded_has_reason(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
 }
 
 /// A reason says something.
-fn reason_is_given(reason: &Reason, example: &str, diagnostics: &mut Diagnostics) -> Outcome {
+pub(crate) fn reason_is_given(reason: &Reason, example: &str, diagnostics: &mut Diagnostics) -> Outcome {
     if !is_blank(&reason.0.value()) {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use crate::{
     args::{self, FopOptions},
     diagnostics::{Diagnostics, Outcome},
     model::{Input, InputKind, Method, Parameter, Receiver},
-    source::{Attribute, Cursor, Source, find, flat, is_punct, trees},
+    source::{Attribute, Cursor, Source, flat, is_punct, to_comma, trees},
 };
 
 /// Takes out the `#[fop]`s, and the `#[access]` and `#[device]` parameters.
@@ -107,8 +107,7 @@ fn returned(mut output: Source) -> (Source, Source) {
 fn next_input(parentheses: &mut Cursor) -> Option<Input> {
     parentheses.peek(0)?;
     let attributes = parentheses.attributes();
-    let end = find(parentheses.rest(), &|tree| is_punct(Some(tree), ',')).unwrap_or(parentheses.rest().len());
-    let kind = kind(attributes, parentheses.take(end));
+    let kind = kind(attributes, parentheses.take(to_comma(parentheses.rest())));
     Some(Input { kind, comma: parentheses.next() })
 }
 
