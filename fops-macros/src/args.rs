@@ -80,6 +80,10 @@ pub(crate) struct FopOptions {
     guarded: Word,
     always: Word,
     unguarded: Word,
+    /// The op may sleep until unplug wakes it.
+    pub(crate) sleeps: Word,
+    /// The op is over soon.
+    pub(crate) brief: Word,
     /// Why it is sound that an unguarded op runs on after unplug.
     pub(crate) reason: Option<Reason>,
     /// What stands for the device in this method.
@@ -136,7 +140,8 @@ options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (
 options!(ResourcesOptions: "shared" => (shared), "reason" => Some(reason), "crate" => (runtime));
 options!(FopOptions:
     "polled" => (polled), "guarded" => (guarded), "always" => (always), "unguarded" => (unguarded),
-    "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged));
+    "sleeps" => (sleeps), "brief" => (brief), "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found),
+    "unplugged" => Some(unplugged));
 
 fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
     match given {

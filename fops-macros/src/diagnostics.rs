@@ -153,7 +153,7 @@ fn home_of(name: &str, advice: &str) -> Option<&'static str> {
         "guarded" | "always" if is_block => {
             Some("`#[fop(..)]` on a method sets its policy, `default = ..` that of unknown ones")
         }
-        "unguarded" | "reason" | "polled" if is_block => Some("it is an option of `#[fop(..)]` on a method"),
+        "unguarded" | "reason" | "polled" | "sleeps" | "brief" if is_block => Some("it is an option of `#[fop(..)]` on a method"),
         "lifetime" | "unplug" | "resources" | "name" | "default" | "crate" if contains(advice, "`always`") => {
             Some("it is an option of `#[guarded_fops(..)]` on the impl block")
         }

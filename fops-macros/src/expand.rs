@@ -31,7 +31,9 @@ pub(crate) fn expand(parsed: Result<Block, NoBlock>) -> Source {
 fn expand_block(block: &Block) -> Source {
     let (mut output, mut methods, mut rows) = (Source::default(), Source::default(), Source::default());
     let type_name = block.type_name();
+    let mut lends = false;
     for method in &block.methods {
+        lends |= !(method.access.is_empty() && method.device.is_empty());
         let descriptor = descriptor(block, method, &type_name);
         method.before.put(&mut methods);
         method::expand(block, method, &descriptor, &mut methods);
@@ -51,7 +53,7 @@ fn expand_block(block: &Block) -> Source {
         }
     }
     // What is opened and what is lent of it have the name that the author has written once.
-    if block.any_method(&|method| !(method.access.is_empty() && method.device.is_empty())) {
+    if lends {
         put!(&mut output, Span::mixed_site(), "#[allow(clippy::shadow_same)]");
     }
     block.header.put(&mut output);
@@ -153,6 +155,11 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
             put!(&mut descriptor, span, "(#type_name, #name, \"\")", type_name, name)
         }
         _ => put!(&mut descriptor, span, "(#type_name, #name)", type_name, name),
+    }
+    if method.options.sleeps.0.is_some() {
+        put!(&mut descriptor, span, ".sleeps()");
+    } else if method.options.brief.0.is_some() {
+        put!(&mut descriptor, span, ".brief()");
     }
     descriptor
 }

@@ -154,7 +154,12 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options of a method
 /// `#[fop(..)]` takes one of `guarded`, `always` and `unguarded, reason = ".."`, and `via`, `not_found` and
-/// `unplugged`, which overrule those of the block.
+/// `unplugged`, which overrule those of the block. It also takes one of these, which the table of ops shows:
+///
+/// * `sleeps`: the operation may sleep in its section for as long as it takes. The test kit wants to see it asleep when a
+///   device goes, because each sleep needs something that ends it.
+/// * `brief`: the operation is over within 100 ms. If unplug has to wait for it longer, the report says `declared brief`,
+///   and the test kit finds it.
 ///
 /// # Devices looked up
 /// One impl may serve many devices. A parameter marked `#[device]` lends the operation the one that `via` found; like
@@ -231,6 +236,8 @@ pub fn guarded_fops(arguments: proc_macro::TokenStream, item: proc_macro::TokenS
 /// #[fop(guarded, unplugged = -19)]
 /// #[fop(via = misc.data())]
 /// #[fop(polled)]
+/// #[fop(sleeps)]
+/// #[fop(brief)]
 /// ```
 #[proc_macro_attribute]
 pub fn fop(_arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {

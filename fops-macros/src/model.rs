@@ -118,10 +118,10 @@ impl Block {
         by_via || self.options.not_found.is_some()
     }
 
-    /// Whether this holds for one of the methods.
-    pub(crate) fn any_method(&self, holds: &dyn Fn(&Method) -> bool) -> bool {
+    /// Whether one of the methods has this name.
+    pub(crate) fn has_method(&self, name: &str) -> bool {
         for method in &self.methods {
-            if holds(method) {
+            if method.ident == name {
                 return true;
             }
         }

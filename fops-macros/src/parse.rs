@@ -254,17 +254,17 @@ fn macro_call(trees: &[TokenTree]) -> Kind {
 /// Finds the parts of a method whose name is to stand at this position.
 fn method_kind(trees: &[TokenTree], name: usize, constness: Option<Span>, asyncness: Option<Span>) -> Option<Kind> {
     let TokenTree::Ident(_) = trees.get(name)? else { return None };
-    let next = |from: usize, wanted: &dyn Fn(&TokenTree) -> bool| Some(from + find(trees.get(from..)?, wanted)?);
-    let parentheses = next(name + 1, &|tree| is_group(tree, Delimiter::Parenthesis) || ends(tree))?;
+    let next = |from: usize, wanted: fn(&TokenTree) -> bool| Some(from + find(trees.get(from..)?, wanted)?);
+    let parentheses = next(name + 1, |tree| is_group(tree, Delimiter::Parenthesis) || ends(tree))?;
     let output = parentheses + 1;
-    let body = next(output, &ends)?;
+    let body = next(output, ends)?;
     if !is_group(&trees[parentheses], Delimiter::Parenthesis) {
         return None;
     }
     if is_punct(trees.get(body), ';') {
         return Some(Kind::WithoutBody);
     }
-    let where_clause = next(output, &|tree| matches!(tree, TokenTree::Ident(ident) if ident == "where") || ends(tree))?;
+    let where_clause = next(output, |tree| matches!(tree, TokenTree::Ident(ident) if ident == "where") || ends(tree))?;
     Some(Kind::Method(Layout { constness, asyncness, name, parentheses, output, where_clause, body }))
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn derive(item: TokenStream, diagnostics: &mut Diagnostics) -> Source
         }
     }
     let name = item.take(1);
-    let generics = item.take(find(item.rest(), &ends_generics).unwrap_or(0));
+    let generics = item.take(find(item.rest(), ends_generics).unwrap_or(0));
     let mut bounds = Source::default();
     let mut shown = Source::default();
     while let Some(tree) = item.next() {

@@ -236,7 +236,7 @@ pub(crate) fn is_punct(tree: Option<&TokenTree>, expected: char) -> bool {
 }
 
 /// The first of the trees, outside of angle brackets, that is wanted. (Other brackets are trees of their own.)
-pub(crate) fn find(trees: &[TokenTree], wanted: &dyn Fn(&TokenTree) -> bool) -> Option<usize> {
+pub(crate) fn find(trees: &[TokenTree], wanted: fn(&TokenTree) -> bool) -> Option<usize> {
     let mut depth = 0;
     let mut is_arrow = false;
     for (position, tree) in trees.iter().enumerate() {
@@ -259,7 +259,11 @@ pub(crate) fn find(trees: &[TokenTree], wanted: &dyn Fn(&TokenTree) -> bool) -> 
 
 /// Where the list that begins here goes on, outside of angle brackets: at the next comma, or the end.
 pub(crate) fn to_comma(trees: &[TokenTree]) -> usize {
-    find(trees, &|tree| is_punct(Some(tree), ',')).unwrap_or(trees.len())
+    find(trees, is_comma).unwrap_or(trees.len())
+}
+
+fn is_comma(tree: &TokenTree) -> bool {
+    is_punct(Some(tree), ',')
 }
 
 /// Tokens that are taken one after the other.
@@ -445,7 +449,7 @@ mod tests {
 
     #[test]
     fn outside_of_angle_brackets() {
-        let comma = |text: &str| find(&source(text).0, &|tree| is_punct(Some(tree), ','));
+        let comma = |text: &str| find(&source(text).0, is_comma);
         assert_eq!(comma("a, b"), Some(1));
         assert_eq!(comma("A<b, c>, d"), Some(6));
         assert_eq!(comma("A<B<c, d>, e>, f"), Some(11));

@@ -38,6 +38,7 @@ const OP_RULES: &[fn(&Op, &mut Diagnostics) -> Outcome] = &[
     unguarded_has_reason,
     reason_has_unguarded,
     options_have_effect,
+    stay_is_one,
     lent::access_fits_policy,
     lent::access_fits_work,
     lent::device_is_looked_up,
@@ -210,9 +211,7 @@ fn hooks_are_no_operations(block: &mut Block, diagnostics: &mut Diagnostics) -> 
 }
 
 fn hook_is_no_operation(hook: &mut Option<Hook>, block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
-    let Some(Hook(name)) = hook.take_if(|hook| block.any_method(&|method| method.ident == hook.0)) else {
-        return Ok(());
-    };
+    let Some(Hook(name)) = hook.take_if(|hook| block.has_method(&hook.0.to_string())) else { return Ok(()) };
     diagnostics
         .error(
             &name,
@@ -228,7 +227,10 @@ fn hook_is_no_operation(hook: &mut Option<Hook>, block: &Block, diagnostics: &mu
 fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
     let Some(answer) = &block.options.not_found else { return Ok(()) };
     let by_lifetime = block.options.lifetime.as_ref().is_some_and(|lifetime| makes_value(&lifetime.expression));
-    let methods_do = block.any_method(&|method| method.options.via.is_some());
+    let mut methods_do = false;
+    for method in &block.methods {
+        methods_do |= method.options.via.is_some();
+    }
     if block.options_read.is_ok() && block.options.via.is_none() && !methods_do && !by_lifetime {
         return diagnostics
             .error(&answer.expression, format_args!("nothing is looked up here that could be missing"))
@@ -346,6 +348,22 @@ fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
             .reported();
     }
     outcome
+}
+
+/// An op that is said to sleep or to be brief has a section, and is said to do one of them.
+fn stay_is_one(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let ident = &op.method.ident;
+    match (op.method.options.sleeps.0, op.method.options.brief.0) {
+        (Some(_), Some(brief)) => diagnostics
+            .error_at(brief, format_args!("`{ident}` sleeps, and is brief"))
+            .help(format_args!("one of `sleeps` and `brief`"))
+            .reported(),
+        (Some(word), None) | (None, Some(word)) if op.policy == Policy::Unguarded => diagnostics
+            .error_at(word, format_args!("`{ident}` is unguarded: unplug does not wait for it, however long it takes"))
+            .help(format_args!("remove this, or make the operation `guarded`"))
+            .reported(),
+        _ => Ok(()),
+    }
 }
 
 fn is_blank(text: &str) -> bool {

@@ -91,7 +91,7 @@ pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
 #[cfg(feature = "kernel")]
 pub use linux::{MiscNode, WaitError, WaitQueue, unplug_and_log};
-pub use op::{Guarded, Op, OpTable, Policy};
+pub use op::{Guarded, Op, OpTable, Policy, Stay};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
 #[cfg(all(feature = "std", target_os = "linux"))]

@@ -94,6 +94,8 @@
 //! * Each guarded operation was in flight when a device went. Each operation that is `always` or `unguarded` was called
 //!   then or later. What was not is listed as *not tried*, and fails the test unless the author gives a reason by
 //!   [`not_tried`](Hotplug::not_tried).
+//! * Each operation that is declared `#[fop(sleeps)]` slept in its section when a device went, or is listed likewise. One that
+//!   is declared `#[fop(brief)]` does not keep an unplug waiting for longer than that.
 //!
 //! # What it says
 //! ```text
@@ -117,7 +119,8 @@
 //! | release runs twice | it panics, or `away` fails | leave open files to the host |
 //! | a timer that the stop hook forgets | `away` fails | stop it in the hook, or open a section in it |
 //! | an interrupt handler without a section | `away` fails | `lifetime.enter(op!("irq"))` |
-//! | resources cloned out of a section | `away` fails, and probe fails after that | lend them, do not clone them |
+//! | resources cloned out of a section | a field has a clone outside, if it derives `Resources`; `away` fails | lend them, do not clone them |
+//! | an operation that is declared brief and is not | unplug waits for it | `#[fop(sleeps)]`, and `wait_event` |
 //! | a probe that leaks its node when it fails | the node is registered after probe has failed | `probe.register_node(..)` |
 //! | two devices that share a static | one goes, the other one answers errors | keep state in the device |
 //! | a stop hook that panics | a hook panics during unplug | log the error |
