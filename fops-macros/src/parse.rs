@@ -100,20 +100,19 @@ fn split(item: TokenStream) -> (TokenStream, Group) {
 
 /// Says where the attribute belongs.
 fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnostics) -> Outcome {
-    let first = item.clone().into_iter().next();
-    let item = parsed::<syn::Item>(item);
-    let (keyword, what): (&dyn ToTokens, &str) = match &item {
-        Ok(syn::Item::Struct(item)) => (&item.struct_token, "a struct"),
-        Ok(syn::Item::Enum(item)) => (&item.enum_token, "an enum"),
-        Ok(syn::Item::Union(item)) => (&item.union_token, "a union"),
-        Ok(syn::Item::Trait(item)) => (&item.trait_token, "a trait"),
-        Ok(syn::Item::Fn(item)) => (&item.sig.fn_token, "a function"),
-        Ok(syn::Item::Mod(item)) => (&item.mod_token, "a module"),
-        Ok(_) => (&first, "this item"),
+    let first = Source::of(&item).span();
+    let (keyword, what) = match parsed(item) {
+        Ok(syn::Item::Struct(item)) => (item.struct_token.span, "a struct"),
+        Ok(syn::Item::Enum(item)) => (item.enum_token.span, "an enum"),
+        Ok(syn::Item::Union(item)) => (item.union_token.span, "a union"),
+        Ok(syn::Item::Trait(item)) => (item.trait_token.span, "a trait"),
+        Ok(syn::Item::Fn(item)) => (item.sig.fn_token.span, "a function"),
+        Ok(syn::Item::Mod(item)) => (item.mod_token.span, "a module"),
+        Ok(_) => (first, "this item"),
         Err(_) => return diagnostics.syntax(error),
     };
     diagnostics
-        .error(keyword, format_args!("`#[guarded_fops]` guards the operations of an impl block, not {what}"))
+        .error_at(keyword, format_args!("`#[guarded_fops]` guards the operations of an impl block, not {what}"))
         .help(format_args!("put it on the `impl` block that holds the operations"))
         .reported()
 }

@@ -94,7 +94,7 @@ fn attribute_stands_once(block: &Block, diagnostics: &mut Diagnostics) -> Outcom
     for again in &block.attributes {
         if again.is("guarded_fops") {
             outcome = diagnostics
-                .error(&again, format_args!("a second `#[guarded_fops]` on this block"))
+                .error(again, format_args!("a second `#[guarded_fops]` on this block"))
                 .help(format_args!("one `#[guarded_fops(..)]` takes all options"))
                 .reported();
         }
@@ -248,7 +248,7 @@ fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Resu
         // What could not be read may have been the default.
         (Err(NoPolicy::Unknown), Err(reported)) => Err(reported),
         (Err(NoPolicy::Unknown), Ok(())) => {
-            let error = diagnostics.error(&ident, format_args!("`{ident}` is not known by name and needs a policy"));
+            let error = diagnostics.error(ident, format_args!("`{ident}` is not known by name and needs a policy"));
             let is_polled = method.options.polled.0.is_some();
             match Work::is_of_future(method) && !is_polled {
                 true => error.help(format_args!("`#[fop(guarded, polled)]`: its section opens when it is polled")),
@@ -259,7 +259,7 @@ fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Resu
             .reported()
         }
         (Err(NoPolicy::Release), _) => diagnostics
-            .error(&ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
+            .error(ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
             .help(format_args!("`#[fop(always)]`, or `#[fop(guarded)]` if it may be skipped"))
             .reported(),
     }
