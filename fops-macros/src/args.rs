@@ -95,18 +95,19 @@ pub(crate) struct FopOptions {
 }
 
 impl FopOptions {
-    /// The policies given, each with the span of its word: one, if the author made no mistake.
-    pub(crate) fn policies(&self) -> Vec<(Policy, Span)> {
-        let mut policies = Vec::new();
-        let mut note = |policy, word: Word| {
-            if let Some(span) = word.0 {
-                policies.push((policy, span));
-            }
-        };
-        note(Policy::Guarded, self.guarded);
-        note(Policy::Always, self.always);
-        note(Policy::Unguarded, self.unguarded);
-        policies
+    /// The policy given, with the span of its word: the first, if the author gives several.
+    pub(crate) fn policy(&self) -> Option<(Policy, Span)> {
+        match self.policies() {
+            [Word(Some(span)), ..] => Some((Policy::Guarded, span)),
+            [_, Word(Some(span)), _] => Some((Policy::Always, span)),
+            [.., Word(Some(span))] => Some((Policy::Unguarded, span)),
+            _ => None,
+        }
+    }
+
+    /// The words for the policies.
+    pub(crate) fn policies(&self) -> [Word; 3] {
+        [self.guarded, self.always, self.unguarded]
     }
 }
 

@@ -211,7 +211,7 @@ impl Method {
 
     /// The policy: its own, else by its name in the block's trait, else the block's.
     pub(crate) fn policy(&self, block: &Block) -> Result<Policy, NoPolicy> {
-        if let [(policy, _), ..] = self.options.policies()[..] {
+        if let Some((policy, _)) = self.options.policy() {
             return Ok(policy);
         }
         let name = self.name();

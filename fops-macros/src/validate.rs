@@ -269,18 +269,23 @@ fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Resu
 fn policy_is_one(method: &Method, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
     let ident = &method.ident;
-    for &(_, span) in method.options.policies().get(1..).unwrap_or_default() {
-        outcome = diagnostics
-            .error_at(span, format_args!("`{ident}` is given a second policy"))
-            .help(format_args!("one of `guarded`, `always` and `unguarded`"))
-            .reported();
+    let mut is_given = false;
+    for word in &method.options.policies() {
+        let Some(span) = word.0 else { continue };
+        if is_given {
+            outcome = diagnostics
+                .error_at(span, format_args!("`{ident}` is given a second policy"))
+                .help(format_args!("one of `guarded`, `always` and `unguarded`"))
+                .reported();
+        }
+        is_given = true;
     }
     outcome
 }
 
 /// An unguarded op says why that is sound.
 fn unguarded_has_reason(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
-    let [(Policy::Unguarded, word), ..] = op.method.options.policies()[..] else { return Ok(()) };
+    let Some((Policy::Unguarded, word)) = op.method.options.policy() else { return Ok(()) };
     let example = "`#[fop(unguarded, reason = \"touches no device resources\")]`";
     match &op.method.options.reason {
         None => diagnostics

@@ -79,12 +79,14 @@ fn options_of_a_method() {
     );
     assert!(options.via.is_some() && options.not_found.is_some() && options.unplugged.is_some());
     assert!(options.polled.0.is_some() && options.reason.as_ref().is_some_and(|reason| reason.0.value() == "x"));
-    let policies = |options: &FopOptions| options.policies().into_iter().map(|(policy, _)| policy).collect::<Vec<_>>();
-    assert_eq!(policies(&options), [Policy::Unguarded]);
-    assert_eq!(policies(&FopOptions::default()), []);
+    let policies = |options: &FopOptions| options.policies().map(|word| word.0.is_some());
+    assert_eq!(policies(&options), [false, false, true]);
+    assert!(matches!(options.policy(), Some((Policy::Unguarded, _))));
+    assert!(FopOptions::default().policy().is_none());
     let mut options = FopOptions::default();
     assert_eq!(slips(&mut options, "unguarded, always, guarded"), [""; 0]);
-    assert_eq!(policies(&options), [Policy::Guarded, Policy::Always, Policy::Unguarded]);
+    assert_eq!(policies(&options), [true; 3]);
+    assert!(matches!(options.policy(), Some((Policy::Guarded, _))));
 }
 
 #[test]
