@@ -8,11 +8,7 @@ mod values;
 
 use darling::{FromMeta, ast::NestedMeta};
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::{
-    Meta, Token,
-    ext::IdentExt,
-    parse::ParseStream,
-};
+use syn::{Meta, Token, ext::IdentExt, parse::ParseStream};
 
 pub(crate) use self::values::{
     Asked, Code, DefaultPolicy, Escapes, Hook, Key, Reason, Resources, Runtime, Subdevs, Word, is_keyword,

@@ -152,10 +152,7 @@ impl Source {
 }
 
 /// Parses all of the tokens. Whatever is parsed goes through here: rustc compiles syn's own function anew for each use.
-pub(crate) fn parse(
-    tokens: TokenStream,
-    read: &mut dyn FnMut(ParseStream<'_>) -> syn::Result<()>,
-) -> syn::Result<()> {
+pub(crate) fn parse(tokens: TokenStream, read: &mut dyn FnMut(ParseStream<'_>) -> syn::Result<()>) -> syn::Result<()> {
     read.parse2(tokens)
 }
 

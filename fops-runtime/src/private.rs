@@ -122,7 +122,6 @@ pub struct NoResources;
 
 impl NoResources {
     /// There are none.
-    #[expect(clippy::unused_self, reason = "it stands in for the method above")]
     pub const fn handles(&self, _: &mut Handles<'_>) {}
 }
 

@@ -4,9 +4,7 @@ mod common;
 
 use common::{DEADLINE, eventually};
 use fops_runtime::op::op;
-use fops_runtime::{
-    Access, Cause, DeviceLifetime, Resources, Result, Unplug, Work, flush_log, guarded_fops,
-};
+use fops_runtime::{Access, Cause, DeviceLifetime, Resources, Result, Unplug, Work, flush_log, guarded_fops};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -128,7 +126,8 @@ fn what_is_looked_at() {
     assert_eq!(shared, "");
     let weak = told(|hw| Box::new(Arc::downgrade(&hw.port.clock)));
     assert_eq!(weak, "`Port::clock` has a weak handle outside");
-    let both = told(|hw| Box::<(Weak<Clock>, Arc<Clock>)>::new((Arc::downgrade(&hw.port.clock), hw.port.clock.clone())));
+    let both =
+        told(|hw| Box::<(Weak<Clock>, Arc<Clock>)>::new((Arc::downgrade(&hw.port.clock), hw.port.clock.clone())));
     assert_eq!(both, "`Port::clock` has 1 clones and 1 weak handles outside");
 }
 
@@ -180,7 +179,12 @@ fn by_default_the_log_names_field_type_and_device() {
         let text = String::from_utf8_lossy(&child.stderr);
         let lines: Vec<_> = text.lines().filter(|line| line.contains("gives its resources back")).collect();
         assert!(child.status.success() && lines.len() == 1, "{text}");
-        for part in ["escapes::Logs (device ", "`Port::clock` (fops-runtime/tests/escapes.rs:", "Arc<escapes::Clock>", "a clone"] {
+        for part in [
+            "escapes::Logs (device ",
+            "`Port::clock` (fops-runtime/tests/escapes.rs:",
+            "Arc<escapes::Clock>",
+            "a clone",
+        ] {
             assert!(lines[0].contains(part), "no {part} in {text}");
         }
         return;

@@ -161,11 +161,11 @@ fn unknown_options_have_a_home() {
     assert_eq!(of_block("xyz"), one("xyz", "lifetime"));
     assert_eq!(of_method("lifetime = a"), one("lifetime = a", "#[guarded_fops(..)]"));
     assert_eq!(of_method("stop = a"), one("stop = a", "always"));
-    assert_eq!(of_unplug("reason = a"), one("reason = a", "stop"));
+    assert_eq!(of_unplug("reason = a"), one("reason = a", "escapes"));
     assert_eq!(of_method("xyz"), one("xyz", "always"));
-    assert_eq!(of_unplug("xyz"), one("xyz", "stop"));
-    assert_eq!(of_unplug("lifetime = a"), one("lifetime = a", "stop"));
-    assert_eq!(of_unplug("guarded"), one("guarded", "stop"));
+    assert_eq!(of_unplug("xyz"), one("xyz", "escapes"));
+    assert_eq!(of_unplug("lifetime = a"), one("lifetime = a", "escapes"));
+    assert_eq!(of_unplug("guarded"), one("guarded", "escapes"));
     assert_eq!(of_unplug("stopp = a"), one("stopp = a", "stop"));
     assert_eq!(of_block("\"xyz\"").0, ["\"xyz\""]);
 }

@@ -3,10 +3,7 @@
 use darling::{FromMeta, ast::MetaNameValueInvalidExpr};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
-use syn::{
-    Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type,
-    spanned::Spanned,
-};
+use syn::{Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type, spanned::Spanned};
 
 use crate::{
     diagnostics::written,

@@ -81,7 +81,13 @@ impl<'a> Handles<'a> {
 
     #[cfg(feature = "std")]
     fn show<T>(&mut self, address: *const (), strong: usize, weak: usize) {
-        (self.see)(Handle { place: self.place, type_name: core::any::type_name::<T>, address: address.addr(), strong, weak });
+        (self.see)(Handle {
+            place: self.place,
+            type_name: core::any::type_name::<T>,
+            address: address.addr(),
+            strong,
+            weak,
+        });
     }
 }
 

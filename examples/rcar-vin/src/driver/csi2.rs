@@ -10,8 +10,8 @@ use crate::uapi::media::*;
 use crate::uapi::{kernel_version, load, store, zeroed};
 use fops_host::{Driver, Probe, Removable};
 use fops_runtime::{
-    Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Resources, Result, Subdev, SubdevOperations,
-    UnplugError, guarded_fops,
+    Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Resources, Result, Subdev,
+    SubdevOperations, UnplugError, guarded_fops,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 use crate::lock::Lock;
 use crate::nodes::node::Node;
 use crate::nodes::observer::{Observer, observe};
-use fops_runtime::{Op, PollEvents, Stay};
 use fops_runtime::points::{Point, at_points};
+use fops_runtime::{Op, PollEvents, Stay};
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;

@@ -2,7 +2,8 @@
 use crate::hardware::finds;
 use fops_host::testkit::{Hotplug, Report};
 use fops_runtime::{
-    Access, DeviceLifetime, File, FileOperations, OpenFlags, Result, UserSliceReader, UserSliceWriter, WaitQueue, guarded_fops,
+    Access, DeviceLifetime, File, FileOperations, OpenFlags, Result, UserSliceReader, UserSliceWriter, WaitQueue,
+    guarded_fops,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -46,7 +47,8 @@ impl FileOperations for Sensor {
 /// Without the orders: they have nothing to say here.
 fn kit(is_slow: bool) -> Hotplug<Sensor> {
     let is_slow = Arc::new(AtomicBool::new(is_slow));
-    let sensor = move || Sensor { lifetime: DeviceLifetime::new(()), never: WaitQueue::new(), is_slow: is_slow.clone() };
+    let sensor =
+        move || Sensor { lifetime: DeviceLifetime::new(()), never: WaitQueue::new(), is_slow: is_slow.clone() };
     Hotplug::of_device("sensor", sensor).act("a write", |node| node.open()?.write(&[0])).orders(0)
 }
 
@@ -62,7 +64,8 @@ fn brief_and_is_not() {
 
 #[test]
 fn sleeps_and_no_act_sleeps() {
-    let report = kit(false).act("a read", |node| node.open_with(OpenFlags::RDWR | OpenFlags::NONBLOCK)?.read(&mut [0])).run();
+    let report =
+        kit(false).act("a read", |node| node.open_with(OpenFlags::RDWR | OpenFlags::NONBLOCK)?.read(&mut [0])).run();
     let not_tried: Vec<_> = report.not_tried().collect();
     assert!(matches!(&*not_tried, [read] if read.starts_with("Sensor::read (")), "{report}");
     assert!(report.to_string().contains("no act slept in it when the device went"), "{report}");
