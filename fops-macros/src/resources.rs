@@ -129,27 +129,21 @@ fn show(
 /// A field whose clones may outlive the device says why that is sound, and no other field gives a reason.
 fn shared_has_reason(options: &ResourcesOptions, diagnostics: &mut Diagnostics) -> Outcome {
     let example = "`#[resources(shared, reason = \"feeds other devices too\")]`";
-    match (options.shared.0, &options.reason) {
-        (None, None) => Ok(()),
-        (Some(_), Some(reason)) => crate::validate::reason_is_given(reason, example, diagnostics),
-        (Some(word), None) => diagnostics
-            .error_at(word, format_args!("clones of a shared field may be used after unplug: why is that sound?"))
-            .help(format_args!("{example}"))
-            .reported(),
-        (None, Some(reason)) => diagnostics
-            .error(&reason.0, format_args!("only a shared field needs a reason"))
-            .help(format_args!("{example}, or no reason"))
-            .reported(),
-    }
+    let (culprit, why) = match (options.shared.0, &options.reason) {
+        (None, None) => return Ok(()),
+        (Some(_), Some(reason)) => return crate::validate::reason_is_given(reason, example, diagnostics),
+        (Some(word), None) => (word, "clones of a shared field may be used after unplug: why is that sound?"),
+        (None, Some(reason)) => (reason.0.span(), "only a shared field needs a reason"),
+    };
+    diagnostics.error_at(culprit, format_args!("{why}")).help(format_args!("{example}")).reported()
 }
 
 /// Reads the options in each `#[resources(..)]`.
 fn read(options: &mut ResourcesOptions, attributes: &[Attribute], diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
     for attribute in attributes {
-        if attribute.is("resources") {
-            let list = attribute.arguments().map(Group::stream).unwrap_or_default();
-            outcome = outcome.and(args::read(options, list, diagnostics));
+        if let (true, Some(list)) = (attribute.is("resources"), attribute.arguments()) {
+            outcome = outcome.and(args::read(options, list.stream(), diagnostics));
         }
     }
     outcome
