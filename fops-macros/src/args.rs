@@ -116,11 +116,13 @@ pub(crate) trait Options {
 /// What darling's derive makes of a struct, with less for rustc to compile: the derived code was a twelfth of this
 /// crate's build.
 macro_rules! options {
-    ($options:ident: $($name:literal => $($some:ident)? ($field:ident)),*) => {
+    ($options:ident: $($name:literal => $($some:ident)? ($field:ident)),* $(; $($more:literal => ($word:ident)),*)?) => {
         impl Options for $options {
             fn set(&mut self, name: &str, given: &NestedMeta) -> darling::Result<()> {
                 match name {
                     $($name => self.$field = $($some)? (value_of(given)?),)*
+                    // Not suggested: darling lists no more than eight.
+                    $($($more => self.$word = value_of(given)?,)*)?
                     _ => return Err(darling::Error::unknown_field_with_alts(name, [$($name),*].as_slice())),
                 }
                 Ok(())
@@ -137,8 +139,8 @@ options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (
 options!(ResourcesOptions: "shared" => (shared), "reason" => Some(reason), "crate" => (runtime));
 options!(FopOptions:
     "polled" => (polled), "guarded" => (guarded), "always" => (always), "unguarded" => (unguarded),
-    "sleeps" => (sleeps), "brief" => (brief), "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found),
-    "unplugged" => Some(unplugged));
+    "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged);
+    "sleeps" => (sleeps), "brief" => (brief));
 
 fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
     match given {
