@@ -1,8 +1,7 @@
 //! A device: its lifetime, and the hooks that its driver has for unplug.
 use super::cause::Cause;
 use super::device_lifetime::DeviceLifetime;
-use super::escapes::OnEscape;
-use super::resources::Handles;
+use super::resources::{Handles, OnEscape};
 
 /// One device: its lifetime and its driver's hooks.
 ///

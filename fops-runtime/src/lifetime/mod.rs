@@ -43,7 +43,6 @@ pub use access::Access;
 pub use cause::{Cause, UnplugError, Unplugged};
 pub use device::Device;
 pub use device_lifetime::DeviceLifetime;
-pub use escapes::{Escape, OnEscape};
 #[cfg(feature = "std")]
 pub use on_unplug::OnUnplug;
 #[cfg(feature = "std")]
@@ -52,7 +51,7 @@ pub use parts::{Part, Parts};
 #[cfg(feature = "std")]
 pub use pending::Pending;
 pub use report::{Report, Straggler};
-pub use resources::{Handles, Resources};
+pub use resources::{Escape, Handles, OnEscape, Resources};
 #[cfg(feature = "async")]
 pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 pub use together::{Alone, Present};

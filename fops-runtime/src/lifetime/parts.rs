@@ -2,8 +2,7 @@
 use super::cause::Cause;
 use super::device::Device;
 use super::device_lifetime::DeviceLifetime;
-use super::escapes::OnEscape;
-use super::resources::Handles;
+use super::resources::{Handles, OnEscape};
 use super::state::{Core, Phase, Role};
 use core::fmt;
 

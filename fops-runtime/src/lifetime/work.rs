@@ -1,5 +1,5 @@
 //! What an unplug may be waiting for.
-use super::escapes::Escape;
+use super::resources::Escape;
 use crate::op::Op;
 
 /// What an unplug may be waiting for.
