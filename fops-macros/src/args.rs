@@ -8,19 +8,15 @@ mod values;
 
 use darling::{FromMeta, ast::NestedMeta};
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::{
-    Meta, Token,
-    ext::IdentExt,
-    parse::{ParseStream, Parser},
-};
+use syn::{Meta, Token, ext::IdentExt, parse::ParseStream};
 
 pub(crate) use self::values::{
-    Asked, Code, DefaultPolicy, Hook, Key, Reason, Resources, Runtime, Subdevs, Word, is_keyword,
+    Asked, Code, DefaultPolicy, Escapes, Hook, Key, Reason, Resources, Runtime, Subdevs, Word, is_keyword,
 };
 use crate::{
     diagnostics::{Diagnostics, Outcome},
     ops::Policy,
-    source::contains,
+    source::{self, contains},
 };
 
 /// `#[guarded_fops(..)]`.
@@ -57,6 +53,19 @@ pub(crate) struct UnplugHooks {
     pub(crate) wake: Option<Hook>,
     /// The fields that hold subdevs, which are unplugged with the device.
     pub(crate) subdevs: Subdevs,
+    /// What becomes of clones of the resources.
+    pub(crate) escapes: Option<Escapes>,
+}
+
+/// `#[resources(..)]`, on a structure that derives `Resources` or on a field of it.
+#[derive(Default)]
+pub(crate) struct ResourcesOptions {
+    /// Clones of this field may outlive the device.
+    pub(crate) shared: Word,
+    /// Why that is sound.
+    pub(crate) reason: Option<Reason>,
+    /// Where the runtime is found, if not at `::fops_runtime`: on the structure.
+    pub(crate) runtime: Runtime,
 }
 
 /// `#[fop(..)]`.
@@ -67,6 +76,10 @@ pub(crate) struct FopOptions {
     guarded: Word,
     always: Word,
     unguarded: Word,
+    /// The op may sleep until unplug wakes it.
+    pub(crate) sleeps: Word,
+    /// The op is over soon.
+    pub(crate) brief: Word,
     /// Why it is sound that an unguarded op runs on after unplug.
     pub(crate) reason: Option<Reason>,
     /// What stands for the device in this method.
@@ -78,18 +91,19 @@ pub(crate) struct FopOptions {
 }
 
 impl FopOptions {
-    /// The policies given, each with the span of its word: one, if the author made no mistake.
-    pub(crate) fn policies(&self) -> Vec<(Policy, Span)> {
-        let mut policies = Vec::new();
-        let mut note = |policy, word: Word| {
-            if let Some(span) = word.0 {
-                policies.push((policy, span));
-            }
-        };
-        note(Policy::Guarded, self.guarded);
-        note(Policy::Always, self.always);
-        note(Policy::Unguarded, self.unguarded);
-        policies
+    /// The policy given, with the span of its word: the first, if the author gives several.
+    pub(crate) fn policy(&self) -> Option<(Policy, Span)> {
+        match self.policies() {
+            [Word(Some(span)), ..] => Some((Policy::Guarded, span)),
+            [_, Word(Some(span)), _] => Some((Policy::Always, span)),
+            [.., Word(Some(span))] => Some((Policy::Unguarded, span)),
+            _ => None,
+        }
+    }
+
+    /// The words for the policies.
+    pub(crate) fn policies(&self) -> [Word; 3] {
+        [self.guarded, self.always, self.unguarded]
     }
 }
 
@@ -102,11 +116,13 @@ pub(crate) trait Options {
 /// What darling's derive makes of a struct, with less for rustc to compile: the derived code was a twelfth of this
 /// crate's build.
 macro_rules! options {
-    ($options:ident: $($name:literal => $($some:ident)? ($field:ident)),*) => {
+    ($options:ident: $($name:literal => $($some:ident)? ($field:ident)),* $(; $($more:literal => ($word:ident)),*)?) => {
         impl Options for $options {
             fn set(&mut self, name: &str, given: &NestedMeta) -> darling::Result<()> {
                 match name {
                     $($name => self.$field = $($some)? (value_of(given)?),)*
+                    // Not suggested: darling lists no more than eight.
+                    $($($more => self.$word = value_of(given)?,)*)?
                     _ => return Err(darling::Error::unknown_field_with_alts(name, [$($name),*].as_slice())),
                 }
                 Ok(())
@@ -119,10 +135,12 @@ options!(BlockOptions:
     "lifetime" => Some(lifetime), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged),
     "unplug" => Some(unplug), "resources" => (resources), "name" => Some(name), "subdev" => (subdev),
     "default" => Some(default), "crate" => (runtime));
-options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (subdevs));
+options!(UnplugHooks: "stop" => Some(stop), "wake" => Some(wake), "subdevs" => (subdevs), "escapes" => Some(escapes));
+options!(ResourcesOptions: "shared" => (shared), "reason" => Some(reason), "crate" => (runtime));
 options!(FopOptions:
     "polled" => (polled), "guarded" => (guarded), "always" => (always), "unguarded" => (unguarded),
-    "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged));
+    "reason" => Some(reason), "via" => Some(via), "not_found" => Some(not_found), "unplugged" => Some(unplugged);
+    "sleeps" => (sleeps), "brief" => (brief));
 
 fn value_of<T: FromMeta>(given: &NestedMeta) -> darling::Result<T> {
     match given {
@@ -177,7 +195,7 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
         None => slips = Some(slip),
         Some(slips) => slips.combine(slip),
     };
-    let all = |input: ParseStream| -> syn::Result<()> {
+    let all = &mut |input: ParseStream<'_>| {
         while !input.is_empty() {
             match input.parse::<NestedMeta>() {
                 Ok(given) => list.push(given),
@@ -202,7 +220,7 @@ fn options_of(tokens: TokenStream, diagnostics: &mut Diagnostics) -> (Vec<Nested
         }
         Ok(())
     };
-    if let Err(slip) = all.parse2(tokens) {
+    if let Err(slip) = source::parse(tokens, all) {
         note(slip);
     }
     let mut outcome = Ok(());

@@ -149,11 +149,15 @@ fn home_of(name: &str, advice: &str) -> Option<&'static str> {
     // darling lists the options where they are few: those of the block are not.
     let is_block = advice.is_empty();
     match name {
-        "stop" | "wake" | "subdevs" if is_block => Some("`unplug(stop = <method>, wake = <method>)` takes the hooks"),
+        "stop" | "wake" | "subdevs" | "escapes" if is_block => {
+            Some("`unplug(stop = <method>, wake = <method>)` takes the hooks")
+        }
         "guarded" | "always" if is_block => {
             Some("`#[fop(..)]` on a method sets its policy, `default = ..` that of unknown ones")
         }
-        "unguarded" | "reason" | "polled" if is_block => Some("it is an option of `#[fop(..)]` on a method"),
+        "unguarded" | "reason" | "polled" | "sleeps" | "brief" if is_block => {
+            Some("it is an option of `#[fop(..)]` on a method")
+        }
         "lifetime" | "unplug" | "resources" | "name" | "default" | "crate" if contains(advice, "`always`") => {
             Some("it is an option of `#[guarded_fops(..)]` on the impl block")
         }

@@ -5,7 +5,7 @@ mod body;
 mod future;
 mod method;
 mod section;
-mod template;
+pub(crate) mod template;
 mod unplug;
 
 use proc_macro2::{Group, Ident, Span, TokenTree};
@@ -31,7 +31,9 @@ pub(crate) fn expand(parsed: Result<Block, NoBlock>) -> Source {
 fn expand_block(block: &Block) -> Source {
     let (mut output, mut methods, mut rows) = (Source::default(), Source::default(), Source::default());
     let type_name = block.type_name();
+    let mut lends = false;
     for method in &block.methods {
+        lends |= !(method.access.is_empty() && method.device.is_empty());
         let descriptor = descriptor(block, method, &type_name);
         method.before.put(&mut methods);
         method::expand(block, method, &descriptor, &mut methods);
@@ -51,7 +53,7 @@ fn expand_block(block: &Block) -> Source {
         }
     }
     // What is opened and what is lent of it have the name that the author has written once.
-    if block.any_method(&|method| !(method.access.is_empty() && method.device.is_empty())) {
+    if lends {
         put!(&mut output, Span::mixed_site(), "#[allow(clippy::shadow_same)]");
     }
     block.header.put(&mut output);
@@ -154,11 +156,16 @@ fn descriptor(block: &Block, method: &Method, type_name: &str) -> Source {
         }
         _ => put!(&mut descriptor, span, "(#type_name, #name)", type_name, name),
     }
+    if method.options.sleeps.0.is_some() {
+        put!(&mut descriptor, span, ".sleeps()");
+    } else if method.options.brief.0.is_some() {
+        put!(&mut descriptor, span, ".brief()");
+    }
     descriptor
 }
 
 /// A string at a place.
-struct At<'a>(&'a str, Span);
+pub(crate) struct At<'a>(pub(crate) &'a str, pub(crate) Span);
 
 impl Part for At<'_> {
     fn put(&self, output: &mut Source) {
@@ -293,7 +300,7 @@ fn carried_over(attributes: &[Attribute], output: &mut Source) {
 }
 
 /// The path of the runtime.
-struct Runtime<'a>(Option<&'a Path>, Span);
+pub(crate) struct Runtime<'a>(pub(crate) Option<&'a Path>, pub(crate) Span);
 
 impl<'a> Runtime<'a> {
     fn of(options: &'a BlockOptions) -> Self {

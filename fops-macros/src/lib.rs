@@ -21,6 +21,7 @@ mod model;
 mod ops;
 mod parse;
 mod rescue;
+mod resources;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -118,6 +119,7 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `not_found = <expression>` | The answer where `via` (or `lifetime`) looks a device up and gets `None`. |
 /// | `unplugged = <expression>` | The answer of guarded operations once the device is gone. It may name the method's parameters. Without it the trait `AfterUnplug` of the return type answers. |
 /// | `unplug(stop = <method>, wake = <method>)` | Implements the traits `Device` and `Unpluggable`: `stop(&self, &R, Cause)` stops the hardware, `wake(&self, &R)` wakes what only the driver knows of. Each may be left out. If `R` is `Copy`, a hook may take it by value. A hook returns nothing, or a `Result`: unplug logs its error and goes on. Hooks are methods of an `impl` block of the device's own, without `#[guarded_fops]`: methods of traits and operations of the block are refused. So is a second method `unplug` of the device. |
+/// | `unplug(escapes = <word>)` | What unplug does if clones of the resources are left when the last section has ended: `log` (the default), `panic`, for tests, or `wait`. The resources derive `Resources`. |
 /// | `subdev` | The block has the operations of a subdev's node. |
 /// | `resources = <type>` | The type of the resources, where no `#[access]` says it; with several arguments, `Hw::<A, B>`. |
 /// | `name = <identifier>` | The name of the block, which is the key of its table of ops: by default the trait's name, or the type's. A second block of one name needs it. |
@@ -152,7 +154,12 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options of a method
 /// `#[fop(..)]` takes one of `guarded`, `always` and `unguarded, reason = ".."`, and `via`, `not_found` and
-/// `unplugged`, which overrule those of the block.
+/// `unplugged`, which overrule those of the block. It also takes one of these, which the table of ops shows:
+///
+/// * `sleeps`: the operation may sleep in its section for as long as it takes. The test kit wants to see it asleep when a
+///   device goes, because each sleep needs something that ends it.
+/// * `brief`: the operation is over within 100 ms. If unplug has to wait for it longer, the report says `declared brief`,
+///   and the test kit finds it.
 ///
 /// # Devices looked up
 /// One impl may serve many devices. A parameter marked `#[device]` lends the operation the one that `via` found; like
@@ -229,10 +236,33 @@ pub fn guarded_fops(arguments: proc_macro::TokenStream, item: proc_macro::TokenS
 /// #[fop(guarded, unplugged = -19)]
 /// #[fop(via = misc.data())]
 /// #[fop(polled)]
+/// #[fop(sleeps)]
+/// #[fop(brief)]
 /// ```
 #[proc_macro_attribute]
 pub fn fop(_arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let mut diagnostics = Diagnostics::default();
     let _ = validate::fop_is_in_a_block(&mut diagnostics);
     diagnostics.follow(source::Source::of(&TokenStream::from(item))).into()
+}
+
+/// Shows unplug the handles that resources own: each field that is an `Arc` or an `Rc`, or has some.
+///
+/// The trait `Resources` of `fops-runtime` says what unplug does with them.
+///
+/// ```ignore
+/// #[derive(Resources)]
+/// struct VinPort {
+///     mmio: Arc<Mmio>,
+///     #[resources(shared, reason = "the regulator feeds other devices too")]
+///     supply: Arc<Regulator>,
+/// }
+/// ```
+/// The options are `shared, reason = ".."` on a field, and `crate = <path>` on the structure, where that has `fops_runtime`
+/// under another name.
+#[proc_macro_derive(Resources, attributes(resources))]
+pub fn derive_resources(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let output = resources::derive(item.into(), &mut diagnostics);
+    diagnostics.follow(output).into()
 }

@@ -13,7 +13,7 @@ use crate::{
     args::{BlockOptions, Code, FopOptions, UnplugHooks},
     diagnostics::{Outcome, written},
     ops::{self, Policy},
-    source::{Attribute, Source, is_punct},
+    source::{Attribute, Source, is_punct, parsed, unraw},
 };
 
 /// An item that could not be read as an impl block.
@@ -118,10 +118,10 @@ impl Block {
         by_via || self.options.not_found.is_some()
     }
 
-    /// Whether this holds for one of the methods.
-    pub(crate) fn any_method(&self, holds: &dyn Fn(&Method) -> bool) -> bool {
+    /// Whether one of the methods has this name.
+    pub(crate) fn has_method(&self, name: &str) -> bool {
         for method in &self.methods {
-            if holds(method) {
+            if method.ident == name {
                 return true;
             }
         }
@@ -166,7 +166,7 @@ impl Block {
         let mut conditional = None;
         for method in &self.methods {
             for access in &method.access {
-                let ty = syn::parse2(access.ty.to_token_stream()).ok();
+                let ty = parsed::<Type>(access.ty.to_token_stream()).ok();
                 let Some(resources) = ty.as_ref().and_then(lent) else { continue };
                 if !has_cfg(&access.attributes) {
                     return Some(resources.clone());
@@ -206,13 +206,12 @@ impl BlockOptions {
 impl Method {
     /// The name, without `r#`.
     pub(crate) fn name(&self) -> String {
-        let name = self.ident.to_string();
-        name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
+        unraw(self.ident.to_string())
     }
 
     /// The policy: its own, else by its name in the block's trait, else the block's.
     pub(crate) fn policy(&self, block: &Block) -> Result<Policy, NoPolicy> {
-        if let [(policy, _), ..] = self.options.policies()[..] {
+        if let Some((policy, _)) = self.options.policy() {
             return Ok(policy);
         }
         let name = self.name();
@@ -277,7 +276,7 @@ impl Method {
 
     /// The type it returns, looked into; none where that is `()` by silence.
     pub(crate) fn returns(&self) -> Option<Type> {
-        if self.output.0.is_empty() { None } else { syn::parse2(self.output.to_token_stream()).ok() }
+        if self.output.0.is_empty() { None } else { parsed(self.output.to_token_stream()).ok() }
     }
 }
 

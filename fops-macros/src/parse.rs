@@ -13,7 +13,7 @@ use crate::{
     args::{self, BlockOptions, UnplugHooks},
     diagnostics::{Diagnostics, Outcome},
     model::{Block, Method, NoBlock},
-    source::{Cursor, Part, Source, find, is_punct, trees},
+    source::{Cursor, Part, Source, find, is_punct, parsed, trees},
 };
 
 /// The names of our attributes, as they stand within an impl block.
@@ -34,7 +34,7 @@ pub(crate) fn parse(
     empty.set_span(braces.span());
     let mut stand_in = header.clone();
     stand_in.0.push(TokenTree::Group(empty));
-    let parsed = match syn::parse2::<ItemImpl>(stand_in.into_stream()) {
+    let parsed = match parsed::<ItemImpl>(stand_in.into_stream()) {
         Ok(parsed) => parsed,
         Err(error) => {
             let _ = not_an_impl(item.clone(), error, diagnostics);
@@ -100,20 +100,19 @@ fn split(item: TokenStream) -> (TokenStream, Group) {
 
 /// Says where the attribute belongs.
 fn not_an_impl(item: TokenStream, error: syn::Error, diagnostics: &mut Diagnostics) -> Outcome {
-    let first = item.clone().into_iter().next();
-    let item = syn::parse2::<syn::Item>(item);
-    let (keyword, what): (&dyn ToTokens, &str) = match &item {
-        Ok(syn::Item::Struct(item)) => (&item.struct_token, "a struct"),
-        Ok(syn::Item::Enum(item)) => (&item.enum_token, "an enum"),
-        Ok(syn::Item::Union(item)) => (&item.union_token, "a union"),
-        Ok(syn::Item::Trait(item)) => (&item.trait_token, "a trait"),
-        Ok(syn::Item::Fn(item)) => (&item.sig.fn_token, "a function"),
-        Ok(syn::Item::Mod(item)) => (&item.mod_token, "a module"),
-        Ok(_) => (&first, "this item"),
+    let first = Source::of(&item).span();
+    let (keyword, what) = match parsed(item) {
+        Ok(syn::Item::Struct(item)) => (item.struct_token.span, "a struct"),
+        Ok(syn::Item::Enum(item)) => (item.enum_token.span, "an enum"),
+        Ok(syn::Item::Union(item)) => (item.union_token.span, "a union"),
+        Ok(syn::Item::Trait(item)) => (item.trait_token.span, "a trait"),
+        Ok(syn::Item::Fn(item)) => (item.sig.fn_token.span, "a function"),
+        Ok(syn::Item::Mod(item)) => (item.mod_token.span, "a module"),
+        Ok(_) => (first, "this item"),
         Err(_) => return diagnostics.syntax(error),
     };
     diagnostics
-        .error(keyword, format_args!("`#[guarded_fops]` guards the operations of an impl block, not {what}"))
+        .error_at(keyword, format_args!("`#[guarded_fops]` guards the operations of an impl block, not {what}"))
         .help(format_args!("put it on the `impl` block that holds the operations"))
         .reported()
 }
@@ -254,17 +253,17 @@ fn macro_call(trees: &[TokenTree]) -> Kind {
 /// Finds the parts of a method whose name is to stand at this position.
 fn method_kind(trees: &[TokenTree], name: usize, constness: Option<Span>, asyncness: Option<Span>) -> Option<Kind> {
     let TokenTree::Ident(_) = trees.get(name)? else { return None };
-    let next = |from: usize, wanted: &dyn Fn(&TokenTree) -> bool| Some(from + find(trees.get(from..)?, wanted)?);
-    let parentheses = next(name + 1, &|tree| is_group(tree, Delimiter::Parenthesis) || ends(tree))?;
+    let next = |from: usize, wanted: fn(&TokenTree) -> bool| Some(from + find(trees.get(from..)?, wanted)?);
+    let parentheses = next(name + 1, |tree| is_group(tree, Delimiter::Parenthesis) || ends(tree))?;
     let output = parentheses + 1;
-    let body = next(output, &ends)?;
+    let body = next(output, ends)?;
     if !is_group(&trees[parentheses], Delimiter::Parenthesis) {
         return None;
     }
     if is_punct(trees.get(body), ';') {
         return Some(Kind::WithoutBody);
     }
-    let where_clause = next(output, &|tree| matches!(tree, TokenTree::Ident(ident) if ident == "where") || ends(tree))?;
+    let where_clause = next(output, |tree| matches!(tree, TokenTree::Ident(ident) if ident == "where") || ends(tree))?;
     Some(Kind::Method(Layout { constness, asyncness, name, parentheses, output, where_clause, body }))
 }
 

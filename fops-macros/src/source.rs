@@ -7,6 +7,7 @@ use std::{borrow::Cow, vec::IntoIter};
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
+use syn::parse::{Parse, ParseStream, Parser};
 
 /// A type, a pattern, an expression, or just some tokens.
 #[derive(Clone, Default)]
@@ -150,6 +151,29 @@ impl Source {
     }
 }
 
+/// Parses all of the tokens. Whatever is parsed goes through here: rustc compiles syn's own function anew for each use.
+pub(crate) fn parse(tokens: TokenStream, read: &mut dyn FnMut(ParseStream<'_>) -> syn::Result<()>) -> syn::Result<()> {
+    read.parse2(tokens)
+}
+
+/// All of the tokens as one thing.
+pub(crate) fn parsed<T: Parse>(tokens: TokenStream) -> syn::Result<T> {
+    let mut parsed = None;
+    parse(tokens, &mut |input| {
+        parsed = Some(input.parse()?);
+        Ok(())
+    })?;
+    Ok(parsed.expect("it is parsed"))
+}
+
+/// A name without `r#`.
+pub(crate) fn unraw(name: String) -> String {
+    match name.strip_prefix("r#") {
+        Some(unraw) => unraw.to_owned(),
+        None => name,
+    }
+}
+
 pub(crate) fn trees(tokens: TokenStream) -> Vec<TokenTree> {
     tokens.into_iter().collect()
 }
@@ -209,7 +233,7 @@ pub(crate) fn is_punct(tree: Option<&TokenTree>, expected: char) -> bool {
 }
 
 /// The first of the trees, outside of angle brackets, that is wanted. (Other brackets are trees of their own.)
-pub(crate) fn find(trees: &[TokenTree], wanted: &dyn Fn(&TokenTree) -> bool) -> Option<usize> {
+pub(crate) fn find(trees: &[TokenTree], wanted: fn(&TokenTree) -> bool) -> Option<usize> {
     let mut depth = 0;
     let mut is_arrow = false;
     for (position, tree) in trees.iter().enumerate() {
@@ -228,6 +252,15 @@ pub(crate) fn find(trees: &[TokenTree], wanted: &dyn Fn(&TokenTree) -> bool) -> 
         is_arrow = punct.as_char() == '-' && punct.spacing() == Spacing::Joint;
     }
     None
+}
+
+/// Where the list that begins here goes on, outside of angle brackets: at the next comma, or the end.
+pub(crate) fn to_comma(trees: &[TokenTree]) -> usize {
+    find(trees, is_comma).unwrap_or(trees.len())
+}
+
+fn is_comma(tree: &TokenTree) -> bool {
+    is_punct(Some(tree), ',')
 }
 
 /// Tokens that are taken one after the other.
@@ -413,7 +446,7 @@ mod tests {
 
     #[test]
     fn outside_of_angle_brackets() {
-        let comma = |text: &str| find(&source(text).0, &|tree| is_punct(Some(tree), ','));
+        let comma = |text: &str| find(&source(text).0, is_comma);
         assert_eq!(comma("a, b"), Some(1));
         assert_eq!(comma("A<b, c>, d"), Some(6));
         assert_eq!(comma("A<B<c, d>, e>, f"), Some(11));

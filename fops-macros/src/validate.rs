@@ -9,7 +9,7 @@ use proc_macro2::Span;
 use syn::{Expr, ExprLit, Lit};
 
 use crate::{
-    args::{Code, Hook},
+    args::{Code, Hook, Reason},
     diagnostics::{Diagnostics, Outcome, Reported, written},
     model::{Block, InputKind, Method, NoPolicy, Work, bare, makes_value, plain_name},
     ops::Policy,
@@ -38,6 +38,7 @@ const OP_RULES: &[fn(&Op, &mut Diagnostics) -> Outcome] = &[
     unguarded_has_reason,
     reason_has_unguarded,
     options_have_effect,
+    stay_is_one,
     lent::access_fits_policy,
     lent::access_fits_work,
     lent::device_is_looked_up,
@@ -93,7 +94,7 @@ fn attribute_stands_once(block: &Block, diagnostics: &mut Diagnostics) -> Outcom
     for again in &block.attributes {
         if again.is("guarded_fops") {
             outcome = diagnostics
-                .error(&again, format_args!("a second `#[guarded_fops]` on this block"))
+                .error(again, format_args!("a second `#[guarded_fops]` on this block"))
                 .help(format_args!("one `#[guarded_fops(..)]` takes all options"))
                 .reported();
         }
@@ -210,9 +211,7 @@ fn hooks_are_no_operations(block: &mut Block, diagnostics: &mut Diagnostics) -> 
 }
 
 fn hook_is_no_operation(hook: &mut Option<Hook>, block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
-    let Some(Hook(name)) = hook.take_if(|hook| block.any_method(&|method| method.ident == hook.0)) else {
-        return Ok(());
-    };
+    let Some(Hook(name)) = hook.take_if(|hook| block.has_method(&hook.0.to_string())) else { return Ok(()) };
     diagnostics
         .error(
             &name,
@@ -228,7 +227,10 @@ fn hook_is_no_operation(hook: &mut Option<Hook>, block: &Block, diagnostics: &mu
 fn lookup_can_fail(block: &Block, diagnostics: &mut Diagnostics) -> Outcome {
     let Some(answer) = &block.options.not_found else { return Ok(()) };
     let by_lifetime = block.options.lifetime.as_ref().is_some_and(|lifetime| makes_value(&lifetime.expression));
-    let methods_do = block.any_method(&|method| method.options.via.is_some());
+    let mut methods_do = false;
+    for method in &block.methods {
+        methods_do |= method.options.via.is_some();
+    }
     if block.options_read.is_ok() && block.options.via.is_none() && !methods_do && !by_lifetime {
         return diagnostics
             .error(&answer.expression, format_args!("nothing is looked up here that could be missing"))
@@ -246,7 +248,7 @@ fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Resu
         // What could not be read may have been the default.
         (Err(NoPolicy::Unknown), Err(reported)) => Err(reported),
         (Err(NoPolicy::Unknown), Ok(())) => {
-            let error = diagnostics.error(&ident, format_args!("`{ident}` is not known by name and needs a policy"));
+            let error = diagnostics.error(ident, format_args!("`{ident}` is not known by name and needs a policy"));
             let is_polled = method.options.polled.0.is_some();
             match Work::is_of_future(method) && !is_polled {
                 true => error.help(format_args!("`#[fop(guarded, polled)]`: its section opens when it is polled")),
@@ -257,7 +259,7 @@ fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Resu
             .reported()
         }
         (Err(NoPolicy::Release), _) => diagnostics
-            .error(&ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
+            .error(ident, format_args!("`{ident}` sounds like a release, which must not be skipped after unplug"))
             .help(format_args!("`#[fop(always)]`, or `#[fop(guarded)]` if it may be skipped"))
             .reported(),
     }
@@ -267,38 +269,42 @@ fn policy(block: &Block, method: &Method, diagnostics: &mut Diagnostics) -> Resu
 fn policy_is_one(method: &Method, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
     let ident = &method.ident;
-    for &(_, span) in method.options.policies().get(1..).unwrap_or_default() {
-        outcome = diagnostics
-            .error_at(span, format_args!("`{ident}` is given a second policy"))
-            .help(format_args!("one of `guarded`, `always` and `unguarded`"))
-            .reported();
+    let mut is_given = false;
+    for word in &method.options.policies() {
+        let Some(span) = word.0 else { continue };
+        if is_given {
+            outcome = diagnostics
+                .error_at(span, format_args!("`{ident}` is given a second policy"))
+                .help(format_args!("one of `guarded`, `always` and `unguarded`"))
+                .reported();
+        }
+        is_given = true;
     }
     outcome
 }
 
 /// An unguarded op says why that is sound.
 fn unguarded_has_reason(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
-    let [(Policy::Unguarded, word), ..] = op.method.options.policies()[..] else { return Ok(()) };
+    let Some((Policy::Unguarded, word)) = op.method.options.policy() else { return Ok(()) };
     let example = "`#[fop(unguarded, reason = \"touches no device resources\")]`";
     match &op.method.options.reason {
-        None => {
-            return diagnostics
-                .error_at(
-                    word,
-                    format_args!("an unguarded operation runs on during and after unplug: why is that sound?"),
-                )
-                .help(format_args!("{example}"))
-                .reported();
-        }
-        Some(reason) if is_blank(&reason.0.value()) => {
-            return diagnostics
-                .error(&reason.0, format_args!("an empty reason convinces no reviewer"))
-                .help(format_args!("{example}"))
-                .reported();
-        }
-        Some(_) => {}
+        None => diagnostics
+            .error_at(word, format_args!("an unguarded operation runs on during and after unplug: why is that sound?"))
+            .help(format_args!("{example}"))
+            .reported(),
+        Some(reason) => reason_is_given(reason, example, diagnostics),
     }
-    Ok(())
+}
+
+/// A reason says something.
+pub(crate) fn reason_is_given(reason: &Reason, example: &str, diagnostics: &mut Diagnostics) -> Outcome {
+    if !is_blank(&reason.0.value()) {
+        return Ok(());
+    }
+    diagnostics
+        .error(&reason.0, format_args!("an empty reason convinces no reviewer"))
+        .help(format_args!("{example}"))
+        .reported()
 }
 
 /// A reason is for an unguarded op.
@@ -347,6 +353,22 @@ fn options_have_effect(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
             .reported();
     }
     outcome
+}
+
+/// An op that is said to sleep or to be brief has a section, and is said to do one of them.
+fn stay_is_one(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
+    let ident = &op.method.ident;
+    match (op.method.options.sleeps.0, op.method.options.brief.0) {
+        (Some(_), Some(brief)) => diagnostics
+            .error_at(brief, format_args!("`{ident}` sleeps, and is brief"))
+            .help(format_args!("one of `sleeps` and `brief`"))
+            .reported(),
+        (Some(word), None) | (None, Some(word)) if op.policy == Policy::Unguarded => diagnostics
+            .error_at(word, format_args!("`{ident}` is unguarded: unplug does not wait for it, however long it takes"))
+            .help(format_args!("remove this, or make the operation `guarded`"))
+            .reported(),
+        _ => Ok(()),
+    }
 }
 
 fn is_blank(text: &str) -> bool {

@@ -75,15 +75,15 @@ pub use fops::{
     AfterUnplug, Command, Direction, File, FileOperations, IoctlArg, PollTable, SeekFrom, UserMemory, UserSliceReader,
     UserSliceWriter, VmArea,
 };
-pub use fops_macros::{fop, guarded_fops};
+pub use fops_macros::{Resources, fop, guarded_fops};
 pub use gate::{FenceKind, fence_kind};
 #[cfg(feature = "std")]
 pub use host::catch_panic;
 #[cfg(all(feature = "std", not(loom)))]
 pub use host::{flush_log, log_later};
 pub use lifetime::{
-    Access, Alone, Cause, Circle, Device, DeviceLifetime, Draining, Part, Parts, Present, Record, Records, Report,
-    Straggler, Unplug, UnplugError, Unpluggable, Unplugged, Work,
+    Access, Alone, Cause, Circle, Device, DeviceLifetime, Draining, Escape, Handles, OnEscape, Part, Parts, Present,
+    Record, Records, Report, Resources, Straggler, Unplug, UnplugError, Unpluggable, Unplugged, Work,
 };
 #[cfg(feature = "async")]
 pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
@@ -91,7 +91,7 @@ pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 pub use lifetime::{OnUnplug, OwnedAccess, Pending};
 #[cfg(feature = "kernel")]
 pub use linux::{MiscNode, WaitError, WaitQueue, unplug_and_log};
-pub use op::{Guarded, Op, OpTable, Policy};
+pub use op::{Guarded, Op, OpTable, Policy, Stay};
 #[cfg(feature = "std")]
 pub use subdev::{Subdev, SubdevNode, SubdevOperations};
 #[cfg(all(feature = "std", target_os = "linux"))]
@@ -105,7 +105,7 @@ pub use wait::{Client, Poller, Request, WaitError, WaitQueue};
 /// thread, and decides there how long the thread stays at each point.
 #[cfg(all(feature = "points", not(loom)))]
 pub mod points {
-    pub use crate::gate::points::{Point, at_points, hook_has_panicked, release_op_has_run};
+    pub use crate::gate::points::{Point, at_points, escapes, hook_has_panicked, release_op_has_run};
 }
 
 /// What the kernel's `pr_err!` looks for in each crate.

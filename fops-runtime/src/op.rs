@@ -1,6 +1,7 @@
 //! What is known of an operation at compile time: its name, its policy and its place in the source.
 use core::fmt;
 use core::panic::Location;
+use core::time::Duration;
 
 /// When an operation may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,25 @@ pub enum Policy {
     },
 }
 
+/// How long an operation is inside its section, as its author declares it: `#[fop(sleeps)]` or `#[fop(brief)]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stay {
+    /// Nothing is declared.
+    Undeclared,
+    /// It may sleep for as long as it takes, until unplug ends the sleep. The test kit wants to see it asleep when a device
+    /// goes.
+    Sleeps,
+    /// It is over within [`Stay::BRIEF`], whatever it waits for. If it keeps an unplug waiting for longer, the report says
+    /// that it was declared brief, and the test kit finds it.
+    Brief,
+}
+
+impl Stay {
+    /// How long a brief operation may keep an unplug waiting: 100 ms. The stop of a device takes about as long.
+    pub const BRIEF: Duration = Duration::from_millis(100);
+}
+
 /// The static descriptor of one operation: what a report of stragglers names.
 ///
 /// `#[guarded_fops]` makes one for each operation of an impl block, [`op!`] makes one for a
@@ -26,6 +46,7 @@ pub struct Op {
     type_name: &'static str,
     name: &'static str,
     policy: Policy,
+    stay: Stay,
     location: &'static Location<'static>,
 }
 
@@ -50,7 +71,19 @@ impl Op {
 
     #[track_caller]
     const fn new(type_name: &'static str, name: &'static str, policy: Policy) -> Self {
-        Self { type_name, name, policy, location: Location::caller() }
+        Self { type_name, name, policy, stay: Stay::Undeclared, location: Location::caller() }
+    }
+
+    /// The same operation, which may sleep until unplug wakes it.
+    #[must_use]
+    pub const fn sleeps(self) -> Self {
+        Self { stay: Stay::Sleeps, ..self }
+    }
+
+    /// The same operation, which is over within [`Stay::BRIEF`].
+    #[must_use]
+    pub const fn brief(self) -> Self {
+        Self { stay: Stay::Brief, ..self }
     }
 
     /// The operation's name, such as `ioctl`.
@@ -66,6 +99,11 @@ impl Op {
     /// When it may run.
     pub const fn policy(&self) -> Policy {
         self.policy
+    }
+
+    /// How long it is inside its section, as declared.
+    pub const fn stay(&self) -> Stay {
+        self.stay
     }
 
     /// The line of the operation's name in the driver's source.
@@ -250,21 +288,26 @@ impl OpTable {
     }
 }
 
-/// The name, the policy, when the operation runs or the reason for that, and the line in the source.
+/// The name, the policy, how long the operation stays inside, when it runs or the reason for that, and the line in the source.
 impl fmt::Display for OpTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const OPERATION: &str = "operation";
         let full = |op: &Op| op.type_name.len() + "::".len() + op.name.len();
         let width = self.0.iter().map(full).max().unwrap_or(0).max(OPERATION.len());
-        write!(f, "{OPERATION:width$}  policy     when it runs")?;
+        write!(f, "{OPERATION:width$}  policy     stay    when it runs")?;
         for op in self.0 {
             let (policy, when) = match op.policy {
                 Policy::Guarded => ("guarded", "while the device is there"),
                 Policy::Always => ("always", "after unplug too, then without access"),
                 Policy::Unguarded { reason } => ("unguarded", reason),
             };
+            let stay = match op.stay {
+                Stay::Undeclared => "-",
+                Stay::Sleeps => "sleeps",
+                Stay::Brief => "brief",
+            };
             let (pad, location) = (width - full(op), op.location);
-            write!(f, "\n{}::{}{:pad$}  {policy:9}  {when}", op.type_name, op.name, "")?;
+            write!(f, "\n{}::{}{:pad$}  {policy:9}  {stay:6}  {when}", op.type_name, op.name, "")?;
             write!(f, " ({}:{})", location.file(), location.line())?;
         }
         Ok(())
@@ -278,19 +321,19 @@ mod tests {
     #[test]
     fn table() {
         const OPS: &[Op] = &[
-            Op::guarded("Vin", "read"),
-            Op::always("Vin", "release"),
+            Op::guarded("Vin", "read").sleeps(),
+            Op::always("Vin", "release").brief(),
             Op::unguarded("Vin", "llseek", "touches no device"),
         ];
         let text = std::format!("{}", OpTable::new(OPS));
         let mut lines = text.lines();
-        assert_eq!(lines.next(), Some("operation     policy     when it runs"));
+        assert_eq!(lines.next(), Some("operation     policy     stay    when it runs"));
         let mut next = || lines.next().and_then(|line| line.rsplit_once(" (")).expect("a line with a location");
         let (line, location) = next();
-        assert_eq!(line, "Vin::read     guarded    while the device is there");
+        assert_eq!(line, "Vin::read     guarded    sleeps  while the device is there");
         assert_eq!(location, std::format!("{}:{})", file!(), OPS[0].location().line()));
-        assert_eq!(next().0, "Vin::release  always     after unplug too, then without access");
-        assert_eq!(next().0, "Vin::llseek   unguarded  touches no device");
+        assert_eq!(next().0, "Vin::release  always     brief   after unplug too, then without access");
+        assert_eq!(next().0, "Vin::llseek   unguarded  -       touches no device");
         assert_eq!(lines.next(), None);
         assert!(OpTable::new(OPS).unguarded().map(Op::name).eq(["llseek"]));
     }

@@ -2,7 +2,7 @@
 //!
 //! It is public because the expansion is part of the driver's crate. It may change with any release.
 use crate::fops::AfterUnplug;
-use crate::lifetime::{Cause, DeviceLifetime};
+use crate::lifetime::{Cause, DeviceLifetime, Handles, Resources};
 use crate::platform;
 use core::fmt;
 use core::ops::Deref;
@@ -95,6 +95,41 @@ impl<P: Deref<Target: Lifetime>> LeadsToLifetime for P {
     #[inline]
     fn checked<T>(pointer: &T) -> &Self::Checked<T> {
         P::Target::checked(pointer)
+    }
+}
+
+/// Something that may be [`Resources`], or own some.
+#[derive(Debug)]
+pub struct Field<'a, T: ?Sized>(NoResources, &'a T);
+
+impl<'a, T: ?Sized> Field<'a, T> {
+    /// It.
+    pub const fn new(value: &'a T) -> Self {
+        Self(NoResources, value)
+    }
+}
+
+impl<T: Resources + ?Sized> Field<'_, T> {
+    /// Shows its handles.
+    pub fn handles(&self, handles: &mut Handles<'_>) {
+        self.1.handles(handles);
+    }
+}
+
+/// What is found in place of a [`Field`] that is no [`Resources`]: method lookup goes on to what a type dereferences to.
+#[derive(Debug)]
+pub struct NoResources;
+
+impl NoResources {
+    /// There are none.
+    pub const fn handles(&self, _: &mut Handles<'_>) {}
+}
+
+impl<T: ?Sized> Deref for Field<'_, T> {
+    type Target = NoResources;
+
+    fn deref(&self) -> &NoResources {
+        &self.0
     }
 }
 

@@ -79,12 +79,14 @@ fn options_of_a_method() {
     );
     assert!(options.via.is_some() && options.not_found.is_some() && options.unplugged.is_some());
     assert!(options.polled.0.is_some() && options.reason.as_ref().is_some_and(|reason| reason.0.value() == "x"));
-    let policies = |options: &FopOptions| options.policies().into_iter().map(|(policy, _)| policy).collect::<Vec<_>>();
-    assert_eq!(policies(&options), [Policy::Unguarded]);
-    assert_eq!(policies(&FopOptions::default()), []);
+    let policies = |options: &FopOptions| options.policies().map(|word| word.0.is_some());
+    assert_eq!(policies(&options), [false, false, true]);
+    assert!(matches!(options.policy(), Some((Policy::Unguarded, _))));
+    assert!(FopOptions::default().policy().is_none());
     let mut options = FopOptions::default();
     assert_eq!(slips(&mut options, "unguarded, always, guarded"), [""; 0]);
-    assert_eq!(policies(&options), [Policy::Guarded, Policy::Always, Policy::Unguarded]);
+    assert_eq!(policies(&options), [true; 3]);
+    assert!(matches!(options.policy(), Some((Policy::Guarded, _))));
 }
 
 #[test]
@@ -159,11 +161,11 @@ fn unknown_options_have_a_home() {
     assert_eq!(of_block("xyz"), one("xyz", "lifetime"));
     assert_eq!(of_method("lifetime = a"), one("lifetime = a", "#[guarded_fops(..)]"));
     assert_eq!(of_method("stop = a"), one("stop = a", "always"));
-    assert_eq!(of_unplug("reason = a"), one("reason = a", "stop"));
+    assert_eq!(of_unplug("reason = a"), one("reason = a", "escapes"));
     assert_eq!(of_method("xyz"), one("xyz", "always"));
-    assert_eq!(of_unplug("xyz"), one("xyz", "stop"));
-    assert_eq!(of_unplug("lifetime = a"), one("lifetime = a", "stop"));
-    assert_eq!(of_unplug("guarded"), one("guarded", "stop"));
+    assert_eq!(of_unplug("xyz"), one("xyz", "escapes"));
+    assert_eq!(of_unplug("lifetime = a"), one("lifetime = a", "escapes"));
+    assert_eq!(of_unplug("guarded"), one("guarded", "escapes"));
     assert_eq!(of_unplug("stopp = a"), one("stopp = a", "stop"));
     assert_eq!(of_block("\"xyz\"").0, ["\"xyz\""]);
 }

@@ -3,13 +3,13 @@
 use darling::{FromMeta, ast::MetaNameValueInvalidExpr};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
-use syn::{
-    Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type,
-    parse::{ParseStream, Parser},
-    spanned::Spanned,
-};
+use syn::{Expr, ExprLit, Lit, LitStr, Meta, Path, Token, Type, spanned::Spanned};
 
-use crate::{diagnostics::written, ops::Policy, source::Source};
+use crate::{
+    diagnostics::written,
+    ops::Policy,
+    source::{self, Source},
+};
 
 /// The path of a crate, if one is given. (darling would take a string for it.)
 #[derive(Default)]
@@ -19,7 +19,7 @@ impl FromMeta for Runtime {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match value(item) {
             Some(Expr::Path(path)) if path.qself.is_none() => Ok(Self(Some(path.path.clone()))),
-            _ => Err(expected(item, &|name| not_source(item, name, "<path>"))),
+            _ => Err(not_source(item, "<path>")),
         }
     }
 }
@@ -31,17 +31,17 @@ pub(crate) struct Resources(pub(crate) Option<Type>);
 impl Resources {
     fn parse(value: TokenStream) -> darling::Result<Self> {
         let wrong = |_| darling::Error::custom("expected `resources = <type>`").with_span(&value);
-        Ok(Self(Some(syn::parse2(value.clone()).map_err(wrong)?)))
+        Ok(Self(Some(source::parsed(value.clone()).map_err(wrong)?)))
     }
 }
 
 impl FromMeta for Resources {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         let Meta::NameValue(given) = item else {
-            return Err(expected(item, &|name| format!("expected `{name} = <type>`")));
+            return Err(expected(item, "expected `@ = <type>`"));
         };
         if string(item).is_some() {
-            return Err(expected(item, &|name| not_source(item, name, "<type>")));
+            return Err(not_source(item, "<type>"));
         }
         Self::parse(given.value.to_token_stream())
     }
@@ -58,10 +58,10 @@ pub(crate) struct Subdevs(pub(crate) Vec<(Ident, Type)>);
 impl FromMeta for Subdevs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         let Meta::List(list) = item else {
-            return Err(expected(item, &|name| format!("expected `{name}(<field> = <type>, ..)`")));
+            return Err(expected(item, "expected `@(<field> = <type>, ..)`"));
         };
         let mut subdevs = Vec::new();
-        let all = |input: ParseStream| -> syn::Result<()> {
+        source::parse(list.tokens.clone(), &mut |input| {
             while !input.is_empty() {
                 let field: Ident = input.parse()?;
                 if !input.peek(Token![=]) {
@@ -77,8 +77,7 @@ impl FromMeta for Subdevs {
                 }
             }
             Ok(())
-        };
-        all.parse2(list.tokens.clone())?;
+        })?;
         Ok(Self(subdevs))
     }
 }
@@ -89,13 +88,13 @@ pub(crate) struct Word(pub(crate) Option<Span>);
 
 impl FromMeta for Word {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        match item {
-            Meta::Path(_) => Ok(Self(Some(item.span()))),
-            _ => Err(expected(item, &|name| match name {
-                "unguarded" => format!("`{name}` takes no value\nhelp: `{name}, reason = \"..\"`"),
-                _ => format!("`{name}` takes no value"),
-            })),
-        }
+        let Meta::Path(word) = item else {
+            let name = written(item.path());
+            let needs_reason = name == "unguarded" || name == "shared";
+            let help = if needs_reason { "\nhelp: `@, reason = \"..\"`" } else { "" };
+            return Err(expected(item, &format!("`@` takes no value{help}")));
+        };
+        Ok(Self(Some(word.span())))
     }
 }
 
@@ -116,7 +115,7 @@ impl FromMeta for Code {
                 let mentions_self = source.mentions("self");
                 Ok(Self { expression: given.value.clone(), source, mentions_self })
             }
-            _ => Err(expected(item, &|name| format!("expected `{name} = <expression>`"))),
+            _ => Err(expected(item, "expected `@ = <expression>`")),
         }
     }
 }
@@ -132,7 +131,7 @@ impl FromMeta for Asked {
         let hooks = match item {
             Meta::Path(_) => TokenStream::new(),
             Meta::List(list) => list.tokens.clone(),
-            Meta::NameValue(_) => return Err(expected(item, &|name| format!("expected `{name}(..)`"))),
+            Meta::NameValue(_) => return Err(expected(item, "expected `@(..)`")),
         };
         Ok(Self { span: item.path().span(), hooks })
     }
@@ -145,8 +144,28 @@ impl FromMeta for Hook {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match ident(item) {
             Some(name) if !is_keyword(&name) => Ok(Self(name)),
-            _ => Err(expected(item, &|name| not_source(item, name, "<method>"))),
+            _ => Err(not_source(item, "<method>")),
         }
+    }
+}
+
+/// What unplug does about clones of the resources: a variant of the runtime's `OnEscape`.
+pub(crate) struct Escapes(pub(crate) Ident);
+
+impl FromMeta for Escapes {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        if let Some(word) = ident(item) {
+            let variant = match word.to_string().as_str() {
+                "log" => "Log",
+                "panic" => "Panic",
+                "wait" => "Wait",
+                _ => "",
+            };
+            if !variant.is_empty() {
+                return Ok(Self(Ident::new(variant, word.span())));
+            }
+        }
+        Err(expected(item, "expected `@ = log`, `@ = panic` or `@ = wait`"))
     }
 }
 
@@ -155,7 +174,10 @@ pub(crate) struct Key(pub(crate) Ident);
 
 impl FromMeta for Key {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        ident(item).map(Self).ok_or_else(|| expected(item, &|name| not_source(item, name, "<identifier>")))
+        match ident(item) {
+            Some(key) => Ok(Self(key)),
+            None => Err(not_source(item, "<identifier>")),
+        }
     }
 }
 
@@ -164,9 +186,10 @@ pub(crate) struct Reason(pub(crate) LitStr);
 
 impl FromMeta for Reason {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        string(item)
-            .map(Self)
-            .ok_or_else(|| expected(item, &|name| format!("a reason is a sentence: `{name} = \"..\"`")))
+        match string(item) {
+            Some(reason) => Ok(Self(reason)),
+            None => Err(expected(item, "a reason is a sentence: `@ = \"..\"`")),
+        }
     }
 }
 
@@ -182,15 +205,15 @@ impl FromMeta for DefaultPolicy {
         match word.as_deref() {
             Some("guarded") => Ok(Self(Policy::Guarded)),
             Some("always") => Ok(Self(Policy::Always)),
-            Some("unguarded") => Err(expected(item, &|_| {
+            Some("unguarded") => Err(expected(
+                item,
                 "`unguarded` cannot be the default: each unguarded operation needs its own reason\n\
-                 help: `#[fop(unguarded, reason = \"..\")]` on the method"
-                    .into()
-            })),
-            _ => Err(expected(item, &|name| match string(item).map(|text| text.value()).as_deref() {
-                Some("guarded" | "always") => not_source(item, name, ""),
-                _ => format!("expected `{name} = guarded` or `{name} = always`"),
-            })),
+                 help: `#[fop(unguarded, reason = \"..\")]` on the method",
+            )),
+            _ => match string(item) {
+                Some(text) if text.value() == "guarded" || text.value() == "always" => Err(not_source(item, "")),
+                _ => Err(expected(item, "expected `@ = guarded` or `@ = always`")),
+            },
         }
     }
 }
@@ -209,12 +232,12 @@ pub(crate) fn is_keyword(name: &Ident) -> bool {
 }
 
 /// Says what an option wants, and how to write it if it is given a string.
-fn not_source(item: &Meta, name: &str, wanted: &str) -> String {
+fn not_source(item: &Meta, wanted: &str) -> darling::Error {
     match string(item) {
         Some(text) if !text.value().is_empty() => {
-            format!("`{name}` is source, not a string\nhelp: `{name} = {}`", text.value())
+            expected(item, &format!("`@` is source, not a string\nhelp: `@ = {}`", text.value()))
         }
-        _ => format!("expected `{name} = {wanted}`"),
+        _ => expected(item, &format!("expected `@ = {wanted}`")),
     }
 }
 
@@ -237,9 +260,17 @@ fn value(item: &Meta) -> Option<&Expr> {
     Some(value)
 }
 
-/// An error about the value of an option, at the value where there is one.
-fn expected(item: &Meta, message: &dyn Fn(&str) -> String) -> darling::Error {
-    let error = darling::Error::custom(message(&written(item.path())));
+/// An error about the value of an option, at the value where there is one. `@` stands for the option's name.
+fn expected(item: &Meta, text: &str) -> darling::Error {
+    let name = written(item.path());
+    let mut message = String::new();
+    for char in text.chars() {
+        match char {
+            '@' => message.push_str(&name),
+            char => message.push(char),
+        }
+    }
+    let error = darling::Error::custom(message);
     match item {
         Meta::NameValue(given) => error.with_span(&given.value),
         _ => error.with_span(item.path()),

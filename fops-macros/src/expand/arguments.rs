@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Ident, Span, TokenTree};
 use super::template::put;
 use crate::{
     model::{Block, InputKind, Method, Parameter, plain_name},
-    source::{Part, Source, find, is_punct, trees},
+    source::{Part, Source, to_comma, trees},
 };
 
 /// An argument on its way into the section.
@@ -150,7 +150,7 @@ fn drops_nothing(ty: &[TokenTree]) -> bool {
                 let trees = trees(group.stream());
                 let mut rest = &trees[..];
                 while !rest.is_empty() {
-                    let end = find(rest, &|tree| is_punct(Some(tree), ',')).unwrap_or(rest.len());
+                    let end = to_comma(rest);
                     if !drops_nothing(&rest[..end]) {
                         return false;
                     }

@@ -1,9 +1,9 @@
 //! The body, as it was written, behind the statements that open its section.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use syn::{Block as RustBlock, parse::Parser};
+use syn::Block as RustBlock;
 
-use crate::source::{Source, is_punct, trees};
+use crate::source::{self, Source, is_punct, trees};
 
 /// Puts the opening statements before the body, which becomes a block of its own.
 ///
@@ -129,5 +129,5 @@ fn parses(tail: &[TokenTree]) -> bool {
             tree => tree.clone(),
         });
     }
-    RustBlock::parse_within.parse2(emptied.into_stream()).is_ok()
+    source::parse(emptied.into_stream(), &mut |input| RustBlock::parse_within(input).map(drop)).is_ok()
 }

@@ -42,10 +42,10 @@ macro_rules! part {
     };
 }
 
-pub(super) use {part, put, tokens};
+pub(crate) use {part, put, tokens};
 
 /// What [`put!`] calls.
-pub(super) fn write(output: &mut Source, span: Span, text: &str, parts: &[(&str, &dyn Part)]) {
+pub(crate) fn write(output: &mut Source, span: Span, text: &str, parts: &[(&str, &dyn Part)]) {
     let mut template = Template { text: text.as_bytes(), at: 0, span, parts };
     template.write(output);
     debug_assert!(template.at == text.len(), "a bracket is closed that was not opened: {text}");

@@ -7,7 +7,7 @@ use super::{
     template::{put, tokens},
 };
 use crate::{
-    args::{Hook, UnplugHooks},
+    args::{Escapes, Hook, UnplugHooks},
     model::Block,
     source::{Source, contains},
 };
@@ -63,6 +63,10 @@ impl<'a> Routine<'a> {
             let text = "fn wake(&#this, __resources: &#resources) -> bool { #call true }";
             put!(&mut methods, here, text, this, resources, call);
         }
+        if let Some(Escapes(choice)) = &hooks.escapes {
+            let text = "fn on_escape(&#this) -> #runtime::OnEscape { #runtime::OnEscape::#choice }";
+            put!(&mut methods, here, text, this, runtime, choice);
+        }
         carried_over(&block.attributes, output);
         put!(
             output,
@@ -71,6 +75,9 @@ impl<'a> Routine<'a> {
             impl #generics #runtime::Device for #self_ty #bounds {
                 type Resources = #resources;
                 fn lifetime(&#this) -> &#runtime::DeviceLifetime<#resources> { #lifetime }
+                fn handles(&#this, __resources: &#resources, __handles: &mut #runtime::Handles<'_>) {
+                    #runtime::__private::Field::new(__resources).handles(__handles);
+                }
                 #methods
             }",
             generics,
@@ -105,7 +112,7 @@ impl<'a> Routine<'a> {
             parts = tokens!(here, "(#parts, (#children))", parts, children);
         }
         // One in this block is an error already.
-        let has_unplug = block.any_method(&|method| method.ident == "unplug");
+        let has_unplug = block.has_method("unplug");
         let text = "#runtime::__private::unplug_is_one!();";
         let is_one = if has_unplug { Source::default() } else { tokens!(here, text, runtime) };
         carried_over(&block.attributes, output);

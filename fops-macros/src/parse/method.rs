@@ -8,7 +8,7 @@ use crate::{
     args::{self, FopOptions},
     diagnostics::{Diagnostics, Outcome},
     model::{Input, InputKind, Method, Parameter, Receiver},
-    source::{Attribute, Cursor, Source, find, flat, is_punct, trees},
+    source::{Attribute, Cursor, Source, flat, is_punct, to_comma, trees},
 };
 
 /// Takes out the `#[fop]`s, and the `#[access]` and `#[device]` parameters.
@@ -107,8 +107,7 @@ fn returned(mut output: Source) -> (Source, Source) {
 fn next_input(parentheses: &mut Cursor) -> Option<Input> {
     parentheses.peek(0)?;
     let attributes = parentheses.attributes();
-    let end = find(parentheses.rest(), &|tree| is_punct(Some(tree), ',')).unwrap_or(parentheses.rest().len());
-    let kind = kind(attributes, parentheses.take(end));
+    let kind = kind(attributes, parentheses.take(to_comma(parentheses.rest())));
     Some(Input { kind, comma: parentheses.next() })
 }
 
@@ -186,7 +185,7 @@ fn read_options(
     ident: &Ident,
     diagnostics: &mut Diagnostics,
 ) -> Outcome {
-    let fops = take(attributes, &|attribute| attribute.is("fop"));
+    let fops = take(attributes, is_fop);
     let mut outcome = Ok(());
     for again in fops.get(1..).unwrap_or_default() {
         outcome = diagnostics
@@ -204,8 +203,16 @@ fn read_options(
     }
 }
 
+fn is_mark(attribute: &Attribute) -> bool {
+    Mark::of(attribute).is_some()
+}
+
+fn is_fop(attribute: &Attribute) -> bool {
+    attribute.is("fop")
+}
+
 /// Takes off the attributes that are wanted.
-fn take(attributes: &mut Vec<Attribute>, wanted: &dyn Fn(&Attribute) -> bool) -> Vec<Attribute> {
+fn take(attributes: &mut Vec<Attribute>, wanted: fn(&Attribute) -> bool) -> Vec<Attribute> {
     let mut taken = Vec::new();
     let mut at = 0;
     while let Some(attribute) = attributes.get(at) {
@@ -242,7 +249,7 @@ impl Mark {
 
 /// The mark of a parameter, which is taken off.
 fn take_mark(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> (Option<Mark>, Outcome) {
-    let marks = take(attributes, &|attribute| Mark::of(attribute).is_some());
+    let marks = take(attributes, is_mark);
     let Some(first) = marks.first() else { return (None, Ok(())) };
     let mark = Mark::of(first);
     let name = mark.map_or("", Mark::name);
@@ -271,7 +278,7 @@ fn take_mark(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> 
 /// Takes marks off what is no parameter and says where they belong.
 pub(super) fn reject_marks(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
-    for culprit in &take(attributes, &|attribute| Mark::of(attribute).is_some()) {
+    for culprit in &take(attributes, is_mark) {
         let name = Mark::of(culprit).map_or("", Mark::name);
         outcome = diagnostics
             .error(culprit, format_args!("`#[{name}]` marks a parameter"))
@@ -284,7 +291,7 @@ pub(super) fn reject_marks(attributes: &mut Vec<Attribute>, diagnostics: &mut Di
 /// Takes the policy off a parameter and says where it belongs.
 fn reject_fop(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
-    for culprit in &take(attributes, &|attribute| attribute.is("fop")) {
+    for culprit in &take(attributes, is_fop) {
         outcome = diagnostics
             .error(culprit, format_args!("`#[fop]` sets the policy of a method, not of a parameter"))
             .help(format_args!("put it on the method"))
@@ -296,7 +303,7 @@ fn reject_fop(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) ->
 /// Takes marks off the receiver and says where they belong.
 fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = reject_cfg_attr(attributes, diagnostics).and(reject_fop(attributes, diagnostics));
-    for culprit in &take(attributes, &|attribute| Mark::of(attribute).is_some()) {
+    for culprit in &take(attributes, is_mark) {
         let diagnostic = match Mark::of(culprit) {
             Some(Mark::Access) => diagnostics
                 .error(culprit, format_args!("`self` is the device, not the access to its resources"))
@@ -318,7 +325,7 @@ fn reject_on_self(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics
 /// Takes off `#[cfg_attr(.., fop(..))]` and says why it cannot work.
 fn reject_cfg_attr(attributes: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Outcome {
     let mut outcome = Ok(());
-    for culprit in &take(attributes, &hides_helper) {
+    for culprit in &take(attributes, hides_helper) {
         outcome = diagnostics
             .error(
                 culprit,

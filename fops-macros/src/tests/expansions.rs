@@ -247,3 +247,28 @@ impl X {
 }
 "#
 );
+
+/// `#[derive(Resources)]`.
+#[test]
+fn resources() {
+    let item = r#"
+        #[resources(crate = crate::runtime)]
+        pub(crate) struct VinPort<'a, T: Fn(u8) -> u8 = fn(u8) -> u8, const N: usize = 2> where T: Send {
+            pub(in crate::driver) mmio: Arc<Mmio>,
+            #[resources(shared, reason = "it feeds other devices")]
+            supply: Arc<Regulator>,
+            r#type: HashMap<u8, T>,
+            borrowed: &'a [u8; N],
+        }
+    "#;
+    let mut diagnostics = crate::diagnostics::Diagnostics::default();
+    let output = crate::resources::derive(item.parse().expect("tokens"), &mut diagnostics);
+    let file = syn::parse2(diagnostics.follow(output)).expect("it parses");
+    insta::with_settings!({
+        omit_expression => true,
+        prepend_module_to_snapshot => false,
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/src/snapshots"),
+    }, {
+        insta::assert_snapshot!("resources", prettyplease::unparse(&file));
+    });
+}

@@ -36,13 +36,13 @@ pub(super) fn access_fits_policy(op: &Op, diagnostics: &mut Diagnostics) -> Outc
         (Policy::Guarded, false) | (Policy::Always, true) => {}
         (Policy::Guarded, true) => {
             return diagnostics
-                .error(&ty, format_args!("`{ident}` is guarded: it runs only while there is access"))
+                .error(ty, format_args!("`{ident}` is guarded: it runs only while there is access"))
                 .help(format_args!("`&Access<'_, ..>` without `Option`, or `#[fop(always)]` to run after unplug too"))
                 .reported();
         }
         (Policy::Always, false) => {
             return diagnostics
-                .error(&ty, format_args!("`{ident}` runs after unplug too, when there is no access"))
+                .error(ty, format_args!("`{ident}` runs after unplug too, when there is no access"))
                 .help(format_args!("`Option<{}>`", written(ty)))
                 .reported();
         }
@@ -114,7 +114,7 @@ pub(super) fn access_fits_work(op: &Op, diagnostics: &mut Diagnostics) -> Outcom
     };
     if ty.mentions(wrong) {
         return diagnostics
-            .error(&ty, format_args!("`{ident}` {why}"))
+            .error(ty, format_args!("`{ident}` {why}"))
             .help(format_args!("`#[access] hw: &{right}`"))
             .reported();
     } else if op.method.generics_of_async_trait() {
@@ -164,13 +164,13 @@ pub(super) fn device_fits_policy(op: &Op, diagnostics: &mut Diagnostics) -> Outc
     match (op.policy, is_option(ty)) {
         (Policy::Always, false) if may_be_missing => {
             return diagnostics
-                .error(&ty, format_args!("`{ident}` always runs, where its device is not found too"))
+                .error(ty, format_args!("`{ident}` always runs, where its device is not found too"))
                 .help(format_args!("`Option<{}>`", written(ty)))
                 .reported();
         }
         (Policy::Guarded, true) => {
             return diagnostics
-                .error(&ty, format_args!("`{ident}` is guarded: it runs only where there is a device"))
+                .error(ty, format_args!("`{ident}` is guarded: it runs only where there is a device"))
                 .help(format_args!("`&<Type>` without `Option`"))
                 .reported();
         }

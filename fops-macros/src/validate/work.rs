@@ -58,7 +58,7 @@ pub(super) fn section_covers_the_work(op: &Op, diagnostics: &mut Diagnostics) ->
             .reported();
     }
     // A policy of its own says that the section is for the call, and that is meant.
-    if !options.policies().is_empty() {
+    if options.policy().is_some() {
         return Ok(());
     }
     if !may_be_later(&op.method.output.0) {
@@ -158,7 +158,7 @@ fn has_bound(bounds: &Bounds, names: &[&str]) -> bool {
 /// An `impl Trait` cannot be asked for its answer: the author gives it, once it is clear that it is wanted.
 pub(super) fn opaque_return_has_answer(op: &Op, diagnostics: &mut Diagnostics) -> Outcome {
     let (method, ty) = (op.method, &op.method.output);
-    let is_meant = !method.options.policies().is_empty();
+    let is_meant = method.options.policy().is_some();
     let is_opaque = is_meant && ty.begins_with("impl") && matches!(Work::of(method), Work::WithinCall);
     if is_opaque && op.policy == Policy::Guarded && method.unplugged(&op.block.options).is_none() {
         return diagnostics

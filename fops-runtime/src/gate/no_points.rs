@@ -16,5 +16,7 @@ pub(crate) fn reach(_point: Point) {}
 
 pub(crate) fn note_panic(_device: u64) {}
 
+pub(crate) fn note_escape(_device: u64, _escape: impl core::fmt::Display) {}
+
 #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "subdevs need std"))]
 pub(crate) fn note_release_op(_device: u64) {}

@@ -3,9 +3,12 @@ extern crate std;
 
 use crate::op::Op;
 use core::cell::RefCell;
-use std::collections::BTreeSet;
+use core::fmt::Display;
+use std::collections::{BTreeMap, BTreeSet};
+use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread_local;
+use std::vec::Vec;
 
 /// Where a thread is with its section.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +91,26 @@ pub(crate) fn note_panic(device: u64) {
 fn panicked() -> MutexGuard<'static, BTreeSet<u64>> {
     // Nothing panics under it.
     PANICKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What has escaped from devices, when their resources were handed back.
+static ESCAPED: Mutex<BTreeMap<u64, Vec<String>>> = Mutex::new(BTreeMap::new());
+
+/// The clones that were left when this device's resources were handed back, a line for each: for test kits. `device` is the
+/// [`id`](crate::DeviceLifetime::id) of its lifetime. See [`Resources`](crate::Resources).
+///
+/// Otherwise the log alone tells.
+pub fn escapes(device: u64) -> Vec<String> {
+    escaped().get(&device).cloned().unwrap_or_default()
+}
+
+pub(crate) fn note_escape(device: u64, escape: impl Display) {
+    escaped().entry(device).or_default().push(escape.to_string());
+}
+
+fn escaped() -> MutexGuard<'static, BTreeMap<u64, Vec<String>>> {
+    // Nothing panics under it.
+    ESCAPED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The subdevs whose release op has run.

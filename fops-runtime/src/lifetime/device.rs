@@ -1,6 +1,7 @@
 //! A device: its lifetime, and the hooks that its driver has for unplug.
 use super::cause::Cause;
 use super::device_lifetime::DeviceLifetime;
+use super::resources::{Handles, OnEscape};
 
 /// One device: its lifetime and its driver's hooks.
 ///
@@ -32,5 +33,16 @@ pub trait Device {
     fn wake(&self, resources: &Self::Resources) -> bool {
         let _ = resources;
         false
+    }
+
+    /// Shows the handles of which the resources should have the last one: see [`Resources`](super::Resources). Unplug asks for
+    /// them when the last section has ended.
+    fn handles(&self, resources: &Self::Resources, handles: &mut Handles<'_>) {
+        let _ = (resources, handles);
+    }
+
+    /// What unplug does if the resources have not the last of these handles.
+    fn on_escape(&self) -> OnEscape {
+        OnEscape::Log
     }
 }

@@ -6,6 +6,7 @@ mod cause;
 mod circle;
 mod device;
 mod device_lifetime;
+mod escapes;
 #[cfg(all(feature = "std", target_os = "linux"))]
 mod fd;
 #[cfg(feature = "std")]
@@ -25,6 +26,7 @@ mod records;
 mod registered;
 mod removers;
 mod report;
+mod resources;
 mod role;
 mod starts;
 mod state;
@@ -56,6 +58,7 @@ pub use pending::Pending;
 pub use record::Record;
 pub use records::Records;
 pub use report::{Report, Straggler};
+pub use resources::{Escape, Handles, OnEscape, Resources};
 #[cfg(feature = "async")]
 pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 pub use together::{Alone, Present};

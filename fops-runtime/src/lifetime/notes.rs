@@ -33,6 +33,11 @@ impl Notes {
     /// Adds the note, in place of one with the same key.
     pub(super) fn put(&mut self, note: Note) {
         self.remove(note.key);
+        self.add(note);
+    }
+
+    /// Adds the note beside those with the same key.
+    pub(super) fn add(&mut self, note: Note) {
         match self.0.iter_mut().find(|place| place.is_none()) {
             Some(place) => *place = Some(note),
             #[cfg(feature = "std")]

@@ -2,6 +2,7 @@
 use super::cause::Cause;
 use super::device::Device;
 use super::device_lifetime::DeviceLifetime;
+use super::resources::{Handles, OnEscape};
 use super::state::{Core, Phase, Role};
 use core::fmt;
 
@@ -73,6 +74,11 @@ trait AnyPart {
     /// # Safety
     /// As for `stop`.
     unsafe fn wake(&self) -> bool;
+    fn name(&self) -> &'static str;
+    fn on_escape(&self) -> OnEscape;
+    /// # Safety
+    /// As for `stop`.
+    unsafe fn handles(&self, handles: &mut Handles<'_>);
 }
 
 impl<'m> Member<'m> {
@@ -106,22 +112,42 @@ impl<'m> Member<'m> {
         // SAFETY: as the caller says.
         unsafe { self.part.wake() }
     }
+
+    /// The name of the device's type.
+    pub(super) fn name(&self) -> &'static str {
+        self.part.name()
+    }
+
+    pub(super) fn on_escape(&self) -> OnEscape {
+        self.part.on_escape()
+    }
+
+    /// Shows the handles that the resources own.
+    ///
+    /// # Safety
+    /// As for [`stop`](Self::stop).
+    pub(super) unsafe fn handles(&self, handles: &mut Handles<'_>) {
+        // SAFETY: as the caller says.
+        unsafe { self.part.handles(handles) }
+    }
 }
 
 /// One device among [`Parts`]: its lifetime and its hooks.
 pub struct Part<'a, R> {
     lifetime: &'a DeviceLifetime<R>,
     hooks: Option<&'a dyn Device<Resources = R>>,
+    /// Of the device's type.
+    name: &'static str,
 }
 
 impl<'a, R> Part<'a, R> {
     /// The device by itself, without its subdevs: those are parts of their own.
     pub fn of<D: Device<Resources = R>>(device: &'a D) -> Self {
-        Self { lifetime: device.lifetime(), hooks: Some(device) }
+        Self { lifetime: device.lifetime(), hooks: Some(device), name: core::any::type_name::<D>() }
     }
 
     pub(super) const fn alone(lifetime: &'a DeviceLifetime<R>) -> Self {
-        Self { lifetime, hooks: None }
+        Self { lifetime, hooks: None, name: "" }
     }
 }
 
@@ -152,6 +178,22 @@ impl<R> AnyPart for Part<'_, R> {
         // SAFETY: as the caller says.
         let resources = unsafe { self.lifetime.resources() };
         self.hooks.is_some_and(|hooks| hooks.wake(resources))
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn on_escape(&self) -> OnEscape {
+        self.hooks.map_or(OnEscape::Log, |hooks| hooks.on_escape())
+    }
+
+    unsafe fn handles(&self, handles: &mut Handles<'_>) {
+        // SAFETY: as the caller says.
+        let resources = unsafe { self.lifetime.resources() };
+        if let Some(hooks) = self.hooks {
+            hooks.handles(resources, handles);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::parts::{Part, Parts};
 use super::state::Core;
 use super::work::Work;
 use crate::gate::Section;
-use crate::op::Op;
+use crate::op::{Op, Stay};
 use crate::platform;
 use core::fmt;
 use core::time::Duration;
@@ -20,7 +20,7 @@ pub struct Report<P>(P);
 /// One thing that an unplug waits for.
 ///
 /// Displays as `RcarVin::ioctl (src/core.rs:120), thread 77 "worker", client 42 (v4l2-ctl), waited for 1.2s`. An owned section
-/// has `owned, opened by thread 77 "worker"`, and no client. Where the unplug waits for another one, the thread is the one
+/// has `owned, opened by thread 77 "worker"`, and no client. One that [is overdue](Self::is_overdue) has `declared brief`. Where the unplug waits for another one, the thread is the one
 /// that has the remover's role.
 #[derive(Debug, Clone, Copy)]
 pub struct Straggler {
@@ -49,6 +49,12 @@ impl Straggler {
         self.waited
     }
 
+    /// Whether it was declared [`brief`](crate::Stay::Brief), and has kept unplug waiting for longer than that.
+    pub fn is_overdue(&self) -> bool {
+        let is_brief = self.op().is_some_and(|op| op.stay() == Stay::Brief);
+        is_brief && self.waited > Some(Stay::BRIEF)
+    }
+
     /// Whether it is the section of an [`OwnedAccess`](crate::OwnedAccess) or a future. The thread is the one that opened
     /// it, and does something else by now.
     pub const fn is_owned(&self) -> bool {
@@ -67,13 +73,16 @@ impl fmt::Display for Straggler {
         write!(f, "{}", self.work)?;
         if let (Work::Role(_), 0) = (self.work, self.thread) {
             f.write_str(", a task")?;
-        } else {
+        } else if !matches!(self.work, Work::Escape(_)) {
             f.write_str(if self.is_owned { ", owned, opened by thread " } else { ", thread " })?;
             platform::fmt_thread(self.thread, f)?;
         }
         #[cfg(feature = "std")]
         if let Some(client) = self.client() {
             write!(f, ", client {client}")?;
+        }
+        if self.is_overdue() {
+            f.write_str(", declared brief")?;
         }
         match self.waited {
             Some(waited) => write!(f, ", waited for {waited:.1?}"),

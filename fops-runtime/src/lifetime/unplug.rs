@@ -1,5 +1,6 @@
 //! Unplug: one sequence for a device, a device with its subdevs, and several devices.
 use super::cause::{Cause, UnplugError};
+use super::escapes;
 use super::parts::{Parts, Sealed};
 use super::records::Records;
 use super::report::Report;
@@ -180,6 +181,7 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
         while !steps::drain(&parts, self.pause) {
             self.wake(&parts);
         }
+        escapes::wait(&self.role, &parts, None);
         parts.hand_back(&self.role)
     }
 
@@ -198,7 +200,9 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
         loop {
             let left = limit.saturating_sub(began.map_or(limit, platform::elapsed));
             if steps::drain(&parts, Some(self.pause.map_or(left, |pause| pause.min(left)))) {
-                return Ok(parts.hand_back(&self.role));
+                let left = limit.saturating_sub(began.map_or(limit, platform::elapsed));
+                let is_whole = escapes::wait(&self.role, &parts, Some(left));
+                return if is_whole { Ok(parts.hand_back(&self.role)) } else { Err(self) };
             }
             // A caller that polls with short limits has the wake hooks called all the same.
             let is_due = self.woken.map(platform::elapsed) >= self.pause;
@@ -228,7 +232,11 @@ impl<'a, D: Unplug + ?Sized> Draining<'a, D> {
 impl<D: Unplug + ?Sized> Drop for Draining<'_, D> {
     fn drop(&mut self) {
         // A driver's `parts` that panics loses its own role alone.
-        let _ = platform::catch(|| self.role.end(&self.device.parts()));
+        let _ = platform::catch(|| {
+            let parts = self.device.parts();
+            self.role.note(&parts, None);
+            self.role.end(&parts);
+        });
     }
 }
 

@@ -1,4 +1,5 @@
 //! What an unplug may be waiting for.
+use super::resources::Escape;
 use crate::op::Op;
 use core::fmt;
 
@@ -20,6 +21,8 @@ pub enum Work {
     Poller,
     /// The remover's role of the device with this number, which another unplug has.
     Role(u64),
+    /// A clone of a handle of the resources, where the driver says `unplug(escapes = wait)`.
+    Escape(Escape),
 }
 
 impl fmt::Display for Work {
@@ -32,6 +35,7 @@ impl fmt::Display for Work {
             Self::Cancellation => "a cancellation",
             Self::Poller => "a poller",
             Self::Role(device) => return write!(f, "the remover's role of device {device}"),
+            Self::Escape(escape) => return write!(f, "{escape}"),
         })
     }
 }

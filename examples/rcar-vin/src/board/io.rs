@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use fops_runtime::Resources;
 use parking_lot::RwLock;
 
 use super::Busy;
@@ -61,8 +62,8 @@ struct Mapping {
 ///
 /// After the [`Mmio`] it came from is gone, every access through it is a *late access*: it touches
 /// no register, reads all ones, is logged, and is counted by
-/// [`Vin::late_accesses`](super::Vin::late_accesses).
-#[derive(Clone)]
+/// [`Vin::late_accesses`](super::Vin::late_accesses). Unlike a real pointer it counts its copies, so unplug names one that is left.
+#[derive(Clone, Resources)]
 pub struct IoPtr {
     mapping: Arc<Mapping>,
 }
@@ -116,6 +117,7 @@ impl IoPtr {
 ///
 /// There is one of it at a time. It belongs to the driver's resources, which unplug hands back to
 /// the remover: the drop poisons whatever [`IoPtr`] has been left behind.
+#[derive(Resources)]
 #[must_use = "dropping it unmaps the registers"]
 pub struct Mmio {
     pointer: IoPtr,

@@ -14,7 +14,7 @@ use crate::driver::platform::{
 };
 use crate::driver::v4l2::Settings;
 use fops_host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
-use fops_runtime::{Cause, DeviceLifetime, Errno, Result, Subdev, Unplug, UnplugError, WaitQueue};
+use fops_runtime::{Cause, DeviceLifetime, Errno, Resources, Result, Subdev, Unplug, UnplugError, WaitQueue};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ pub const DRIVER: &str = "rcar-vin";
 const BUFFER_MEMORY: usize = 128 << 20;
 
 /// What a VIN has from probe to remove, whether it has a node or not.
+#[derive(Resources)]
 pub struct VinPort {
     /// Dropped first: no interrupt comes any more, then the registers go.
     _irq: IrqGuard,
@@ -41,6 +42,7 @@ pub struct VinPort {
 /// The resources: what the node's operations need and unplug takes away.
 ///
 /// Dropped in this order: the receiver is let go of, then there is no interrupt, no registers, and no DMA.
+#[derive(Resources)]
 pub struct VinHw {
     /// Where the pictures come from.
     pub(crate) csi2: Subdev<Csi2>,

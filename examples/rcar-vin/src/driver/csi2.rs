@@ -10,8 +10,8 @@ use crate::uapi::media::*;
 use crate::uapi::{kernel_version, load, store, zeroed};
 use fops_host::{Driver, Probe, Removable};
 use fops_runtime::{
-    Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Result, Subdev, SubdevOperations,
-    UnplugError, guarded_fops,
+    Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Resources, Result, Subdev,
+    SubdevOperations, UnplugError, guarded_fops,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub const CSI2_DRIVER: &str = "rcar-csi2";
 pub const CHANNELS: u32 = 2;
 
 /// The resources: they die when the receiver is unbound.
+#[derive(Resources)]
 pub struct Csi2Hw {
     mmio: Mmio,
 }
@@ -47,6 +48,7 @@ struct State {
 #[guarded_fops(lifetime = lifetime, unplug(stop = quiesce))]
 impl SubdevOperations for Csi2 {
     /// `rcsi2_s_stream`: for each VIN; the first turns the receiver on, the last turns it off.
+    #[fop(brief)]
     fn s_stream(&self, #[access] hw: &Access<'_, Csi2Hw>, enable: bool) -> Result {
         self.turn(hw, enable)
     }

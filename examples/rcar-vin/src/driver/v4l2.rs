@@ -31,6 +31,7 @@ pub struct Open {
 impl FileOperations for RcarVin {
     type Open = Open;
 
+    #[fop(brief)]
     fn open(&self, file: &File) -> Result<Open> {
         self.settings.lock().add_file();
         Ok(Open { priority: AtomicU32::new(V4L2_PRIORITY_DEFAULT), listener: self.listeners.open(file.id()) })
@@ -52,6 +53,7 @@ impl FileOperations for RcarVin {
         self.done.wake_all();
     }
 
+    #[fop(sleeps)]
     fn read(&self, #[access] hw: &Access<'_, VinHw>, file: &File<Open>, mut buf: UserSliceWriter<'_>) -> Result<usize> {
         self.start_reading(hw, file.id())?;
         let mut capture = self.capture.lock();
@@ -96,6 +98,8 @@ impl FileOperations for RcarVin {
             }
     }
 
+    /// Sleeps in `VIDIOC_DQBUF`, `VIDIOC_DQEVENT` and, for the end of a frame, `VIDIOC_STREAMOFF`.
+    #[fop(sleeps)]
     fn ioctl(
         &self,
         #[access] hw: &Access<'_, VinHw>,
@@ -114,6 +118,7 @@ impl FileOperations for RcarVin {
         result.map(|()| 0)
     }
 
+    #[fop(brief)]
     fn mmap(&self, _file: &File<Open>, area: &VmArea) -> Result {
         self.capture.lock().queue.mmap(area.offset, area.len).map(|_| ())
     }

@@ -155,6 +155,18 @@ impl Node {
         fops_runtime::points::hook_has_panicked(self.device.lifetime_id())
     }
 
+    /// The clones of its device's resources that were left when these were handed back.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn escapes(&self) -> Vec<String> {
+        fops_runtime::points::escapes(self.device.lifetime_id())
+    }
+
+    /// How long ago the unplug of its device began.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn gone_for(&self) -> Option<Duration> {
+        self.device.unplug_began().map(|began| began.elapsed())
+    }
+
     /// The worst cause that its device was told.
     #[cfg(feature = "testkit")]
     pub(crate) fn cause(&self) -> Option<fops_runtime::Cause> {

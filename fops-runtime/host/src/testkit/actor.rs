@@ -139,6 +139,12 @@ impl Actor {
         age > Duration::from_millis(100) || (age > Duration::from_millis(10) && asleep())
     }
 
+    /// Whether it sleeps inside a section, of itself.
+    pub(super) fn sleeps_in_driver(&self) -> bool {
+        let is_inside = self.trace.is_free() && self.trace.section().is_some();
+        is_inside && (self.trace.state().sleeps || matches!(self.whereabouts(), Whereabouts::Asleep(_)))
+    }
+
     pub(super) fn end(&self) -> Option<(End, Instant)> {
         self.progress().end
     }

@@ -7,6 +7,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
+/// What to write where resources were cloned.
+pub(super) const ESCAPE: &str = "borrow resources within the section, and keep no clone of them in a file or a thread";
+
 impl<H: Send + Sync + 'static> Suite<'_, H> {
     /// The device is away. Files may be open.
     pub(super) fn is_away(&mut self, nodes: &[Arc<Node>], hardware: &Option<Arc<H>>) {
@@ -28,6 +31,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 format!("a hook of the device of `{}` panics during unplug", node.name()),
                 "unplug goes on after that, with the hardware as it is: log the error, and do not `unwrap` in a hook",
             );
+        }
+        for escape in nodes.iter().flat_map(|node| node.escapes()) {
+            self.find(format!("the resources are handed back, and {escape}"), ESCAPE);
         }
         let Some(hardware) = hardware else { return };
         for (number, check) in self.plan.away.iter().enumerate() {

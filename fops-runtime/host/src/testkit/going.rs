@@ -6,6 +6,7 @@ use crate::testkit::ambush::{Ambush, Deed};
 use crate::testkit::in_time::{Late, in_time};
 use crate::testkit::scenario::{Twist, Way};
 use crate::testkit::suite::Suite;
+use crate::testkit::trace::key;
 use fops_runtime::{Cause, Errno, Result};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
         {
             ambush.release();
         }
+        let asleep = actors.iter().filter(|actor| actor.sleeps_in_driver()).filter_map(|actor| actor.trace.section());
+        self.met.slept.extend(asleep.map(key));
         let world = self.world.as_ref()?;
         let (bus, driver, device) = (world.bus.clone(), world.driver.clone(), world.device.clone());
         let began = Instant::now();
@@ -214,9 +217,9 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             let (end, met, before) = (progress.end, progress.met.clone(), progress.before.clone());
             drop(progress);
             let name = actor.name.clone();
-            let (panicked, unheard) = {
+            let (panicked, unheard, late) = {
                 let state = actor.trace.state();
-                (state.panicked.clone(), state.unheard)
+                (state.panicked.clone(), state.unheard, state.late)
             };
             actor.join();
             if let Some(op) = panicked.first()
@@ -225,6 +228,14 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
                 self.find(
                     format!("`{op}` panics in the act \"{name}\""),
                     "answer an error; the message of the panic says where",
+                );
+            }
+            if let Some((op, waited)) = late
+                && waited > self.patience.brief()
+            {
+                self.find(
+                    format!("{op} is declared brief, and unplug waited {waited:.1?} for it"),
+                    "end it sooner, or declare `#[fop(sleeps)]` and sleep as unplug can see: `access.wait_event(..)`",
                 );
             }
             if let Some(mask) = unheard {

@@ -1,6 +1,7 @@
 //! A removal that does not end: who keeps it waiting, where that sleeps, and what to write.
 use crate::bus::Removal;
 use crate::testkit::actor::Actor;
+use crate::testkit::away::ESCAPE;
 use crate::testkit::suite::Suite;
 use crate::testkit::whereabouts::{self, Whereabouts};
 
@@ -31,7 +32,8 @@ impl<H: Send + Sync + 'static> Suite<'_, H> {
             let place = thread_of(line).map_or(Whereabouts::Unknown, whereabouts::of);
             // The driver's code outside the unplug, such as its `remove`.
             let Some((work, _)) = line.split_once(", thread ") else {
-                self.find(format!("the removal does not end: it waits for {line}"), REMOVE);
+                let help = if line.contains(" outside") { ESCAPE } else { REMOVE };
+                self.find(format!("the removal does not end: it waits for {line}"), help);
                 continue;
             };
             let help = if work.contains("hook") || work.contains("cancellation") {

@@ -183,6 +183,8 @@
 //! * Each guarded operation was in flight when a device went. Each operation that is `always` or `unguarded` was called
 //!   then or later. What was not is listed as *not tried*, and fails the test unless the author gives a reason by
 //!   [`not_tried`](Hotplug::not_tried).
+//! * Each operation that is declared `#[fop(sleeps)]` slept in its section when a device went, or is listed likewise. One that
+//!   is declared `#[fop(brief)]` does not keep an unplug waiting for longer than that.
 //!
 //! A run always ends. A thread that hangs is left behind, and its act takes no part in what follows. The kit says that
 //! something hangs after 3 to 30 seconds, depending on how fast this machine hands work from thread to thread.
@@ -198,6 +200,7 @@
 //! | an operation in flight undoes the stop hook | it sleeps when it is held past the stop hook | `wait_event`, or a `wake` hook, which is repeated |
 //! | one operation undoes the stop hook for another one | in some orders, one sleeps for ever | likewise |
 //! | poll does not register its queue | the mask has events, nobody wakes the caller | `table.wait(&queue)` first |
+//! | an operation that is declared brief and is not | unplug waits for it | `#[fop(sleeps)]`, and `wait_event` |
 //! | **Answers** | | |
 //! | another error in place of `ENODEV` | the act in flight answered that error | hand the error of the wait on: `?` |
 //! | the error of a wait is unwrapped | the operation panics in the act | likewise |
@@ -212,7 +215,7 @@
 //! | **Hardware** | | |
 //! | a timer that the stop hook forgets | `away` fails | stop it in the hook, or open a section in it |
 //! | an interrupt handler without a section | `away` fails | `lifetime.enter(op!("irq"))` |
-//! | resources cloned out of a section | `away` fails, and probe fails after that | lend them, do not clone them |
+//! | resources cloned out of a section | a field has a clone outside, if it derives `Resources`; `away` fails, and probe after that | lend them, do not clone them |
 //! | `remove` keeps the resources, or frees them twice | `away` fails | drop them, once |
 //! | `remove` gives up when the hardware refuses something | `away` fails after that step | go on, and drop the resources |
 //! | what the stop hook turns off stays off | errors or sleep when the device is back | probe turns it on |

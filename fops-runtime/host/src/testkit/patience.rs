@@ -1,4 +1,5 @@
 //! How long the kit waits before it says that something hangs.
+use fops_runtime::Stay;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,6 +37,11 @@ impl Patience {
 
     pub(super) const fn limit(self) -> Duration {
         self.limit
+    }
+
+    /// How long an operation may take that is declared brief: longer where threads wait for a processor.
+    pub(super) fn brief(self) -> Duration {
+        Stay::BRIEF.max(self.limit / 30)
     }
 
     /// Waits until `condition` holds. Whether it did.

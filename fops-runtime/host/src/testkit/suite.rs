@@ -12,7 +12,7 @@ use crate::testkit::seed::Seed;
 use crate::testkit::subdevs::{self, MadeSubdev};
 use crate::testkit::trace::{Met, key};
 use crate::testkit::world::{Place, World};
-use fops_runtime::{Op, Policy, Result};
+use fops_runtime::{Op, Policy, Result, Stay};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::thread;
@@ -277,6 +277,9 @@ impl<'a, H: Send + Sync + 'static> Suite<'a, H> {
                 }
                 Policy::Unguarded { .. } if !called && !self.met.after.contains(op.name()) => {
                     "it is unguarded, and nobody called it while the device went or after"
+                }
+                Policy::Guarded | Policy::Always if op.stay() == Stay::Sleeps && !self.met.slept.contains(&key(op)) => {
+                    "it is declared `sleeps`, and no act slept in it when the device went"
                 }
                 _ => return None,
             };

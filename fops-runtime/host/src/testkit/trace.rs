@@ -2,11 +2,11 @@
 use crate::lock::Lock;
 use crate::nodes::node::Node;
 use crate::nodes::observer::{Observer, observe};
-use fops_runtime::Op;
-use fops_runtime::PollEvents;
 use fops_runtime::points::{Point, at_points};
+use fops_runtime::{Op, PollEvents, Stay};
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 /// Decides how long a thread stays where it is.
 pub(super) trait Guide: Send + Sync {
@@ -38,6 +38,8 @@ pub(super) struct State {
     sections: Vec<&'static Op>,
     /// Whether it sleeps in `wait_event`.
     pub(super) sleeps: bool,
+    /// The operation that kept an unplug waiting for the longest, of those that are declared brief.
+    pub(super) late: Option<(&'static Op, Duration)>,
     /// The sections that it has opened.
     pub(super) opened: Vec<&'static Op>,
     /// How many operations it has called.
@@ -58,6 +60,8 @@ pub(super) struct Met {
     pub(super) sections: BTreeSet<(&'static str, &'static str)>,
     /// Likewise, the operations of files that have no section.
     pub(super) calls: BTreeSet<&'static str>,
+    /// They slept in their sections when unplug was about to begin.
+    pub(super) slept: BTreeSet<(&'static str, &'static str)>,
     /// They were called after unplug.
     pub(super) after: BTreeSet<&'static str>,
 }
@@ -66,6 +70,7 @@ impl Met {
     pub(super) fn add(&mut self, other: Self) {
         self.sections.extend(other.sections);
         self.calls.extend(other.calls);
+        self.slept.extend(other.slept);
         self.after.extend(other.after);
     }
 }
@@ -105,6 +110,11 @@ impl Trace {
         self.state().sections.last().copied()
     }
 
+    /// Whether nobody decides how long the thread stays where it is.
+    pub(super) const fn is_free(&self) -> bool {
+        self.guide.is_none()
+    }
+
     /// What unplugs have met, with what the thread is in now.
     pub(super) fn met(&self) -> Met {
         let state = self.state();
@@ -130,6 +140,13 @@ impl Trace {
                     && self.node.is_unplugged()
                 {
                     state.met.sections.insert(key(op));
+                    // A guide may have held it there.
+                    let waited = self.node.gone_for().filter(|_| op.stay() == Stay::Brief && self.is_free());
+                    if let Some(waited) = waited
+                        && state.late.is_none_or(|(_, worst)| worst < waited)
+                    {
+                        state.late = Some((op, waited));
+                    }
                 }
             }
             Point::Sleeping => state.sleeps = true,

@@ -3,6 +3,7 @@ mod acts;
 mod another_error;
 mod closures_hang;
 mod coverage;
+mod declared;
 mod driver_waits;
 mod ejects;
 mod goes_along;

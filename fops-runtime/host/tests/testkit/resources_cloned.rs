@@ -24,6 +24,7 @@ fn report(is_wrong: bool) -> Report {
 #[test]
 fn wrong() {
     let report = report(true);
+    finds(&report, "testkit::hardware::Registers>` of the resources has a clone outside");
     finds(&report, "the registers are mapped");
     finds(&report, "bind fails");
 }

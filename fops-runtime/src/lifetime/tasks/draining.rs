@@ -4,6 +4,7 @@ extern crate std;
 use super::timer::Timer;
 use crate::gate::wakers::Task;
 use crate::lifetime::cause::{Cause, UnplugError};
+use crate::lifetime::escapes;
 use crate::lifetime::parts::{Parts, Sealed};
 use crate::lifetime::report::Report;
 use crate::lifetime::role::lock_roles;
@@ -197,6 +198,16 @@ impl<D: Unplug + ?Sized> Future for DrainingAsync<'_, D> {
         let parts = this.device.parts();
         this.role.hold_as(&parts, this_task());
         if steps::drain(&parts, Some(Duration::ZERO)) {
+            if escapes::still_out(&this.role, &parts).is_some() {
+                // No section wakes the task any more.
+                let timer = this.timer.get_or_insert_with(|| Timer::new(this.task.devices()));
+                if timer.is_over() {
+                    let pause = longer(this.pause.unwrap_or_default());
+                    this.pause = Some(pause);
+                    timer.start(pause);
+                }
+                return Poll::Pending;
+            }
             this.handed_back = true;
             // Pollers are woken under the role of this thread.
             this.role.hold_as(&parts, Holder { thread: platform::thread_id(), is_task: false });
