@@ -2,7 +2,7 @@
 //!
 //! It is public because the expansion is part of the driver's crate. It may change with any release.
 use crate::fops::AfterUnplug;
-use crate::lifetime::{Cause, DeviceLifetime};
+use crate::lifetime::{Cause, DeviceLifetime, Unplugged};
 use crate::platform;
 use core::fmt;
 use core::ops::Deref;
@@ -12,10 +12,10 @@ pub use crate::op::{Block, GuardsFileOperations, GuardsSubdevOperations, key};
 #[cfg(feature = "std")]
 pub use crate::subdev::{AnySubdevOperations, HasReleaseOp};
 
-/// The answer of an operation that returns `T`, once the device is gone.
+/// The answer of an operation that returns `T`, whose section was not opened.
 #[inline]
-pub fn after_unplug<T: AfterUnplug>() -> T {
-    T::after_unplug()
+pub fn refused<T: AfterUnplug>(why: Unplugged) -> T {
+    T::refused(why)
 }
 
 /// Stands in for an access after the macro reported an error, so that the error stays the only one.

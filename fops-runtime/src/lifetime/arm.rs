@@ -5,9 +5,9 @@
 //! set was there before, and none comes later. Unplug calls the stop hook when the count is 0; what those starts did comes
 //! before, because the count is changed under the lock.
 use super::access::Access;
-use super::cause::Unplugged;
 use super::notes::Note;
 use super::state::{Core, Phase};
+use super::unplugged::Unplugged;
 use super::work::Work;
 use crate::platform;
 

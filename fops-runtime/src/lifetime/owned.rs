@@ -1,8 +1,8 @@
 //! An access that is not bound to a thread or a stack.
 extern crate std;
 
-use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
+use super::unplugged::Unplugged;
 use crate::gate::Slot;
 use crate::op::Op;
 use core::fmt;
@@ -76,15 +76,14 @@ impl<R> OwnedAccess<R> {
     /// [`Unplugged`] once unplug has begun; the reference is dropped then.
     #[inline(always)]
     pub fn enter(lifetime: Arc<DeviceLifetime<R>>, op: &'static Op) -> Result<Self, Unplugged> {
-        match lifetime.core.gate.enter(op, true) {
-            Some(slot) => {
-                #[cfg(feature = "tracing")]
-                super::trace::opened(&slot, lifetime.id(), op, true);
-                // INVARIANT: just opened.
-                Ok(Self { lifetime, slot: ManuallyDrop::new(slot) })
-            }
-            None => Err(Unplugged),
-        }
+        let slot = match lifetime.core.gate.enter(op, true) {
+            Some(slot) => slot,
+            None => lifetime.core.enter_late(op, true)?,
+        };
+        #[cfg(feature = "tracing")]
+        super::trace::opened(&slot, lifetime.id(), op, true);
+        // INVARIANT: just opened.
+        Ok(Self { lifetime, slot: ManuallyDrop::new(slot) })
     }
 
     /// Ends the section, and returns the reference that it held.

@@ -1,10 +1,10 @@
 //! Work that ends after its operation has returned.
 extern crate std;
 
-use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
 use super::heap_cancel::{Cancel, Node};
 use super::owned::OwnedAccess;
+use super::unplugged::Unplugged;
 use crate::platform::{self, Lock};
 use core::fmt;
 use std::sync::Arc;

@@ -129,7 +129,7 @@ fn wake_sleepers<'m>(members: impl Iterator<Item = Member<'m>>) {
     let members = members.inspect(|member| member.core().raise_unplug_fd());
     #[cfg(feature = "std")]
     {
-        let find = by_number(members);
+        let find = by_number(members.inspect(|member| member.core().end_pause_at_unplug()));
         crate::wait::wake_sections(|number| find(number).is_some());
     }
     #[cfg(not(feature = "std"))]

@@ -1,6 +1,7 @@
 //! `wait_event` and its form that sleeps without a lock.
 extern crate std;
 
+use super::pauses;
 use super::queue::WaitQueue;
 use super::request::Request;
 use super::sleepers;
@@ -123,6 +124,11 @@ impl<U: Fn() -> bool> Wait<'_, U> {
         loop {
             // Read before the condition is asked: a wake-up in between makes the sleep return at once.
             let seen = request.event();
+            // Without the lock, which the hardware half of the pause may take. What comes meanwhile is looked at after it.
+            if pauses::is_due() {
+                unlocked(lock, &mut || pauses::park(request));
+                continue;
+            }
             if (self.is_unplugged)() || sleepers::is_waited_for() {
                 return Err(WaitError::Unplugged);
             }

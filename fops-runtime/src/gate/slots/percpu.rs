@@ -150,9 +150,9 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 /// The sections of the devices that are meant, in one walk.
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
     Walk::new().filter_map(move |slot| {
-        let (op, owned) = slot.entry.section_of(&is_meant)?;
+        let section = slot.entry.section_of(&is_meant)?;
         // Relaxed: written before the release that `section_of` has read, unless another section took the slot since.
-        Some(Section { op, owned, thread: slot.thread.load(Ordering::Relaxed) })
+        Some(Section { thread: slot.thread.load(Ordering::Relaxed), ..section })
     })
 }
 

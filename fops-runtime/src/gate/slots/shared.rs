@@ -86,16 +86,17 @@ pub(in crate::gate) fn entries() -> impl Iterator<Item = &'static Entry> {
 
 /// The sections of the devices that are meant, in one walk.
 pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = Section> {
-    entries().filter_map(move |entry| {
-        let (op, owned) = entry.section_of(&is_meant)?;
-        Some(Section { op, owned, thread: 0 })
-    })
+    entries().filter_map(move |entry| entry.section_of(&is_meant))
 }
 
 /// Nothing tells whose a section is.
 pub(in crate::gate) fn is_inside(_: impl Fn(u64) -> bool) -> bool {
     false
 }
+
+/// Nothing tells whose a section is, so a pause waits for those of sleepers too.
+#[cfg(feature = "std")]
+pub(in crate::gate) const fn set_parked(_parked: bool) {}
 
 /// There is no other pair.
 pub(in crate::gate) const fn fence_kind() -> FenceKind {

@@ -1,11 +1,11 @@
 //! Sections of tasks.
 extern crate std;
 
-use crate::lifetime::cause::Unplugged;
 use crate::lifetime::device_lifetime::DeviceLifetime;
 use crate::lifetime::heap_cancel::{Cancel, Node};
 use crate::lifetime::owned::OwnedAccess;
 use crate::lifetime::state::Core;
+use crate::lifetime::unplugged::Unplugged;
 use crate::op::Op;
 use crate::platform::Lock;
 use core::fmt;

@@ -1,0 +1,129 @@
+//! Pauses: sections wait instead of being refused, and those whose thread sleeps through the runtime need not end.
+//!
+//! # Why it is right
+//! A pause sets its flag, passes the heavy fence and looks at the slots, as unplug does. So each section that its drain has
+//! not seen sees the flag. It gives its slot back, except where its thread is inside the device already: the drain waits for
+//! that thread, so a section inside it goes ahead ([`Gate::enter_nested`]). The drain may have passed the slot of such a
+//! section, and the outer one may end first. The caller of [`Gate::drain_for_pause`] counts the nested ones after they have
+//! their slot. If the outer one has ended by the look of the drain, the count has changed by the end of its walk, and it
+//! walks again.
+//!
+//! A thread that sleeps through the runtime [parks](park): it marks its sections, which the drain passes over. Before it goes
+//! on, it takes the mark away, passes a fence and looks whether there is a pause ([`go_on`]). With the heavy fence of the
+//! pause, one of the two sees the other, as when a section opens.
+//!
+//! What ran during the pause comes before what sections do after it. The pause passes the heavy fence before it clears the
+//! flag. A section looks at the flag first and at the resources later. If the fence interrupts its thread between the two or
+//! before them, the resources are read after the fence. If it comes later, the look at the flag was before the fence, and so
+//! before the flag was cleared.
+use super::{Edge, Gate, PAUSED, Slot, slots};
+use crate::op::Op;
+use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::{self, needed, needed_fence};
+use core::time::Duration;
+
+platform::shared_static! {
+    /// Changes whenever something has changed that a pause may wait for. It is one for all devices: pauses are rare, and a
+    /// wake-up that is for another one costs a look.
+    static EVENT: AtomicU32 = AtomicU32::new(0);
+}
+
+/// The argument for [`wait_for_pauses`]. Read it before you look at what you wait for.
+pub(crate) fn pause_event() -> u32 {
+    // Acquire pairs with the release in `signal_pauses`.
+    EVENT.load(needed("acquire of a pause's event", Ordering::Acquire))
+}
+
+/// Sleeps until [`signal_pauses`] has run since [`pause_event`], or for `timeout`. May return early.
+pub(crate) fn wait_for_pauses(seen: u32, timeout: Duration) {
+    platform::wait(&EVENT, seen, Some(timeout));
+}
+
+/// Has every pause look again at what it waits for.
+#[cold]
+#[inline(never)]
+pub(crate) fn signal_pauses() {
+    // Release: what the pause waits for was changed before.
+    EVENT.fetch_add(1, needed("release of a pause's event", Ordering::Release));
+    platform::wake_all(&EVENT);
+}
+
+impl Gate {
+    /// Has new sections wait, until [`Gate::resume`]. The caller holds the device's lock, and passes the heavy fence next.
+    pub(crate) fn pause(&self) {
+        // Relaxed: nobody else writes to it. The heavy fence has the order.
+        self.state.store(self.state.load(Ordering::Relaxed) | PAUSED, Ordering::Relaxed);
+    }
+
+    /// Lets sections in again. The caller holds the device's lock, and has passed the heavy fence if the resources were
+    /// touched meanwhile.
+    pub(crate) fn resume(&self) {
+        let open = self.state.load(Ordering::Relaxed) & !PAUSED;
+        // Release: a section that waited sees what was done meanwhile.
+        self.state.store(open, needed("release of a resume", Ordering::Release));
+    }
+
+    /// If it is not, the caller sees what the pause did.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is(PAUSED)
+    }
+
+    /// Opens a section whether or not the gate is paused. Returns `None` if the gate is closed.
+    pub(crate) fn enter_nested(&self, op: &'static Op, owned: bool) -> Option<Slot> {
+        let slot = self.open(op, owned);
+        slots::light(Edge::Enter);
+        self.light_if_symmetric(Edge::Enter);
+        if self.is_closed() {
+            self.exit(slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    /// Waits until every section of this paused gate has ended or is parked, or the gate is closed, or for `limit`. Returns
+    /// whether no section is at work.
+    ///
+    /// `nested` counts the sections that were opened by [`Gate::enter_nested`]: each has its slot when it is counted.
+    pub(crate) fn drain_for_pause(&self, nested: impl Fn() -> u64, limit: Duration) -> bool {
+        let began = platform::now();
+        let wait_while = |is_busy: &dyn Fn() -> bool| {
+            loop {
+                // Read before the look: a section that ends in between makes the sleep return at once.
+                let seen = pause_event();
+                if !is_busy() {
+                    return true;
+                }
+                // Models have no clock, and no limit there.
+                let left = began.map_or(limit, |began| limit.saturating_sub(platform::elapsed(began)));
+                if left.is_zero() || self.is_closed() {
+                    return false;
+                }
+                wait_for_pauses(seen, left);
+            }
+        };
+        loop {
+            let before = nested();
+            let number = self.number();
+            let is_done = slots::entries().all(|entry| wait_while(&|| entry.is_at_work(number)))
+                && wait_while(&|| self.unnamed() != 0);
+            if !is_done {
+                return false;
+            }
+            if !platform::needed_step("second walk of a pause") || nested() == before {
+                return true;
+            }
+        }
+    }
+}
+
+/// This thread sleeps until a pause is over. From here on it touches no resources.
+pub(crate) fn park() {
+    slots::set_parked(true);
+    signal_pauses();
+}
+
+/// This thread goes on, unless there is a pause: the caller looks after this, and parks again then.
+pub(crate) fn go_on() {
+    slots::set_parked(false);
+    needed_fence("fence of a thread that goes on");
+}
