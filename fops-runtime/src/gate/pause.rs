@@ -58,9 +58,8 @@ impl Gate {
     /// Lets sections in again. The caller holds the device's lock, and has passed the heavy fence if the resources were
     /// touched meanwhile.
     pub(crate) fn resume(&self) {
-        let open = self.state.load(Ordering::Relaxed) & !PAUSED;
-        // Release: a section that waited sees what was done meanwhile.
-        self.state.store(open, needed("release of a resume", Ordering::Release));
+        // Relaxed: as above.
+        self.state.store(self.state.load(Ordering::Relaxed) & !PAUSED, Ordering::Relaxed);
     }
 
     /// If it is not, the caller sees what the pause did.

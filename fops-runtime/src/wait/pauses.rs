@@ -6,8 +6,8 @@ extern crate std;
 
 use super::request::Request;
 use crate::gate;
-use crate::platform::atomic::{AtomicUsize, Ordering};
-use crate::platform::{self, AtFork, Lock, needed};
+use crate::platform::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::platform::{self, AtFork, Lock};
 use std::boxed::Box;
 use std::collections::BTreeMap;
 
@@ -20,6 +20,9 @@ platform::shared_static! {
 }
 platform::shared_static! {
     /// How many there are. It is mostly 0, and then nothing has to be looked up.
+    ///
+    /// Relaxed: a thread that goes on asks after a fence, and the heavy fences at both ends of a pause pair with it. A
+    /// thread that is about to sleep and asks too early is woken, and asks again.
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 }
 
@@ -30,7 +33,7 @@ fn forget_other_threads() {
     let here = platform::thread_id();
     let mut paused = PAUSED.lock();
     paused.retain(|_, &mut thread| thread == here || thread == NOBODY);
-    COUNT.store(paused.len(), Ordering::Release);
+    COUNT.store(paused.len(), Relaxed);
 }
 
 /// Threads that sleep in sections of this device park from now on. Pass the heavy fence next, and wake them.
@@ -38,24 +41,21 @@ pub(crate) fn begin_pause(device: u64, thread: u64) {
     AT_FORK.register();
     let mut paused = PAUSED.lock();
     paused.insert(device, thread);
-    // Relaxed: a thread that goes on asks after a fence, and the heavy fence pairs with it. A thread that is about to sleep
-    // and asks too early is woken, and asks again.
-    COUNT.store(paused.len(), Ordering::Relaxed);
+    COUNT.store(paused.len(), Relaxed);
 }
 
-/// Threads that sleep in sections of this device go on, once they are woken.
+/// Threads that sleep in sections of this device go on, once they are woken. The caller has passed the heavy fence if the
+/// resources were touched meanwhile.
 pub(crate) fn end_pause(device: u64) {
     let mut paused = PAUSED.lock();
     if paused.remove(&device).is_some() {
-        // Release: what the pause did comes before what such a thread does next.
-        COUNT.store(paused.len(), needed("release of the paused", Ordering::Release));
+        COUNT.store(paused.len(), Relaxed);
     }
 }
 
 /// Whether this thread is inside a section of a device that another one pauses.
 pub(super) fn is_due() -> bool {
-    // Acquire pairs with the release in `end_pause`.
-    if COUNT.load(needed("acquire of the paused", Ordering::Acquire)) == 0 {
+    if COUNT.load(Relaxed) == 0 {
         return false;
     }
     let here = platform::thread_id();

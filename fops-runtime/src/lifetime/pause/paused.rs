@@ -150,7 +150,7 @@ impl Core {
         self.take_pause(limit, &waited)?;
         let pausing = Pausing(self);
         // Without the fence a section may be missed.
-        if !gate::heavy_fence() {
+        if platform::needed_step("fence of a pause") && !gate::heavy_fence() {
             return Err(PauseError::FenceRefused);
         }
         let number = self.gate.number();
@@ -203,7 +203,7 @@ impl Core {
     /// Ends the pause of this thread, unless the device is to be left paused.
     fn end_pause(&self) {
         // What was done during the pause comes before what sections do next: see `gate::pause`. It was granted before.
-        let _ = gate::heavy_fence();
+        let _ = platform::needed_step("fence of a resume") && gate::heavy_fence();
         let mut cold = self.cold().lock();
         self.give_up_pause(&mut cold);
         drop(cold);
