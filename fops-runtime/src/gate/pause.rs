@@ -121,7 +121,7 @@ pub(crate) fn park() {
     signal_pauses();
 }
 
-/// This thread goes on, unless there is a pause: the caller looks after this, and parks again then.
+/// This thread goes on, unless there is a pause: the caller looks after this, and parks again if there is.
 pub(crate) fn go_on() {
     slots::set_parked(false);
     needed_fence("fence of a thread that goes on");

@@ -36,7 +36,7 @@ impl<R> DeviceLifetime<R> {
     /// [paused](crate::DeviceLifetime::pause_for), this sleeps until it goes on.
     ///
     /// # Errors
-    /// [`Unplugged`] once unplug has begun. It converts into `EAGAIN` or `EINTR` if the device is paused and the caller does
+    /// [`Unplugged`](struct@Unplugged) once unplug has begun. It converts into `EAGAIN` or `EINTR` if the device is paused and the caller does
     /// not wait.
     #[inline]
     pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {

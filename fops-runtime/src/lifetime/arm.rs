@@ -41,7 +41,7 @@ impl<R> Access<'_, R> {
     /// driver's wake hook brings: that one is called after the stop hook.
     ///
     /// # Errors
-    /// [`Unplugged`] once unplug has begun; `start` has not run then.
+    /// [`Unplugged`](struct@Unplugged) once unplug has begun; `start` has not run then.
     pub fn arm<T>(&self, start: impl FnOnce() -> T) -> Result<T, Unplugged> {
         self.core().arm(start)
     }

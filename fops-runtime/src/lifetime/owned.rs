@@ -44,7 +44,7 @@ impl<R> DeviceLifetime<R> {
     /// back: for whoever has one to spare, and opens many sections.
     ///
     /// # Errors
-    /// [`Unplugged`] once unplug has begun.
+    /// [`Unplugged`](struct@Unplugged) once unplug has begun.
     #[inline(always)]
     pub fn enter_owned(self: &Arc<Self>, op: &'static Op) -> Result<OwnedAccess<R>, Unplugged> {
         OwnedAccess::enter(self.clone(), op)
@@ -73,7 +73,7 @@ impl<R> OwnedAccess<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Unplugged`] once unplug has begun; the reference is dropped then.
+    /// [`Unplugged`](struct@Unplugged) once unplug has begun; the reference is dropped then.
     #[inline(always)]
     pub fn enter(lifetime: Arc<DeviceLifetime<R>>, op: &'static Op) -> Result<Self, Unplugged> {
         let slot = match lifetime.core.gate.enter(op, true) {

@@ -7,6 +7,7 @@ use super::request::Request;
 use super::sleepers;
 use crate::abi::Errno;
 use crate::gate::points::{self, Point};
+use crate::platform;
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
@@ -124,8 +125,8 @@ impl<U: Fn() -> bool> Wait<'_, U> {
         loop {
             // Read before the condition is asked: a wake-up in between makes the sleep return at once.
             let seen = request.event();
-            // Without the lock, which the hardware half of the pause may take. What comes meanwhile is looked at after it.
-            if pauses::is_due() {
+            // Without the lock, which the hardware half of the pause may take.
+            if platform::needed_step("look at pauses") && pauses::is_due() {
                 unlocked(lock, &mut || pauses::park(request));
                 continue;
             }

@@ -63,22 +63,17 @@ pub(super) fn is_due() -> bool {
     gate::is_inside(|device| others.get(&device).is_some_and(|&thread| thread != here))
 }
 
-/// Sleeps until no other thread pauses a device that this one is inside a section of. The caller has enlisted `request`.
+/// Sleeps until no other thread pauses a device that this one is inside a section of. The caller has enlisted `request`, and
+/// asks [`is_due`] again before it goes on: a pause that has begun meanwhile may have seen the thread parked.
 pub(super) fn park(request: &Request) {
+    gate::park();
     loop {
-        gate::park();
-        loop {
-            // Read before the look: a pause that ends in between makes the sleep return at once.
-            let seen = request.event();
-            if !is_due() {
-                break;
-            }
-            request.sleep(seen, None);
+        // Read before the look: a pause that ends in between makes the sleep return at once.
+        let seen = request.event();
+        if !is_due() {
+            break;
         }
-        gate::go_on();
-        // A pause that has begun in between may have seen the mark.
-        if !platform::needed_step("look of a thread that goes on") || !is_due() {
-            return;
-        }
+        request.sleep(seen, None);
     }
+    gate::go_on();
 }

@@ -4,8 +4,8 @@ use crate::log::log;
 use crate::nodes::erased::AnyFile;
 use crate::nodes::node::Node;
 use fops_runtime::{
-    Command, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Request, Result, SeekFrom, UserSliceReader, UserSliceWriter,
-    VmArea,
+    Command, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Request, Result, SeekFrom, UserSliceReader,
+    UserSliceWriter, VmArea,
 };
 use std::fmt;
 use std::sync::Arc;

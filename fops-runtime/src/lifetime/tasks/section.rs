@@ -57,7 +57,7 @@ impl<R> DeviceLifetime<R> {
     /// ```
     ///
     /// # Errors
-    /// The future's output is [`Unplugged`] when unplug has begun by its first poll.
+    /// The future's output is [`Unplugged`](struct@Unplugged) when unplug has begun by its first poll.
     pub fn section<B, F>(
         self: &Arc<Self>,
         op: &'static Op,
@@ -94,14 +94,14 @@ impl<R, F, T> Section<R, F>
 where
     F: Future<Output = Result<T, Unplugged>>,
 {
-    /// Drops the body, at whatever `.await` it stands, when unplug begins, and answers [`Unplugged`].
+    /// Drops the body, at whatever `.await` it stands, when unplug begins, and answers [`Unplugged`](struct@Unplugged).
     ///
     /// For bodies that lose nothing by that. One that is ready at that moment keeps its result. The access that the body
     /// holds is dropped with it; what was moved elsewhere stays. The drop happens when the executor polls the task next:
     /// the unplug waits for that.
     ///
     /// # Errors
-    /// The future's output is [`Unplugged`] when unplug began before the body was ready.
+    /// The future's output is [`Unplugged`](struct@Unplugged) when unplug began before the body was ready.
     pub async fn cancel_on_unplug(self) -> Result<T, Unplugged> {
         let Self { lifetime, future } = self;
         let mut future = pin!(future);
