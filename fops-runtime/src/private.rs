@@ -238,7 +238,7 @@ impl<T, E: fmt::Debug> HookOutcome for Result<T, E> {
     }
 }
 
-/// Opens the section of a future.
+/// Opens the section of a future. While the device is paused, this is pending.
 ///
 /// # Errors
 /// Unplug has begun.
@@ -247,8 +247,8 @@ impl<T, E: fmt::Debug> HookOutcome for Result<T, E> {
 pub fn enter_owned<P: SharedLifetime + ?Sized>(
     lifetime: &P,
     op: &'static crate::op::Op,
-) -> Result<crate::lifetime::OwnedAccess<P::Resources>, crate::lifetime::Unplugged> {
-    lifetime.shared().enter_owned(op)
+) -> impl Future<Output = Result<crate::lifetime::OwnedAccess<P::Resources>, Unplugged>> + use<P> {
+    crate::lifetime::OwnedAccess::enter_later(lifetime.shared().clone(), op)
 }
 
 /// A [`DeviceLifetime`] in an `Arc`, behind any number of pointers.

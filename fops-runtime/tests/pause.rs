@@ -8,6 +8,8 @@ use fops_runtime::{
     AfterUnplug, Cause, DeviceLifetime, Errno, Op, PauseError, PollEvents, Request, Unplug, UnplugError, Unplugged,
     WaitError, WaitQueue,
 };
+#[cfg(feature = "async")]
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -378,6 +380,47 @@ fn a_pauser_that_panics_lets_the_device_go_on() {
     catch_unwind(AssertUnwindSafe(panics)).unwrap_err();
     assert!(!lifetime.is_paused());
     thread::scope(|s| s.spawn(|| drop(lifetime.enter(op!("read")).unwrap())).join().unwrap());
+}
+
+/// Neither the thread that polls it sleeps, nor is its wake-up lost.
+#[cfg(feature = "async")]
+#[test]
+fn a_task_is_pending_until_the_device_goes_on() {
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Waker};
+    let _watchdog = watchdog("a_task_is_pending_until_the_device_goes_on");
+    let lifetime = Arc::new(DeviceLifetime::new(7));
+    let section = || Box::pin(lifetime.section(op!("read"), async |access| *access));
+    let (mut read, mut nonblocking, mut gone) = (section(), section(), section());
+    let (mut cx, later) = (Context::from_waker(Waker::noop()), Duration::from_millis(5));
+    thread::scope(|s| {
+        let (paused, is_paused) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel::<()>();
+        let pauser = &lifetime;
+        s.spawn(move || {
+            let guard = pauser.pause_for(op!("reset"), DEADLINE).unwrap();
+            paused.send(()).unwrap();
+            goes_on.recv().unwrap();
+            thread::sleep(later);
+            guard.keep();
+            pauser.pause_for(op!("resume"), DEADLINE).unwrap().resume();
+        });
+        is_paused.recv().unwrap();
+        assert_eq!(read.as_mut().poll(&mut cx), Poll::Pending);
+        let refused = Request::nonblocking(|| nonblocking.as_mut().poll(&mut cx));
+        assert!(matches!(refused, Poll::Ready(Err(why)) if Errno::from(why) == Errno::EAGAIN));
+        go_on.send(()).unwrap();
+        assert_eq!(futures_executor::block_on(read), Ok(7));
+    });
+    lifetime.pause_for(op!("suspend"), DEADLINE).unwrap().keep();
+    assert_eq!(gone.as_mut().poll(&mut cx), Poll::Pending);
+    thread::scope(|s| {
+        s.spawn(|| {
+            thread::sleep(later);
+            lifetime.alone().unplug(Cause::Unbind).unwrap()
+        });
+        assert_eq!(futures_executor::block_on(gone), Err(Unplugged));
+    });
 }
 
 /// Many short operations, nested and asleep, against many pauses: nobody is at work with the hardware half.

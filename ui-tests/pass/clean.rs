@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use ::fops_runtime::{
-    __private::refused, Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Op,
-    PollEvents, PollTable, Unplug, UserSliceWriter, guarded_fops,
+    __private::refused, Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Op, PollEvents,
+    PollTable, Unplug, UserSliceWriter, guarded_fops,
 };
 
 mod core {}

@@ -134,7 +134,7 @@ impl<'a> Section<'a> {
         let runtime = Runtime::of(&block.options).at(option);
         let text = match work {
             Work::WithinCall => "#runtime::DeviceLifetime::enter(#runtime::__private::lifetime(&#lifetime), #op)",
-            Work::Async | Work::Returned { .. } => "#runtime::__private::enter_owned(&#lifetime, #op)",
+            Work::Async | Work::Returned { .. } => "#runtime::__private::enter_owned(&#lifetime, #op).await",
         };
         tokens!(option, text, runtime, lifetime, op)
     }

@@ -80,10 +80,18 @@ impl<R> OwnedAccess<R> {
             Some(slot) => slot,
             None => lifetime.core.enter_late(op, true)?,
         };
+        Ok(Self::opened(lifetime, slot, op))
+    }
+
+    /// The access of a section that was just opened.
+    #[inline(always)]
+    pub(super) fn opened(lifetime: Arc<DeviceLifetime<R>>, slot: Slot, op: &'static Op) -> Self {
         #[cfg(feature = "tracing")]
         super::trace::opened(&slot, lifetime.id(), op, true);
+        #[cfg(not(feature = "tracing"))]
+        let _ = op;
         // INVARIANT: just opened.
-        Ok(Self { lifetime, slot: ManuallyDrop::new(slot) })
+        Self { lifetime, slot: ManuallyDrop::new(slot) }
     }
 
     /// Ends the section, and returns the reference that it held.

@@ -7,6 +7,8 @@ mod error;
 mod paused;
 #[cfg(feature = "std")]
 mod state;
+#[cfg(feature = "std")]
+mod task;
 
 #[cfg(feature = "std")]
 pub use error::PauseError;

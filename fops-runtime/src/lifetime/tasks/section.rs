@@ -40,6 +40,8 @@ impl<R> DeviceLifetime<R> {
     /// [`OwnedAccess::is_unplugged`]. One that may be stopped at any `.await` opts in with
     /// [`Section::cancel_on_unplug`].
     ///
+    /// While the device is [paused](Self::pause_for), the future is pending.
+    ///
     /// ```
     /// use fops_runtime::{Cause, DeviceLifetime, Unplug, Unplugged};
     /// use fops_runtime::op::op;
@@ -69,7 +71,7 @@ impl<R> DeviceLifetime<R> {
     {
         let lifetime = self.clone();
         let future = async move {
-            let access = lifetime.enter_owned(op)?;
+            let access = OwnedAccess::enter_later(lifetime, op).await?;
             Ok(body(access).await)
         };
         Section { lifetime: self.clone(), future }
