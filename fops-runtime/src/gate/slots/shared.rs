@@ -95,7 +95,7 @@ pub(in crate::gate) fn is_inside(_: impl Fn(u64) -> bool) -> bool {
 }
 
 /// Nothing tells whose a section is, so a pause waits for those of sleepers too.
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", fops_shared))]
 pub(in crate::gate) const fn set_parked(_parked: bool) {}
 
 /// There is no other pair.
