@@ -243,7 +243,7 @@ fn a_caller_that_does_not_wait_gets_eagain_and_one_that_is_interrupted_eintr() {
         assert_eq!(Errno::from(refused), Errno::EAGAIN);
         assert_ne!(refused, Unplugged);
         assert_eq!(refused.to_string(), "the device is paused, and the caller does not wait");
-        assert_eq!(std::io::Error::from(refused).raw_os_error(), Some(i32::from(Errno::EAGAIN.raw())));
+        assert_eq!(std::io::Error::from(refused).raw_os_error(), Some(Errno::EAGAIN.raw()));
         assert_eq!(<fops_runtime::Result<usize>>::refused(refused), Err(Errno::EAGAIN));
         assert_eq!(PollEvents::refused(refused), PollEvents::from_bits(0));
         assert_eq!(PollEvents::refused(Unplugged), PollEvents::after_unplug());
