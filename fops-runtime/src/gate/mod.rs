@@ -6,6 +6,8 @@
 pub(crate) mod models;
 #[cfg(feature = "std")]
 mod pause;
+#[cfg(feature = "std")]
+mod pause_event;
 #[cfg_attr(not(all(feature = "points", not(loom))), path = "no_points.rs")]
 pub(crate) mod points;
 mod slots;
@@ -21,7 +23,9 @@ use core::time::Duration;
 use slots::{number, tag};
 
 #[cfg(feature = "std")]
-pub(crate) use pause::{go_on, park, pause_event, signal_pauses, wait_for_pauses};
+pub(crate) use pause::{go_on, park};
+#[cfg(feature = "std")]
+pub(crate) use pause_event::{pause_event, signal_pauses, wait_for_pauses};
 pub use slots::FenceKind;
 pub(crate) use slots::{Section, Slot};
 
@@ -139,7 +143,7 @@ impl Gate {
         }
         #[cfg(feature = "std")]
         if state & PAUSED != 0 {
-            signal_pauses();
+            pause_event::signal_pauses();
         }
     }
 

@@ -1,5 +1,7 @@
 //! Pauses of a device: reset, suspend, firmware update.
 #[cfg(feature = "std")]
+mod ending;
+#[cfg(feature = "std")]
 mod entry;
 #[cfg(feature = "std")]
 mod error;
