@@ -200,10 +200,9 @@ fn guard(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// ```ignore
 /// fn read(&self, _file: &File, buf: UserSliceWriter<'_>) -> Result<usize> {
 ///     let __op = const { &::fops_runtime::Op::guarded("RcarVin", "read") };
-///     let ::core::result::Result::Ok(hw) =
-///         ::fops_runtime::DeviceLifetime::enter(::fops_runtime::__private::lifetime(&self.lifetime), __op)
-///     else {
-///         return ::fops_runtime::__private::after_unplug::<Result<usize>>();
+///     let hw = match ::fops_runtime::DeviceLifetime::enter(::fops_runtime::__private::lifetime(&self.lifetime), __op) {
+///         ::core::result::Result::Ok(__open) => __open,
+///         ::core::result::Result::Err(__why) => return ::fops_runtime::__private::refused::<Result<usize>>(__why),
 ///     };
 ///     let hw: &Access<'_, VinHw> = &hw;
 ///     let mut buf = buf;

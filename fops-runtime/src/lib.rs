@@ -88,7 +88,7 @@ pub use lifetime::{
 #[cfg(feature = "async")]
 pub use lifetime::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 #[cfg(feature = "std")]
-pub use lifetime::{OnUnplug, OwnedAccess, Pending};
+pub use lifetime::{OnUnplug, OwnedAccess, PauseError, Paused, Pending};
 #[cfg(feature = "kernel")]
 pub use linux::{MiscNode, WaitError, WaitQueue, unplug_and_log};
 pub use op::{Guarded, Op, OpTable, Policy, Stay};

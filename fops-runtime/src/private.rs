@@ -2,7 +2,7 @@
 //!
 //! It is public because the expansion is part of the driver's crate. It may change with any release.
 use crate::fops::AfterUnplug;
-use crate::lifetime::{Cause, DeviceLifetime, Handles, Resources};
+use crate::lifetime::{Cause, DeviceLifetime, Handles, Resources, Unplugged};
 use crate::platform;
 use core::fmt;
 use core::ops::Deref;
@@ -12,10 +12,10 @@ pub use crate::op::{Block, GuardsFileOperations, GuardsSubdevOperations, key};
 #[cfg(feature = "std")]
 pub use crate::subdev::{AnySubdevOperations, HasReleaseOp};
 
-/// The answer of an operation that returns `T`, once the device is gone.
+/// The answer of an operation that returns `T`, whose section was not opened.
 #[inline]
-pub fn after_unplug<T: AfterUnplug>() -> T {
-    T::after_unplug()
+pub fn refused<T: AfterUnplug>(why: Unplugged) -> T {
+    T::refused(why)
 }
 
 /// Stands in for an access after the macro reported an error, so that the error stays the only one.
@@ -273,7 +273,7 @@ impl<T, E: fmt::Debug> HookOutcome for Result<T, E> {
     }
 }
 
-/// Opens the section of a future.
+/// Opens the section of a future. While the device is paused, this is pending.
 ///
 /// # Errors
 /// Unplug has begun.
@@ -282,8 +282,8 @@ impl<T, E: fmt::Debug> HookOutcome for Result<T, E> {
 pub fn enter_owned<P: SharedLifetime + ?Sized>(
     lifetime: &P,
     op: &'static crate::op::Op,
-) -> Result<crate::lifetime::OwnedAccess<P::Resources>, crate::lifetime::Unplugged> {
-    lifetime.shared().enter_owned(op)
+) -> impl Future<Output = Result<crate::lifetime::OwnedAccess<P::Resources>, Unplugged>> + use<P> {
+    crate::lifetime::OwnedAccess::enter_later(lifetime.shared().clone(), op)
 }
 
 /// A [`DeviceLifetime`] in an `Arc`, behind any number of pointers.

@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use ::fops_runtime::{
-    __private::after_unplug, Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Op,
-    PollEvents, PollTable, Unplug, UserSliceWriter, guarded_fops,
+    __private::refused, Access, Cause, Command, DeviceLifetime, Errno, File, FileOperations, IoctlArg, Op, PollEvents,
+    PollTable, Unplug, UserSliceWriter, guarded_fops,
 };
 
 mod core {}
@@ -108,7 +108,7 @@ fn main() {
     compile_error!();
     let _ = HOSTILE;
     let device = Device { lifetime: DeviceLifetime::new([0; 64]) };
-    let _: [&dyn Fn() -> Answer; 1] = [&after_unplug];
+    let _: [&dyn Fn(fops_runtime::Unplugged) -> Answer; 1] = [&refused];
     let _: &Op = const { &Op::guarded("", "") };
     let _ = device.arguments((1, ::std::string::String::new()), 2, ::std::vec![]);
     device.nothing();

@@ -112,10 +112,7 @@ impl<'a> Section<'a> {
                 put!(opening, here, text, guard, name, enter);
             }
             _ if always => put!(opening, here, "let #guard = #enter.ok();", guard, enter),
-            _ => {
-                let text = "let ::core::result::Result::Ok(#guard) = #enter else { #answer };";
-                put!(opening, here, text, guard, enter, answer = self.answer());
-            }
+            _ => self.open_guarded(&guard, &enter, opening),
         }
 
         let mut loans = Vec::new();
@@ -137,7 +134,7 @@ impl<'a> Section<'a> {
         let runtime = Runtime::of(&block.options).at(option);
         let text = match work {
             Work::WithinCall => "#runtime::DeviceLifetime::enter(#runtime::__private::lifetime(&#lifetime), #op)",
-            Work::Async | Work::Returned { .. } => "#runtime::__private::enter_owned(&#lifetime, #op)",
+            Work::Async | Work::Returned { .. } => "#runtime::__private::enter_owned(&#lifetime, #op).await",
         };
         tokens!(option, text, runtime, lifetime, op)
     }
@@ -156,11 +153,14 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The statement that answers for a device that is gone.
-    fn answer(&self) -> Source {
+    /// The statement that opens the section, or answers where it is refused.
+    fn open_guarded(&self, guard: &Ident, enter: &Source, opening: &mut Source) {
+        let here = Span::mixed_site();
         let method = self.method;
         if let Some(expression) = method.unplugged(&self.block.options) {
-            return returned(expression);
+            let text = "let ::core::result::Result::Ok(#guard) = #enter else { #answer };";
+            put!(opening, here, text, guard, enter, answer = returned(expression));
+            return;
         }
         // A type without an answer is an error at the type, or at the name where none is written.
         let ty = match self.work {
@@ -168,16 +168,20 @@ impl<'a> Section<'a> {
             _ if method.output.0.is_empty() => Some(Source(vec![unit(method.ident.span())])),
             _ => Some(method.output.clone()),
         };
-        let here = Span::mixed_site();
         let span = ty.as_ref().map_or(here, |ty| here.located_at(ty.span()));
         let runtime = Runtime::of(&self.block.options).at(span);
-        match ty {
+        let why = Ident::new("__why", here);
+        let answer = match ty {
             Some(ty) if !ty.mentions("impl") => {
-                tokens!(span, "return #runtime::__private::after_unplug::<#ty>();", runtime, ty)
+                tokens!(span, "#runtime::__private::refused::<#ty>(#why)", runtime, ty, why)
             }
             // Such a type cannot be named again.
-            _ => tokens!(span, "return #runtime::__private::after_unplug();", runtime),
-        }
+            _ => tokens!(span, "#runtime::__private::refused(#why)", runtime, why),
+        };
+        let open = Ident::new("__open", here);
+        let text = "let #guard = match #enter { ::core::result::Result::Ok(#open) => #open, \
+                    ::core::result::Result::Err(#why) => return #answer };";
+        put!(opening, here, text, guard, enter, open, why, answer);
     }
 }
 

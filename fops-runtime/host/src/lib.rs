@@ -22,6 +22,6 @@ mod nodes;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
-pub use bus::{Bus, BusDevice, Driver, Nodes, Probe, Removable, Removal};
+pub use bus::{Bus, BusDevice, Driver, Nodes, Power, Probe, Removable, Removal};
 pub use in_process::{Descriptor, Mapping};
 pub use nodes::{Answer, BufferMemory, Devices, Node, NodeKind, OpenFile, Published};

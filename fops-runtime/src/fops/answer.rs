@@ -21,6 +21,15 @@ use crate::lifetime::Unplugged;
 pub trait AfterUnplug {
     /// The answer.
     fn after_unplug() -> Self;
+
+    /// The answer when the section was not opened for this reason: the device is gone, or it is
+    /// [paused](crate::DeviceLifetime::pause_for) and the caller does not wait.
+    fn refused(_why: Unplugged) -> Self
+    where
+        Self: Sized,
+    {
+        Self::after_unplug()
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -29,6 +38,11 @@ impl<T, E: From<Unplugged>> AfterUnplug for core::result::Result<T, E> {
     fn after_unplug() -> Self {
         Err(E::from(Unplugged))
     }
+
+    #[inline]
+    fn refused(why: Unplugged) -> Self {
+        Err(E::from(why))
+    }
 }
 
 /// `EPOLLERR | EPOLLHUP | EPOLLPRI`: a mask and never an errno, as `v4l2_poll` in v4l2-dev.c.
@@ -36,5 +50,11 @@ impl AfterUnplug for PollEvents {
     #[inline]
     fn after_unplug() -> Self {
         PollEvents::ERR | PollEvents::HUP | PollEvents::PRI
+    }
+
+    /// Nothing is ready while the device is paused. The caller is woken when it goes on.
+    #[inline]
+    fn refused(why: Unplugged) -> Self {
+        if why == Unplugged { Self::after_unplug() } else { PollEvents::from_bits(0) }
     }
 }

@@ -4,6 +4,10 @@
 //! the slot back. [`Gate::sections`] names the sections in flight.
 #[cfg(all(loom, test))]
 pub(crate) mod models;
+#[cfg(feature = "std")]
+mod pause;
+#[cfg(feature = "std")]
+mod pause_event;
 #[cfg_attr(not(all(feature = "points", not(loom))), path = "no_points.rs")]
 pub(crate) mod points;
 mod slots;
@@ -18,6 +22,10 @@ use crate::platform::{self, Edge};
 use core::time::Duration;
 use slots::{number, tag};
 
+#[cfg(feature = "std")]
+pub(crate) use pause::{go_on, park};
+#[cfg(feature = "std")]
+pub(crate) use pause_event::{pause_event, signal_pauses, wait_for_pauses};
 pub use slots::FenceKind;
 pub(crate) use slots::{Section, Slot};
 
@@ -40,13 +48,24 @@ pub(crate) fn heavy_fence() -> bool {
 const CLOSED: u32 = 1;
 /// Sections need a real fence besides the light one.
 const SYMMETRIC: u32 = 2;
+/// Sections have to wait: see `pause`.
+const PAUSED: u32 = 4;
+
+/// How a section looks at the flag.
+///
+/// The fences have the order. Either the look sees the flag, or unplug sees the slot. In the second case unplug touches
+/// nothing that the section reads until the section has cleared the slot. After a pause, the heavy fence has the order too:
+/// see `pause`. A model's heavy fence is one of the thread that passes it, and the acquire stands for what the real one does
+/// to the others.
+const LOOK: Ordering = if cfg!(loom) { Ordering::Acquire } else { Ordering::Relaxed };
 
 /// # Invariants
 /// The device's number in `tag` is unique among all gates of the process, less than 2^63, and never 0.
 pub(crate) struct Gate {
     /// A section writes this into its slot. An owned section sets the lowest bit too.
     tag: u64,
-    /// 0: sections go ahead. [`CLOSED`] is set when unplug begins. [`SYMMETRIC`] is set from the start or never.
+    /// 0: sections go ahead. [`CLOSED`] is set when unplug begins. [`SYMMETRIC`] is set from the start or never. [`PAUSED`]
+    /// is set during a pause.
     state: AtomicU32,
     /// Changes whenever a section of a closed gate ends, and on [`Gate::signal`].
     event: AtomicU32,
@@ -70,14 +89,12 @@ impl Gate {
         number(self.tag)
     }
 
-    /// Opens a section. Returns `None` if the gate is closed. An `owned` section may end on another thread.
+    /// Opens a section. Returns `None` if the gate is closed or paused. An `owned` section may end on another thread.
     #[inline(always)]
     pub(crate) fn enter(&self, op: &'static Op, owned: bool) -> Option<Slot> {
         let slot = self.open(op, owned);
         slots::light(Edge::Enter);
-        // Relaxed: the fences have the order. Either this load sees the flag, or unplug sees the slot. In the second
-        // case unplug touches nothing that the section reads until the section has cleared the slot.
-        if self.state.load(Ordering::Relaxed) == 0 { Some(slot) } else { self.enter_late(slot) }
+        if self.state.load(LOOK) == 0 { Some(slot) } else { self.enter_late(slot) }
     }
 
     /// Opens a section even if the gate is closed, which must not be. For control builds.
@@ -91,13 +108,13 @@ impl Gate {
         slots::open(&self.tally, self.tag | owned as u64, op)
     }
 
-    /// Slow path. If fences are symmetric, issues a real one. If the gate is closed, the drain may already be sleeping
-    /// on our slot, so this leaves like a finished section.
+    /// Slow path. If fences are symmetric, issues a real one. If the gate is closed or paused, the drain may already be
+    /// sleeping on our slot, so this leaves like a finished section.
     #[cold]
     #[inline(never)]
     fn enter_late(&self, slot: Slot) -> Option<Slot> {
         self.light_if_symmetric(Edge::Enter);
-        if self.is_closed() {
+        if self.is(CLOSED | PAUSED) {
             self.exit(slot);
             return None;
         }
@@ -120,8 +137,13 @@ impl Gate {
     fn exit_late(&self) {
         self.light_if_symmetric(Edge::Exit);
         // Relaxed: as in `exit`.
-        if self.state.load(Ordering::Relaxed) & CLOSED != 0 {
+        let state = self.state.load(Ordering::Relaxed);
+        if state & CLOSED != 0 {
             self.signal();
+        }
+        #[cfg(feature = "std")]
+        if state & PAUSED != 0 {
+            pause_event::signal_pauses();
         }
     }
 
@@ -144,8 +166,13 @@ impl Gate {
     /// If it is, the caller sees what the remover did before it closed the gate.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        // Acquire pairs with the release in `close`.
-        self.state.load(platform::needed("acquire of the flag", Ordering::Acquire)) & CLOSED != 0
+        self.is(CLOSED)
+    }
+
+    #[inline]
+    fn is(&self, flags: u32) -> bool {
+        // Acquire pairs with the release in `close`, and with that at the end of a pause.
+        self.state.load(platform::needed("acquire of the flag", Ordering::Acquire)) & flags != 0
     }
 
     /// The argument for [`Gate::wait_event`]. Read it before you look at the condition that you wait for.
@@ -186,10 +213,16 @@ impl Gate {
         self.tally.unnamed()
     }
 
+    /// Whether the current thread is inside a section of this device. Owned sections do not count: another thread may have
+    /// them by now.
+    pub(crate) fn is_entered_here(&self) -> bool {
+        is_inside(|device| device == self.number())
+    }
+
     /// The operation whose section of this device the current thread is inside of. Owned sections do not count: another
     /// thread may have them by now.
     pub(crate) fn entered_here(&self) -> Option<&'static Op> {
-        if !is_inside(|device| device == self.number()) {
+        if !self.is_entered_here() {
             return None;
         }
         let here = platform::thread_id();

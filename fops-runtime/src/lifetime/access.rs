@@ -1,8 +1,8 @@
 //! The guard that proves a section is open.
 use super::cancel::Cancellation;
-use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
 use super::state::Core;
+use super::unplugged::Unplugged;
 use crate::gate::Slot;
 use crate::gate::points::{self, Point};
 use crate::op::Op;
@@ -32,33 +32,50 @@ pub struct Access<'a, R> {
 impl<R> DeviceLifetime<R> {
     /// Opens a device access section for `op`. It ends when the access is dropped.
     ///
-    /// Sections may sleep, last for hours, and nest, on one device or several.
+    /// Sections may sleep, last for hours, and nest, on one device or several. If the device is
+    /// [paused](crate::DeviceLifetime::pause_for), this sleeps until it goes on.
     ///
     /// # Errors
-    /// [`Unplugged`] once unplug has begun.
+    /// [`Unplugged`](struct@Unplugged) once unplug has begun. It converts into `EAGAIN` or `EINTR` if the device is paused and the caller does
+    /// not wait.
     #[inline]
     pub fn enter(&self, op: &'static Op) -> Result<Access<'_, R>, Unplugged> {
         points::reach(Point::Entering(op));
-        match self.core.gate.enter(op, false) {
-            Some(slot) => {
-                #[cfg(feature = "tracing")]
-                super::trace::opened(&slot, self.id(), op, false);
-                let access = Access::new(self, slot);
-                points::reach(Point::Entered(op));
-                Ok(access)
-            }
+        let slot = match self.core.gate.enter(op, false) {
+            Some(slot) => slot,
             #[cfg(all(fops_controls, feature = "std"))]
             None if op.policy() == crate::op::Policy::Always && without(Step::ReleaseAccess) => {
-                Ok(Access::new(self, self.core.gate.enter_anyway(op)))
+                return Ok(Access::new(self, self.core.gate.enter_anyway(op)));
             }
-            None => Err(self.core.refuse(op)),
-        }
+            None => self.core.enter_late(op, false)?,
+        };
+        let access = Access::opened(self, slot, op);
+        points::reach(Point::Entered(op));
+        Ok(access)
+    }
+}
+
+#[cfg(not(feature = "std"))]
+impl Core {
+    /// The gate is closed: nothing pauses here.
+    pub(super) fn enter_late(&self, op: &'static Op, _: bool) -> Result<Slot, Unplugged> {
+        Err(self.refuse(op))
     }
 }
 
 impl<'a, R> Access<'a, R> {
     const fn new(lifetime: &'a DeviceLifetime<R>, slot: Slot) -> Self {
         Self { lifetime, slot: ManuallyDrop::new(slot), _not_send: PhantomData }
+    }
+
+    /// The access of a section that was just opened.
+    #[inline(always)]
+    pub(super) fn opened(lifetime: &'a DeviceLifetime<R>, slot: Slot, op: &'static Op) -> Self {
+        #[cfg(feature = "tracing")]
+        super::trace::opened(&slot, lifetime.id(), op, false);
+        #[cfg(not(feature = "tracing"))]
+        let _ = op;
+        Self::new(lifetime, slot)
     }
 
     pub(super) const fn core(&self) -> &'a Core {

@@ -5,9 +5,9 @@
 //! set was there before, and none comes later. Unplug calls the stop hook when the count is 0; what those starts did comes
 //! before, because the count is changed under the lock.
 use super::access::Access;
-use super::cause::Unplugged;
 use super::notes::Note;
 use super::state::{Core, Phase};
+use super::unplugged::Unplugged;
 use super::work::Work;
 use crate::platform;
 
@@ -41,7 +41,7 @@ impl<R> Access<'_, R> {
     /// driver's wake hook brings: that one is called after the stop hook.
     ///
     /// # Errors
-    /// [`Unplugged`] once unplug has begun; `start` has not run then.
+    /// [`Unplugged`](struct@Unplugged) once unplug has begun; `start` has not run then.
     pub fn arm<T>(&self, start: impl FnOnce() -> T) -> Result<T, Unplugged> {
         self.core().arm(start)
     }

@@ -3,34 +3,6 @@ use super::circle::Circle;
 use crate::abi::Errno;
 use core::fmt;
 
-/// The device is gone.
-///
-/// Converts into `ENODEV`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unplugged;
-
-impl fmt::Display for Unplugged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the device is unplugged")
-    }
-}
-
-impl core::error::Error for Unplugged {}
-
-#[cfg(feature = "std")]
-impl From<Unplugged> for std::io::Error {
-    fn from(_: Unplugged) -> Self {
-        Errno::ENODEV.into()
-    }
-}
-
-impl From<Unplugged> for Errno {
-    #[inline]
-    fn from(_: Unplugged) -> Self {
-        Self::ENODEV
-    }
-}
-
 /// Why a device is unplugged.
 ///
 /// Ordered from the mildest to the worst: an unplug that is under way may turn into a worse one.

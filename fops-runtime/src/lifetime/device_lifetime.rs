@@ -130,6 +130,8 @@ impl<R> Drop for DeviceLifetime<R> {
     fn drop(&mut self) {
         let phase = self.core.phase_mut();
         #[cfg(feature = "std")]
+        self.core.forget_pause();
+        #[cfg(feature = "std")]
         if matches!(phase, Phase::Unplugging | Phase::Unfenced) {
             crate::wait::end_closing(self.core.gate.number());
         }

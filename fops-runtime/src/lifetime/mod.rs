@@ -19,6 +19,7 @@ mod on_unplug;
 #[cfg(feature = "std")]
 mod owned;
 mod parts;
+mod pause;
 #[cfg(feature = "std")]
 mod pending;
 mod record;
@@ -39,12 +40,13 @@ mod unplug;
 #[cfg(all(feature = "std", target_os = "linux"))]
 mod unplug_fd;
 mod unpluggable;
+mod unplugged;
 #[cfg(feature = "std")]
 mod waits;
 mod work;
 
 pub use access::Access;
-pub use cause::{Cause, UnplugError, Unplugged};
+pub use cause::{Cause, UnplugError};
 pub use circle::Circle;
 pub use device::Device;
 pub use device_lifetime::DeviceLifetime;
@@ -53,6 +55,8 @@ pub use on_unplug::OnUnplug;
 #[cfg(feature = "std")]
 pub use owned::OwnedAccess;
 pub use parts::{Part, Parts};
+#[cfg(feature = "std")]
+pub use pause::{PauseError, Paused};
 #[cfg(feature = "std")]
 pub use pending::Pending;
 pub use record::Record;
@@ -64,4 +68,5 @@ pub use tasks::{DrainingAsync, Section, UnplugAsync, UntilUnplugged};
 pub use together::{Alone, Present};
 pub use unplug::{Draining, Unplug};
 pub use unpluggable::Unpluggable;
+pub use unplugged::Unplugged;
 pub use work::Work;

@@ -1,8 +1,8 @@
 //! An access that is not bound to a thread or a stack.
 extern crate std;
 
-use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
+use super::unplugged::Unplugged;
 use crate::gate::Slot;
 use crate::op::Op;
 use core::fmt;
@@ -44,7 +44,7 @@ impl<R> DeviceLifetime<R> {
     /// back: for whoever has one to spare, and opens many sections.
     ///
     /// # Errors
-    /// [`Unplugged`] once unplug has begun.
+    /// [`Unplugged`](struct@Unplugged) once unplug has begun.
     #[inline(always)]
     pub fn enter_owned(self: &Arc<Self>, op: &'static Op) -> Result<OwnedAccess<R>, Unplugged> {
         OwnedAccess::enter(self.clone(), op)
@@ -73,18 +73,25 @@ impl<R> OwnedAccess<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Unplugged`] once unplug has begun; the reference is dropped then.
+    /// [`Unplugged`](struct@Unplugged) once unplug has begun; the reference is dropped then.
     #[inline(always)]
     pub fn enter(lifetime: Arc<DeviceLifetime<R>>, op: &'static Op) -> Result<Self, Unplugged> {
-        match lifetime.core.gate.enter(op, true) {
-            Some(slot) => {
-                #[cfg(feature = "tracing")]
-                super::trace::opened(&slot, lifetime.id(), op, true);
-                // INVARIANT: just opened.
-                Ok(Self { lifetime, slot: ManuallyDrop::new(slot) })
-            }
-            None => Err(lifetime.core.refuse(op)),
-        }
+        let slot = match lifetime.core.gate.enter(op, true) {
+            Some(slot) => slot,
+            None => lifetime.core.enter_late(op, true)?,
+        };
+        Ok(Self::opened(lifetime, slot, op))
+    }
+
+    /// The access of a section that was just opened.
+    #[inline(always)]
+    pub(super) fn opened(lifetime: Arc<DeviceLifetime<R>>, slot: Slot, op: &'static Op) -> Self {
+        #[cfg(feature = "tracing")]
+        super::trace::opened(&slot, lifetime.id(), op, true);
+        #[cfg(not(feature = "tracing"))]
+        let _ = op;
+        // INVARIANT: just opened.
+        Self { lifetime, slot: ManuallyDrop::new(slot) }
     }
 
     /// Ends the section, and returns the reference that it held.

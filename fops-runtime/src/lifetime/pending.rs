@@ -1,10 +1,10 @@
 //! Work that ends after its operation has returned.
 extern crate std;
 
-use super::cause::Unplugged;
 use super::device_lifetime::DeviceLifetime;
 use super::heap_cancel::{Cancel, Node};
 use super::owned::OwnedAccess;
+use super::unplugged::Unplugged;
 use crate::platform::{self, Lock};
 use core::fmt;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl<R, T> Pending<R, T> {
     /// Ends the wait: returns the access, with the section still open, and the work.
     ///
     /// # Errors
-    /// [`Unplugged`] when unplug has cancelled it, or is just doing so: there is nothing left to do.
+    /// [`Unplugged`](struct@Unplugged) when unplug has cancelled it, or is just doing so: there is nothing left to do.
     pub fn complete(self) -> Result<(OwnedAccess<R>, T), Unplugged> {
         // What comes back is no longer in the node when `self` is dropped.
         self.node.work.take().ok_or(Unplugged)

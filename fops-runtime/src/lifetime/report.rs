@@ -31,6 +31,11 @@ pub struct Straggler {
 }
 
 impl Straggler {
+    pub(super) const fn section(section: Section, waited: Option<Duration>) -> Self {
+        let Section { op, thread, owned, .. } = section;
+        Self { work: Work::Section(op), thread, is_owned: owned, waited }
+    }
+
     /// What it is.
     pub const fn work(&self) -> Work {
         self.work
@@ -125,12 +130,7 @@ impl Core {
         let notes = cold.notes.all();
         drop(cold);
         let notes = notes.map(move |Note { work, thread, .. }| Straggler { work, thread, is_owned: false, waited });
-        let sections = self.gate.sections().map(move |Section { op, thread, owned, .. }| Straggler {
-            work: Work::Section(op),
-            thread,
-            is_owned: owned,
-            waited,
-        });
+        let sections = self.gate.sections().map(move |section| Straggler::section(section, waited));
         notes.chain(sections)
     }
 }

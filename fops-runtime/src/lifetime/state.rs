@@ -1,9 +1,10 @@
 //! What a lifetime is beside its resources: the gate, and the state that only unplug and sleepers look at.
 use super::cancel::Cancellations;
-use super::cause::{Cause, Unplugged};
+use super::cause::Cause;
 use super::notes::Notes;
 use super::record::Record;
 use super::starts::Starts;
+use super::unplugged::Unplugged;
 use crate::gate::{Gate, Slot};
 use crate::op::{Op, Policy};
 use crate::platform::atomic::{AtomicU64, Ordering::Relaxed};
@@ -34,6 +35,9 @@ struct Rare {
     /// Callers that sleep in poll on one of the device's files.
     #[cfg(feature = "std")]
     pollers: crate::wait::WaitQueue,
+    /// Callers whose section opens when the device is no longer paused.
+    #[cfg(feature = "std")]
+    resumed: crate::wait::WaitQueue,
 }
 
 impl Default for Rare {
@@ -43,6 +47,8 @@ impl Default for Rare {
             refused: AtomicU64::new(0),
             #[cfg(feature = "std")]
             pollers: crate::wait::WaitQueue::new(),
+            #[cfg(feature = "std")]
+            resumed: crate::wait::WaitQueue::new(),
         }
     }
 }
@@ -75,6 +81,9 @@ pub(super) struct Cold {
     pub(super) cancellations: Cancellations,
     /// The starts of the hardware that are running.
     pub(super) starts: Starts,
+    /// The device is paused, or is to be.
+    #[cfg(feature = "std")]
+    pub(super) pause: super::pause::Pause,
     /// Readable once unplug has begun, where somebody asked for it.
     #[cfg(all(feature = "std", target_os = "linux"))]
     pub(super) unplug_fd: Option<super::unplug_fd::UnplugFd>,
@@ -147,6 +156,8 @@ impl Cold {
             notes: Notes::new(),
             cancellations: Cancellations::new(),
             starts: Starts::new(),
+            #[cfg(feature = "std")]
+            pause: super::pause::Pause::new(),
             #[cfg(all(feature = "std", target_os = "linux"))]
             unplug_fd: None,
         }
@@ -176,6 +187,11 @@ impl Core {
     #[cfg(feature = "std")]
     pub(super) fn pollers(&self) -> &crate::wait::WaitQueue {
         &self.rare.get().pollers
+    }
+
+    #[cfg(feature = "std")]
+    pub(super) fn resumed(&self) -> &crate::wait::WaitQueue {
+        &self.rare.get().resumed
     }
 
     /// Why the device is unplugged, once unplug has begun.

@@ -40,6 +40,8 @@ pub(super) fn tell(role: &Role, parts: &impl Parts, taken: &Taken<'_>) -> Result
     if !without(without::Step::Cancel) {
         parts.members().filter(is_told).for_each(|member| member.core().raise_unplug_fd());
     }
+    #[cfg(feature = "std")]
+    parts.members().filter(is_told).for_each(|member| member.core().end_pause_at_unplug());
     wake_sleepers(parts, is_told);
     parts.members().filter(is_told).for_each(|member| member.core().cancel());
     fenced

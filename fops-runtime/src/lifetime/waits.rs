@@ -7,7 +7,8 @@ impl<R> Access<'_, R> {
     ///
     /// No wake-up is lost: whoever changes what the condition looks at and then wakes the queue has the
     /// condition asked again. After `wait_event_interruptible()` in linux/wait.h. Do not hold a lock that the
-    /// waker needs; `wait_event_locked` sleeps without the one it is given.
+    /// waker needs; `wait_event_locked` sleeps without the one it is given. While another thread
+    /// [pauses](crate::DeviceLifetime::pause_for) the device, the condition is not asked and this does not return.
     ///
     /// # Errors
     /// [`WaitError::Unplugged`] once unplug has begun, of this device or of another one that the thread is inside a

@@ -1,11 +1,13 @@
 //! `wait_event` and its form that sleeps without a lock.
 extern crate std;
 
+use super::pauses;
 use super::queue::WaitQueue;
 use super::request::Request;
 use super::sleepers;
 use crate::abi::Errno;
 use crate::gate::points::{self, Point};
+use crate::platform;
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
@@ -123,6 +125,11 @@ impl<U: Fn() -> bool> Wait<'_, U> {
         loop {
             // Read before the condition is asked: a wake-up in between makes the sleep return at once.
             let seen = request.event();
+            // Without the lock, which the hardware half of the pause may take.
+            if platform::needed_step("look at pauses") && pauses::is_due() {
+                unlocked(lock, &mut || pauses::park(request));
+                continue;
+            }
             if (self.is_unplugged)() || sleepers::is_waited_for() {
                 return Err(WaitError::Unplugged);
             }

@@ -3,6 +3,7 @@ extern crate std;
 
 use super::alarm::Alarm;
 use super::event::WaitError;
+use super::pauses;
 use super::request::Request;
 use super::sleepers;
 use crate::abi::{Errno, PollEvents};
@@ -56,11 +57,18 @@ pub(crate) fn wait_fd_or(
     let mut limit = Some(Duration::ZERO);
     loop {
         alarm.lower();
+        if pauses::is_due() {
+            pauses::park(&request);
+            continue;
+        }
         if is_unplugged() || sleepers::is_waited_for() {
             return Err(WaitError::Unplugged);
         }
         let interrupted = request.is_interrupted();
         poll(&mut fds, if interrupted { Some(Duration::ZERO) } else { limit }).map_err(system)?;
+        if pauses::is_due() {
+            continue;
+        }
         // Unplug comes first here too: it may be what has made the descriptor ready.
         if is_unplugged() || sleepers::is_waited_for() {
             return Err(WaitError::Unplugged);

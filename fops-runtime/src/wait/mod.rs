@@ -6,6 +6,8 @@ mod event;
 mod eventfd;
 #[cfg(target_os = "linux")]
 mod fd;
+mod nonblocking;
+mod pauses;
 mod queue;
 mod request;
 mod sleepers;
@@ -18,9 +20,11 @@ pub(crate) use eventfd::EventFd;
 pub use fd::wait_fd;
 #[cfg(target_os = "linux")]
 pub(crate) use fd::{system, wait_fd_or};
+pub(crate) use nonblocking::is_nonblocking;
+pub(crate) use pauses::{NOBODY, begin_pause, end_pause};
 pub use queue::{Poller, WaitQueue};
 pub(crate) use request::client_of;
 pub use request::{Client, Request};
 #[cfg(all(test, not(loom)))]
 pub(crate) use sleepers::is_closing;
-pub(crate) use sleepers::{begin_closing, end_closing, wake_thread};
+pub(crate) use sleepers::{begin_closing, end_closing, wake_sections, wake_thread};

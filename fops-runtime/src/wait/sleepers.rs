@@ -94,6 +94,13 @@ pub(crate) fn wake_thread(thread: u64) -> bool {
     !requests.is_empty()
 }
 
+/// Wakes every thread that sleeps inside a section of a device that `is_meant`, in one walk.
+pub(crate) fn wake_sections(is_meant: impl Fn(u64) -> bool) {
+    gate::sections(is_meant).for_each(|section| {
+        wake_thread(section.thread);
+    });
+}
+
 pub(crate) fn is_closing(device: u64) -> bool {
     CLOSING.lock().contains(&device)
 }

@@ -13,7 +13,7 @@ use crate::driver::platform::{
     Console, DmaMapping, DmaMemory, I2cClient, IrqGuard, IrqReturn, Mmio, Platform, PlatformVin, ResetControl,
 };
 use crate::driver::v4l2::Settings;
-use fops_host::{BufferMemory, BusDevice, Driver, Nodes, Probe, Removable};
+use fops_host::{BufferMemory, BusDevice, Driver, Nodes, Power, Probe, Removable};
 use fops_runtime::{Cause, DeviceLifetime, Errno, Resources, Result, Subdev, Unplug, UnplugError, WaitQueue};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -132,6 +132,11 @@ impl Driver for RcarVinDriver {
         // Nobody has a reference any more: interrupt and registers go. Files may still be open.
         drop(port);
         tracing::info!("{name}: VIN {} removed ({cause}), its registers are unmapped", vin.channel);
+    }
+
+    fn power(&self, vin: &Arc<VinDevice>, power: Power) -> Result {
+        // Without a receiver there is no node, and nothing runs.
+        vin.group.vin(vin.channel).map_or(Ok(()), |node| node.power(power))
     }
 }
 

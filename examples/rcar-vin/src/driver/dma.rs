@@ -9,7 +9,7 @@ use crate::driver::v4l2::Settings;
 use crate::uapi::{Event, Timestamp, V4L2_EVENT_FRAME_SYNC, V4L2_EVENT_SOURCE_CHANGE, V4L2_EVENT_SRC_CH_RESOLUTION};
 use crate::vb2::{Completion, Queue};
 use fops_runtime::op::op;
-use fops_runtime::{Access, Cause, Errno, Result, SubdevOperations as _, WaitError};
+use fops_runtime::{Access, Cause, Errno, Request, Result, SubdevOperations as _, WaitError};
 use parking_lot::MutexGuard;
 use std::thread;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub(crate) struct Dma {
     sequence: u32,
     /// Bytes of a picture.
     sizeimage: u32,
+    /// The stream is on, and the hardware is stopped until the device is resumed.
+    is_halted: bool,
 }
 
 /// What the hardware does, as far as the driver has told it.
@@ -137,7 +139,9 @@ impl Dma {
 impl RcarVin {
     /// `rvin_irq`. The interrupt outlives unplug until remove frees it, so it is a section like any other.
     pub(crate) fn irq(&self) -> IrqReturn {
-        let Ok(hw) = self.lifetime.enter(op!("rvin_irq")) else { return IrqReturn::None };
+        // It must not sleep: while the device is paused, it is somebody else's.
+        let entered = Request::nonblocking(|| self.lifetime.enter(op!("rvin_irq")));
+        let Ok(hw) = entered else { return IrqReturn::None };
         let status = hw.port.mmio.read(VNINTS_REG);
         if status == 0 || status == u32::MAX && self.check_there(&hw).is_err() {
             return IrqReturn::None;
@@ -172,7 +176,8 @@ impl RcarVin {
 
     /// The sensor has something to say: what it sees has another size. `rvin_notify`.
     pub(crate) fn sensor_irq(&self) -> IrqReturn {
-        let Ok(hw) = self.lifetime.enter(op!("sensor_irq")) else { return IrqReturn::None };
+        let entered = Request::nonblocking(|| self.lifetime.enter(op!("sensor_irq")));
+        let Ok(hw) = entered else { return IrqReturn::None };
         match hw.port.sensor.read(SENSOR_STATUS_REG) {
             Ok(status) if status & SENSOR_STATUS_CHANGED != 0 => {
                 // Should the sensor be gone by now, there is nothing to acknowledge.
@@ -242,6 +247,12 @@ impl RcarVin {
             return;
         }
         capture.dma.begin_stop(hw);
+        self.wait_or_reset(hw, capture);
+        capture.dma.end_stop(hw);
+    }
+
+    /// Returns when the hardware, which is told to stop, writes no more.
+    fn wait_or_reset(&self, hw: &VinHw, capture: &mut MutexGuard<'_, Capture>) {
         for _ in 0..STOP_TRIES {
             if has_stopped(hw) {
                 break;
@@ -255,7 +266,47 @@ impl RcarVin {
             tracing::warn!("{}: still in a frame, which is lost: resetting", self.device.name());
             hw.port.reset.reset();
         }
-        capture.dma.end_stop(hw);
+    }
+
+    /// Stops the hardware of a device that is paused, until [`go_on`](Self::go_on). Whether it was running.
+    pub(crate) fn halt(&self, hw: &VinHw) -> bool {
+        let _settings = self.settings.lock();
+        let mut capture = self.capture.lock();
+        match capture.dma.state {
+            State::Stopped => false,
+            // A STREAMOFF sleeps until it has stopped, and does the rest.
+            State::Stopping => {
+                self.wait_or_reset(hw, &mut capture);
+                false
+            }
+            State::Running => {
+                self.stop_now(hw, &mut capture);
+                capture.queue.take_back();
+                capture.dma.is_halted = true;
+                true
+            }
+        }
+    }
+
+    /// Starts the hardware of a device that is paused, if [`halt`](Self::halt) has stopped it. The numbers of the frames go
+    /// on.
+    ///
+    /// # Errors
+    /// As STREAMON. Then the stream has failed, and its sleepers are told `EIO`.
+    pub(crate) fn go_on(&self, hw: &Access<'_, VinHw>) -> Result {
+        let settings = self.settings.lock();
+        let Capture { queue, dma } = &mut *self.capture.lock();
+        if !std::mem::take(&mut dma.is_halted) {
+            return Ok(());
+        }
+        let sequence = dma.sequence;
+        let result = self.start_streaming(hw, dma, queue, &settings);
+        dma.sequence = sequence;
+        if result.is_err() {
+            queue.take_back();
+            queue.set_error(Errno::EIO);
+        }
+        result
     }
 }
 

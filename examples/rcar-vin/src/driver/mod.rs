@@ -12,6 +12,7 @@
 //! | [`events`] | what happens, told to the files that subscribed | `v4l2-event.c` |
 //! | [`mod@format`] | the pixel formats | `rcar-v4l2.c` |
 //! | [`registers`] | the hardware manuals | `rcar-dma.c`, `rcar-csi2.c`, `ccs-regs.h` |
+//! | `power` | suspend, resume and reset | `rcar-core.c` |
 //! | `gone` | hardware that is pulled out | `pci_device_is_present` |
 //! | [`platform`] | what the kernel gives a driver | `linux/io.h`, `linux/interrupt.h` and so on |
 pub mod controls;
@@ -24,5 +25,6 @@ mod gone;
 pub mod group;
 pub mod media;
 pub mod platform;
+mod power;
 pub mod registers;
 pub mod v4l2;

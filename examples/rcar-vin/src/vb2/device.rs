@@ -91,9 +91,14 @@ impl Queue {
         self.buffers.is_empty()
     }
 
-    /// The hardware did not start: what it had taken is queued again, before the rest.
+    /// The hardware did not start: what it had taken is queued again.
     pub(super) fn start_failed(&mut self) {
         (self.streaming, self.started) = (false, false);
+        self.take_back();
+    }
+
+    /// The hardware is stopped and will be started again: what it had taken is queued again, before the rest.
+    pub fn take_back(&mut self) {
         let taken: Vec<_> =
             (0..self.buffers.len()).filter(|&index| self.buffers[index].state == BufferState::Active).collect();
         for index in taken.into_iter().rev() {

@@ -1,5 +1,5 @@
 //! Drivers and devices of any type, as the bus keeps them.
-use crate::bus::driver::{Driver, Probe, Removable};
+use crate::bus::driver::{Driver, Power, Probe, Removable};
 use crate::bus::removal::{Removal, Watched};
 use fops_runtime::{Cause, Result};
 use std::sync::Arc;
@@ -13,6 +13,8 @@ pub(super) trait AnyDriver: Send + Sync {
 pub(super) trait Binding: Watched {
     /// Unplugs the device and has the driver tear it down.
     fn remove(&self, removal: &Removal) -> Result;
+    /// Has the driver suspend, resume or reset the device.
+    fn power(&self, power: Power) -> Result;
 }
 
 /// The driver, without its type.
@@ -43,6 +45,10 @@ impl<D: Driver> Binding for BoundTo<D> {
         removal.waits_for(Some("the driver's remove".into()));
         self.driver.remove(&self.device, resources, cause);
         Ok(())
+    }
+
+    fn power(&self, power: Power) -> Result {
+        self.driver.power(&self.device, power)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The bus: binds drivers to devices by name, and unbinds them.
 use crate::bus::binding::{self, AnyDriver};
 use crate::bus::device_nodes::Nodes;
-use crate::bus::driver::{Driver, Probe};
+use crate::bus::driver::{Driver, Power, Probe};
 use crate::bus::removal::{Removal, Removes};
 use crate::bus::removers::Removers;
 use crate::bus::slot::{Bound, Slot};
@@ -173,6 +173,24 @@ impl Bus {
     /// `ENODEV` where there is no such device on the bus.
     pub fn remove(self: &Arc<Self>, device: &str, cause: Cause) -> Result<Arc<Removal>> {
         self.begin_removal(device, None, cause)
+    }
+
+    /// Has its driver suspend, resume or reset the device. As a write to the device's `power/state` or `reset` file does.
+    ///
+    /// # Errors
+    /// `ENODEV` where no driver is bound to the device; `EIO` when the driver panicked; else as [`Driver::power`].
+    pub fn power(&self, device: &str, power: Power) -> Result {
+        let binding = match self.lock().slots.get(device) {
+            Some(Slot::Bound(bound)) => bound.binding.clone(),
+            _ => return Err(Errno::ENODEV),
+        };
+        // Not under the lock: it waits for operations.
+        let result = catch_panic(|| binding.power(power)).unwrap_or_else(|| {
+            log!(error, "{device}: the driver panicked at {power:?}");
+            Err(Errno::EIO)
+        });
+        log!(info, "{device}: {power:?}: {result:?}");
+        result
     }
 
     /// Finds the devices that were removed, and binds each to the driver that it had. As a write to the bus's `rescan`

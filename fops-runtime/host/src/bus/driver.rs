@@ -30,6 +30,31 @@ pub trait Driver: Send + Sync + 'static {
         let _ = (device, cause);
         drop(resources);
     }
+
+    /// Changes what the device does: somebody wrote to its `power/state` or `reset` file. After `struct dev_pm_ops` and
+    /// `reset_prepare` in linux/pci.h.
+    ///
+    /// A driver [pauses](fops_runtime::DeviceLifetime::pause_for) the device, so that its operations wait. The device may be
+    /// removed at the same time.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` where the driver knows no such change; else the driver's.
+    fn power(&self, device: &Arc<Self::Device>, power: Power) -> Result {
+        let _ = (device, power);
+        Err(Errno::EOPNOTSUPP)
+    }
+}
+
+/// What becomes of a device that stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Power {
+    /// It does nothing until it is resumed.
+    Suspend,
+    /// It goes on where it was suspended.
+    Resume,
+    /// It begins again, and goes on.
+    Reset,
 }
 
 /// What the bus can take down: a device with an unplug routine, or one of several that go together.

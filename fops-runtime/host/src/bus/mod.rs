@@ -9,5 +9,5 @@ mod slot;
 
 pub use bus_type::Bus;
 pub use device_nodes::Nodes;
-pub use driver::{BusDevice, Driver, Probe, Removable};
+pub use driver::{BusDevice, Driver, Power, Probe, Removable};
 pub use removal::Removal;

@@ -1,5 +1,6 @@
 //! Attributes of the small sysfs: what a write to one does.
 use crate::bus::bus_type::Bus;
+use crate::bus::driver::Power;
 use crate::bus::removal::Removal;
 use fops_runtime::{Cause, Errno, Result};
 use std::sync::Arc;
@@ -14,6 +15,10 @@ pub(super) enum Attribute {
     Unbind(String),
     /// Of a device: takes a `1`.
     Remove(String),
+    /// Of a device: takes `suspend` or `on`.
+    Power(String),
+    /// Of a device: takes a `1`.
+    Reset(String),
     /// Of the bus: takes a `1`.
     Rescan,
 }
@@ -22,16 +27,16 @@ pub(super) enum Attribute {
 const CLOSES: Duration = Duration::from_millis(50);
 
 impl Attribute {
-    /// Whether a write to it runs a driver's probe.
-    pub(super) const fn probes(&self) -> bool {
-        matches!(self, Self::Bind(_) | Self::Rescan)
+    /// Whether a write to it runs a driver's code, which may sleep.
+    pub(super) const fn may_sleep(&self) -> bool {
+        matches!(self, Self::Bind(_) | Self::Power(_) | Self::Reset(_) | Self::Rescan)
     }
 
     /// One `write(2)`: a device's name or a number, with or without a newline. Returns the removal that it has begun, which
     /// the writer waits for.
     ///
     /// # Errors
-    /// `EINVAL` for text that is no number; else the bus's.
+    /// `EINVAL` for text that is no number, or names no state; else the bus's.
     pub(super) fn write(&self, bus: &Arc<Bus>, data: &[u8]) -> Result<Option<Arc<Removal>>> {
         let text = std::str::from_utf8(data).unwrap_or("\0");
         let text = text.strip_suffix('\n').unwrap_or(text);
@@ -46,7 +51,16 @@ impl Attribute {
                 await_closes(bus);
                 bus.rescan().map(|()| None)
             }
-            Self::Remove(_) | Self::Rescan => Ok(None),
+            Self::Power(device) => {
+                let power = match text {
+                    "suspend" => Power::Suspend,
+                    "on" => Power::Resume,
+                    _ => return Err(Errno::EINVAL),
+                };
+                bus.power(device, power).map(|()| None)
+            }
+            Self::Reset(device) if is_yes(text)? => bus.power(device, Power::Reset).map(|()| None),
+            Self::Remove(_) | Self::Reset(_) | Self::Rescan => Ok(None),
         }
     }
 }

@@ -108,7 +108,7 @@ impl Service {
             Operation::Read(args) => node(args.fh, counted),
             Operation::Write { args, .. } => match self.files.get(args.fh).as_deref() {
                 Ok(Opened::Node(_)) => counted,
-                Ok(Opened::Attribute(attribute)) if attribute.probes() => Need::Always,
+                Ok(Opened::Attribute(attribute)) if attribute.may_sleep() => Need::Always,
                 _ => Need::Nothing,
             },
             Operation::Ioctl { args, .. } => node(args.fh, counted),

@@ -54,6 +54,7 @@ pub(super) fn children(bus: &Bus, path: &[&str]) -> Vec<Child> {
             bus.device_names().into_iter().map(|(device, _)| directory(&device)).collect()
         }
         ["devices", name, device] if name == bus.name() => device_children(bus, device),
+        ["devices", name, device, "power"] if name == bus.name() => power_children(bus, device),
         ["devices", name, device, ref path @ ..] if name == bus.name() => node_children(bus, device, path),
         ["dev"] if !kinds.is_empty() => vec![directory("char")],
         ["dev", "char"] if !kinds.is_empty() => {
@@ -138,6 +139,8 @@ fn device_children(bus: &Bus, device: &str) -> Vec<Child> {
     let mut children = vec![
         Child::new("uevent", Entry::Text(uevent)),
         Child::new("remove", Entry::Attribute(Attribute::Remove(device.into()))),
+        Child::new("reset", Entry::Attribute(Attribute::Reset(device.into()))),
+        directory("power"),
         Child::link("subsystem", format!("../../../bus/{}", bus.name())),
     ];
     let last_unplug = bus.last_unplug(device).map(|records| records + "\n");
@@ -153,6 +156,12 @@ fn device_children(bus: &Bus, device: &str) -> Vec<Child> {
         .collect();
     children.extend(nodes.iter().map(|name| directory(name)));
     children
+}
+
+fn power_children(bus: &Bus, device: &str) -> Vec<Child> {
+    let is_there = bus.device_names().iter().any(|(name, _)| name == device);
+    let state = || Child::new("state", Entry::Attribute(Attribute::Power(device.into())));
+    Vec::from_iter(is_there.then(state))
 }
 
 /// What is below a device: its nodes, and what each consists of.

@@ -4,7 +4,8 @@ use crate::log::log;
 use crate::nodes::erased::AnyFile;
 use crate::nodes::node::Node;
 use fops_runtime::{
-    Command, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Result, SeekFrom, UserSliceReader, UserSliceWriter, VmArea,
+    Command, Errno, IoctlArg, OpenFlags, PollEvents, Poller, Request, Result, SeekFrom, UserSliceReader,
+    UserSliceWriter, VmArea,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ impl Node {
             return Err(Errno::ENODEV);
         }
         let id = NEXT.fetch_add(1, Relaxed);
-        match self.run("open", || self.device.open(id, flags)) {
+        match self.run("open", || as_opened(flags, || self.device.open(id, flags))) {
             Ok(file) => Ok(Arc::new(OpenFile::new(self.clone(), id, file))),
             Err(errno) => {
                 self.registration().closed();
@@ -38,6 +39,12 @@ impl Node {
             }
         }
     }
+}
+
+/// Runs an operation for a caller that opened the file with these flags: with `O_NONBLOCK`, it is told `EAGAIN` while the
+/// device is paused.
+fn as_opened<T>(flags: OpenFlags, operation: impl FnOnce() -> T) -> T {
+    if flags.is_nonblocking() { Request::nonblocking(operation) } else { operation() }
 }
 
 impl OpenFile {
@@ -80,7 +87,7 @@ impl OpenFile {
         if self.file().flags().is_write_only() {
             return Err(Errno::EBADF);
         }
-        self.node.run("read", || {
+        self.run("read", || {
             let mut written = 0;
             let n = self.file().read(UserSliceWriter::new(buf, &mut written, position))?;
             if n > written {
@@ -110,7 +117,7 @@ impl OpenFile {
         if self.file().flags().is_read_only() {
             return Err(Errno::EBADF);
         }
-        self.node.run("write", || {
+        self.run("write", || {
             let n = self.file().write(UserSliceReader::new(data, position))?;
             if n > data.len() {
                 log!(error, "{}: write took {n} of {} bytes; the caller gets EIO", self.node.name(), data.len());
@@ -122,7 +129,9 @@ impl OpenFile {
 
     /// `poll(2)` for `requested`: the mask now. `poller` is told whenever it may have changed, and at unplug.
     pub fn poll(&self, requested: PollEvents, poller: Option<&Arc<dyn Poller>>) -> PollEvents {
-        self.node.run("poll", || Ok(self.file().poll(requested, poller))).unwrap_or(PollEvents::ERR)
+        // It never sleeps: its caller does, until it is woken.
+        let poll = || Request::nonblocking(|| Ok(self.file().poll(requested, poller)));
+        self.node.run("poll", poll).unwrap_or(PollEvents::ERR)
     }
 
     /// Sleeps in `poll(2)`, if the file is another process's.
@@ -136,7 +145,7 @@ impl OpenFile {
     /// # Errors
     /// The driver's; `EIO` when it panicked or succeeded with a negative value.
     pub fn ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
-        self.node.run("ioctl", || self.checked(self.file().ioctl(command, arg)))
+        self.run("ioctl", || self.checked(self.file().ioctl(command, arg)))
     }
 
     /// `ioctl(2)` of a 32-bit program.
@@ -144,7 +153,7 @@ impl OpenFile {
     /// # Errors
     /// As [`ioctl`](Self::ioctl).
     pub fn compat_ioctl(&self, command: Command, arg: IoctlArg<'_>) -> Result<i32> {
-        self.node.run("ioctl", || self.checked(self.file().compat_ioctl(command, arg)))
+        self.run("ioctl", || self.checked(self.file().compat_ioctl(command, arg)))
     }
 
     fn checked(&self, result: Result<i32>) -> Result<i32> {
@@ -162,7 +171,7 @@ impl OpenFile {
     /// # Errors
     /// The driver's; `ENODEV` where the node has no memory; `EINVAL` beyond its end.
     pub fn mmap(&self, area: &VmArea) -> Result {
-        self.node.run("mmap", || {
+        self.run("mmap", || {
             // The driver counts what it grants: refuse first what could not be mapped.
             let end = area.offset.checked_add(area.len);
             match self.node.memory() {
@@ -183,7 +192,7 @@ impl OpenFile {
             SeekFrom::Current(by) => SeekFrom::Start(self.position().checked_add_signed(by).ok_or(Errno::EINVAL)?),
             to => to,
         };
-        let position = self.node.run("lseek", || self.file().llseek(to))?;
+        let position = self.run("lseek", || self.file().llseek(to))?;
         *self.position() = position;
         Ok(position)
     }
@@ -207,7 +216,11 @@ impl OpenFile {
     /// # Errors
     /// The driver's.
     pub fn fsync(&self, datasync: bool) -> Result {
-        self.node.run("fsync", || self.file().fsync(datasync))
+        self.run("fsync", || self.file().fsync(datasync))
+    }
+
+    fn run<T>(&self, call: &'static str, operation: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.node.run(call, || as_opened(self.file().flags(), operation))
     }
 
     fn file(&self) -> &dyn AnyFile {

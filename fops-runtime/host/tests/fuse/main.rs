@@ -100,7 +100,10 @@ fn the_tree_is_as_in_linux() {
     assert_eq!(names(""), ["dev", "sys"]);
     assert_eq!(names("dev"), ["bell0"]);
     assert_eq!(names("sys/bus/tower/drivers/bells"), ["b0.bell", "bind", "unbind"]);
-    assert_eq!(names("sys/bus/tower/drivers/bells/b0.bell"), ["bells", "driver", "remove", "subsystem", "uevent"]);
+    assert_eq!(
+        names("sys/bus/tower/drivers/bells/b0.bell"),
+        ["bells", "driver", "power", "remove", "reset", "subsystem", "uevent"]
+    );
     assert_eq!(names("sys/bus/tower"), ["devices", "drivers", "rescan"]);
     assert_eq!(names("sys/bus/tower/devices"), ["b0.bell"]);
     let driver = fs::canonicalize(mounted.root.join("sys/bus/tower/devices/b0.bell/driver")).unwrap();

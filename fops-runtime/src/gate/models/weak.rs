@@ -85,6 +85,17 @@ missed! {
         "fence at enter, release of a retired block", "gate::models::slots::a_block_is_not_taken_from_under_a_section", LOST;
     acquire_of_a_retired_block:
         "acquire of a retired block", "gate::models::slots::a_block_is_not_taken_from_under_a_section", LOST;
+    fence_of_a_pause: "fence of a pause", "lifetime::models::pause::a_section_against_a_pause", SLEEP;
+    fence_of_a_resume: "fence of a resume", "lifetime::models::pause::a_section_against_a_pause", RACE;
+    second_walk_of_a_pause:
+        "second walk of a pause", "lifetime::models::pause::a_section_inside_one_that_ends_first_against_a_pause", RACE;
+    release_of_a_parked_section:
+        "release of a parked section", "lifetime::models::pause::a_sleeper_against_a_pause", RACE;
+    fence_of_a_thread_that_goes_on:
+        "fence of a thread that goes on", "lifetime::models::pause::a_sleeper_that_goes_on_against_another_pause", RACE;
+    look_at_pauses: "look at pauses", "lifetime::models::pause::a_sleeper_against_a_pause", SLEEP;
+    release_of_a_pauses_event: "release of a pause's event", "lifetime::models::pause::a_sleeper_against_a_pause", SLEEP;
+    acquire_of_a_pauses_event: "acquire of a pause's event", "lifetime::models::pause::a_sleeper_against_a_pause", SLEEP;
     flags_of_a_group: "flags of a group", "lifetime::models::removers::all_of_a_group_are_flagged_before_any_is_drained", SLEEP;
     release_of_a_requests_event:
         "release of a request's event", "lifetime::models::sleepers::what_was_done_before_an_event_is_seen_after_it", RACE;

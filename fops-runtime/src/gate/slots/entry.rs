@@ -20,15 +20,19 @@ pub(in crate::gate) struct Entry {
     pub(super) device: AtomicU64,
 }
 
+/// In the word of a section whose thread sleeps until a pause is over. Unplug waits for such a section, and a pause does
+/// not.
+const PARKED: u64 = 1 << 63;
+
 /// The word that a section writes into its slot: the device's number, and whether the section may move to another
 /// thread.
 pub(in crate::gate) const fn tag(device: u64, owned: bool) -> u64 {
     device << 1 | owned as u64
 }
 
-/// The device's number of a [`tag`].
+/// The device's number of a [`tag`], parked or not.
 pub(in crate::gate) const fn number(tag: u64) -> u64 {
-    tag >> 1
+    (tag & !PARKED) >> 1
 }
 
 impl Entry {
@@ -88,7 +92,27 @@ impl Entry {
         }
         // SAFETY: by the invariant, the pointer is null or comes from an `&'static Op`.
         let op = unsafe { self.op.load(Ordering::Relaxed).as_ref() }?;
-        Some(Section { device: number(seen), op, thread: thread(), owned: seen & 1 == 1 })
+        Some(Section { device: number(seen), op, thread: thread(), owned: seen & 1 == 1, parked: seen & PARKED != 0 })
+    }
+
+    /// Whether a section of this device stands here, and its thread does not sleep until a pause is over.
+    #[cfg(feature = "std")]
+    pub(in crate::gate) fn is_at_work(&self, device: u64) -> bool {
+        let seen = self.seen();
+        number(seen) == device && seen & PARKED == 0
+    }
+
+    /// Says that the thread of this section sleeps until a pause is over, or that it goes on. Only the thread that opened
+    /// the section may say so, and only where it is bound to that thread.
+    #[cfg(all(feature = "std", not(fops_shared)))]
+    pub(super) fn set_parked(&self, parked: bool) {
+        // Relaxed: this thread has written it, except where an owned section ends on another one.
+        let seen = self.device.load(Ordering::Relaxed);
+        if seen != FREE && seen & 1 == 0 {
+            let word = if parked { seen | PARKED } else { seen & !PARKED };
+            // Release: if a pause sees that the section is parked, all that it did came before.
+            self.device.store(word, needed("release of a parked section", Ordering::Release));
+        }
     }
 
     /// Whether a section of a device that `is_meant` stands here, and no thread but the one that opened it has it.

@@ -292,20 +292,32 @@ pub(in crate::gate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator
 /// Whether this thread is inside a section of a device that is meant, other than an owned one. It looks at its own blocks
 /// alone.
 pub(in crate::gate) fn is_inside(is_meant: impl Fn(u64) -> bool) -> bool {
-    let first = platform::own_block().cast::<Block>();
     let is_one = |entry: &Entry| entry.is_bound(&is_meant);
-    // SAFETY: null, or a block that this thread owns.
-    let Some(first) = (unsafe { first.as_ref() }) else {
+    if platform::own_block().is_null() {
         // It has opened no section, or is ending and keeps no block.
         let here = platform::thread_id();
         let is_own = |block: &&Block| block.thread.load(Ordering::Relaxed) == here;
         return platform::is_thread_ending() && blocks().filter(is_own).flat_map(Block::entries).any(is_one);
-    };
+    }
+    own_entries().any(is_one)
+}
+
+/// Says of all sections of this thread, other than owned ones, that it sleeps until a pause is over, or that it goes on. A
+/// thread that is ending keeps no block: a pause waits for its sections.
+pub(in crate::gate) fn set_parked(parked: bool) {
+    own_entries().for_each(|entry| entry.set_parked(parked));
+}
+
+/// The slots in this thread's blocks.
+fn own_entries() -> impl Iterator<Item = &'static Entry> {
+    // SAFETY: null, or a block that this thread owns.
+    let first = unsafe { platform::own_block().cast::<Block>().as_ref() };
     // SAFETY: a ring of blocks that this thread owns.
     let next = |block: &&'static Block| unsafe { &*block.ring.load(Ordering::Relaxed) };
-    core::iter::successors(Some(first), |block| Some(next(block)).filter(|next| !ptr::eq(*next, first)))
-        .flat_map(Block::entries)
-        .any(is_one)
+    core::iter::successors(first, move |block| {
+        Some(next(block)).filter(|next| !first.is_some_and(|first| ptr::eq(*next, first)))
+    })
+    .flat_map(Block::entries)
 }
 
 /// Runs in the child after `fork(2)`. The child has only one thread, so it forgets the sections of all others.

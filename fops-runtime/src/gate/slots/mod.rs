@@ -29,10 +29,12 @@ use crate::op::Op;
 // What every backend has:
 // - `Slot`: the slot of one section. `Tally`: the backend's own part of each gate.
 // - `open` and `clear` begin and end a section. `entries` walks all slots, `sections` those of some devices. `is_inside`
-//   tells whether the current thread has one of those.
+//   tells whether the current thread has one of those. `set_parked` says of them all that the thread sleeps (std only).
 // - `light` is a section's fence. If `is_symmetric`, it also passes `light_symmetric`. `heavy` is unplug's fence.
 // - `fence_kind`: the name of that pair of fences.
 pub(crate) use backend::Slot;
+#[cfg(feature = "std")]
+pub(super) use backend::set_parked;
 pub(super) use backend::{
     Tally, clear, entries, fence_kind, heavy, is_inside, is_symmetric, light, light_symmetric, open, sections,
 };
@@ -58,4 +60,7 @@ pub(crate) struct Section {
     pub(crate) thread: u64,
     /// Another thread may have it by now.
     pub(crate) owned: bool,
+    /// The thread sleeps until a pause is over.
+    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "nothing pauses there"))]
+    pub(crate) parked: bool,
 }

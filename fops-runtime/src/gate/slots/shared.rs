@@ -94,6 +94,10 @@ pub(in crate::gate) fn is_inside(_: impl Fn(u64) -> bool) -> bool {
     false
 }
 
+/// Nothing tells whose a section is, so a pause waits for those of sleepers too.
+#[cfg(all(feature = "std", fops_shared))]
+pub(in crate::gate) const fn set_parked(_parked: bool) {}
+
 /// There is no other pair.
 pub(in crate::gate) const fn fence_kind() -> FenceKind {
     FenceKind::Symmetric

@@ -2,6 +2,8 @@
 extern crate std;
 
 mod arm;
+#[cfg(not(fops_shared))]
+mod pause;
 mod removers;
 mod sleepers;
 #[cfg(feature = "async")]

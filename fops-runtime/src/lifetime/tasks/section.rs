@@ -1,11 +1,11 @@
 //! Sections of tasks.
 extern crate std;
 
-use crate::lifetime::cause::Unplugged;
 use crate::lifetime::device_lifetime::DeviceLifetime;
 use crate::lifetime::heap_cancel::{Cancel, Node};
 use crate::lifetime::owned::OwnedAccess;
 use crate::lifetime::state::Core;
+use crate::lifetime::unplugged::Unplugged;
 use crate::op::Op;
 use crate::platform::Lock;
 use core::fmt;
@@ -40,6 +40,8 @@ impl<R> DeviceLifetime<R> {
     /// [`OwnedAccess::is_unplugged`]. One that may be stopped at any `.await` opts in with
     /// [`Section::cancel_on_unplug`].
     ///
+    /// While the device is [paused](Self::pause_for), the future is pending.
+    ///
     /// ```
     /// use fops_runtime::{Cause, DeviceLifetime, Unplug, Unplugged};
     /// use fops_runtime::op::op;
@@ -57,7 +59,7 @@ impl<R> DeviceLifetime<R> {
     /// ```
     ///
     /// # Errors
-    /// The future's output is [`Unplugged`] when unplug has begun by its first poll.
+    /// The future's output is [`Unplugged`](struct@Unplugged) when unplug has begun by its first poll.
     pub fn section<B, F>(
         self: &Arc<Self>,
         op: &'static Op,
@@ -69,7 +71,7 @@ impl<R> DeviceLifetime<R> {
     {
         let lifetime = self.clone();
         let future = async move {
-            let access = lifetime.enter_owned(op)?;
+            let access = OwnedAccess::enter_later(lifetime, op).await?;
             Ok(body(access).await)
         };
         Section { lifetime: self.clone(), future }
@@ -94,14 +96,14 @@ impl<R, F, T> Section<R, F>
 where
     F: Future<Output = Result<T, Unplugged>>,
 {
-    /// Drops the body, at whatever `.await` it stands, when unplug begins, and answers [`Unplugged`].
+    /// Drops the body, at whatever `.await` it stands, when unplug begins, and answers [`Unplugged`](struct@Unplugged).
     ///
     /// For bodies that lose nothing by that. One that is ready at that moment keeps its result. The access that the body
     /// holds is dropped with it; what was moved elsewhere stays. The drop happens when the executor polls the task next:
     /// the unplug waits for that.
     ///
     /// # Errors
-    /// The future's output is [`Unplugged`] when unplug began before the body was ready.
+    /// The future's output is [`Unplugged`](struct@Unplugged) when unplug began before the body was ready.
     pub async fn cancel_on_unplug(self) -> Result<T, Unplugged> {
         let Self { lifetime, future } = self;
         let mut future = pin!(future);

@@ -77,7 +77,13 @@ impl RcarVin {
         queue.start_reading(file, settings.sizeimage(), |queue| self.start_streaming(hw, dma, queue, &settings))
     }
 
-    fn start_streaming(&self, hw: &Access<'_, VinHw>, dma: &mut Dma, queue: &mut Queue, settings: &Settings) -> Result {
+    pub(crate) fn start_streaming(
+        &self,
+        hw: &Access<'_, VinHw>,
+        dma: &mut Dma,
+        queue: &mut Queue,
+        settings: &Settings,
+    ) -> Result {
         self.check_there(hw)?;
         // What is linked to this VIN.
         let channel = self.routes.get(self.channel).ok_or(Errno::EPIPE)?;
