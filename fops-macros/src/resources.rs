@@ -102,7 +102,9 @@ fn show(
         let field = input.take(to_comma(input.rest()));
         input.next();
         let mut member = TokenTree::Literal(Literal::u32_unsuffixed(number));
-        member.set_span(field.span());
+        if let Some(first) = field.0.first() {
+            member.set_span(first.span());
+        }
         if fields.delimiter() == Delimiter::Brace {
             // What precedes the colon.
             for (at, tree) in field.0.iter().enumerate() {

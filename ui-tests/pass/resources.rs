@@ -2,7 +2,9 @@
 #![deny(warnings, missing_docs, clippy::pedantic)]
 #![forbid(unsafe_code)]
 use fops_runtime::op::op;
-use fops_runtime::{DeviceLifetime, OnEscape, Device as _, Resources, Stay, Unplug, Cause, guarded_fops, FileOperations, File, Result};
+use fops_runtime::{
+    Cause, Device as _, DeviceLifetime, File, FileOperations, OnEscape, Resources, Result, Stay, Unplug, guarded_fops,
+};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +69,7 @@ fn escaped(lends: fn(&Generic<'static>) -> Arc<u8>) -> String {
     let dev = Dev { lifetime: DeviceLifetime::new(hw) };
     assert_eq!(dev.on_escape(), OnEscape::Wait);
     let access = dev.lifetime.enter(op!("escape")).expect("it is there");
-    assert_eq!(**access.r#type, [1; 2]);
+    assert_eq!(*access.r#type, [1; 2]);
     assert_eq!((*access.borrowed, access.inner.1.len()), (1, 0));
     let (clone, _) = (lends(&access), (&access.unit, &access.option));
     drop(access);
@@ -77,7 +79,8 @@ fn escaped(lends: fn(&Generic<'static>) -> Arc<u8>) -> String {
 }
 
 fn main() {
-    assert!(escaped(|hw| hw.inner.0.clone()).starts_with("`Tuple::0` (pass/resources.rs:18)"));
+    let tuple = escaped(|hw| hw.inner.0.clone());
+    assert!(tuple.starts_with("`Tuple::0` (") && tuple.contains("pass/resources.rs:20), an `"), "{tuple}");
     assert_eq!(escaped(|hw| hw.shared.clone()), "");
     assert!(Dev::table().ops().iter().map(fops_runtime::Op::stay).eq([Stay::Brief, Stay::Sleeps]));
 }

@@ -76,8 +76,6 @@ fn an_argument_whose_drop_may_run_code_is_bound_behind_the_section() {
 fn the_answer_after_unplug_is_the_authors_or_the_types() {
     let allowed = "#[allow(unreachable_code, unused_braces, clippy::diverging_sub_expression)]";
     for (option, output, answer) in [
-        ("", "", "return ::fops_runtime::__private::after_unplug::<()>();".to_owned()),
-        ("", "-> Result", "return ::fops_runtime::__private::after_unplug::<Result>();".to_owned()),
         ("()", "", "return;".to_owned()),
         ("(a, b)", "-> T", "return (a, b);".to_owned()),
         ("return 3", "-> u8", "return 3;".to_owned()),
@@ -86,16 +84,21 @@ fn the_answer_after_unplug_is_the_authors_or_the_types() {
         ("gone()", "-> T", format!("{allowed} return gone();")),
         ("todo!()", "-> T", format!("{allowed} return todo!();")),
     ] {
-        let option = if option.is_empty() { String::new() } else { format!(", unplugged = {option}") };
-        let expansion = operation(&option, &format!("fn read(&self) {output} {{ body() }}"));
+        let expansion = operation(&format!(", unplugged = {option}"), &format!("fn read(&self) {output} {{ body() }}"));
         has(&expansion, &[&format!("else {{ {answer} }}; {{ body() }}")]);
+    }
+    // The type's answer depends on why the section is refused.
+    for (output, ty) in [("", "()"), ("-> Result", "Result")] {
+        let expansion = operation("", &format!("fn read(&self) {output} {{ body() }}"));
+        let refused = format!("Err(__why) => return ::fops_runtime::__private::refused::<{ty}>(__why)");
+        has(&expansion, &[&format!("::core::result::Result::{refused} }}; {{ body() }}")]);
     }
 }
 
 #[test]
 fn what_is_returned_as_a_future_answers_for_its_outcome() {
     let polled = "#[fop(polled)] fn read(&self) -> Pin<Box<dyn Future<Output = u8>>> { body() }";
-    has(&operation("", polled), &["__private::enter_owned(&self.lifetime, __op)", "after_unplug::<u8>();"]);
+    has(&operation("", polled), &["__private::enter_owned(&self.lifetime, __op).await", "refused::<u8>(__why)"]);
 }
 
 #[test]
@@ -113,7 +116,7 @@ fn an_access_is_lent_from_the_section_under_its_own_name() {
         ("#[access] #[cfg(x)] hw: &Access<'_, R>", "__guard", "#[cfg(x)] let hw: &Access<'_, R> = &__guard;"),
     ] {
         let guarded = operation("", &format!("fn read(&self, {parameter}) -> Result {{ body() }}"));
-        has(&guarded, &[&format!("let ::core::result::Result::Ok({guard}) ="), &format!("}}; {loan} {{ body() }}")]);
+        has(&guarded, &[&format!("let {guard} = match"), &format!("}}; {loan} {{ body() }}")]);
     }
     let always = "#[fop(always)] fn read(&self, #[access] hw: Option<&Access<'_, R>>) -> Result { body() }";
     has(
@@ -131,7 +134,7 @@ fn a_device_that_is_looked_up_is_found_first_and_lent_too() {
         &guarded,
         &[
             "let ::core::option::Option::Some(vin) = find(ino) else {",
-            "let ::core::result::Result::Ok(hw) =",
+            "let hw = match",
             "lifetime(&vin.lifetime)",
             "let (hw, vin): (&Access<'_, R>, &Vin) = (&hw, &vin); { body() }",
         ],
