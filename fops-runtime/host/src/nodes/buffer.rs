@@ -194,7 +194,7 @@ mod tests {
             memory.watch(&watcher);
         }
         memory.publish(2..4);
-        assert!(told.iter().all(|watcher| *watcher.0.lock() == [2..4]));
+        assert!(told.iter().all(|watcher| watcher.0.lock().iter().eq([&(2..4)])));
         drop(told);
         let last: Arc<dyn Published> = Arc::new(Told::default());
         memory.watch(&last);
