@@ -138,7 +138,7 @@ impl Escape {
         self.place.map(|place| place.field)
     }
 
-    /// The line of the field in the driver's source.
+    /// The line in the driver's source where its structure derives [`Resources`](crate::Resources).
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.place.map(|place| place.location)
     }
