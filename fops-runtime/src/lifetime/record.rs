@@ -29,7 +29,7 @@ use core::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The device's number: [`DeviceLifetime::id`].
+    /// The device's number: [`DeviceLifetime::id`](crate::DeviceLifetime::id).
     pub device: u64,
     /// The worst cause that anybody gave.
     pub cause: Cause,
