@@ -270,6 +270,29 @@ fn who_waits_for_this_thread_is_not_waited_for() {
     });
 }
 
+/// The other one has a role that this thread would need, so this thread cannot get the other role before it.
+#[test]
+fn who_has_one_role_gets_the_other_first() {
+    let [vin, csi2, free] = ["vin", "csi2", "free"].map(Device::new);
+    thread::scope(|s| {
+        let (go, first) = remover(s, &free, &csi2, op!("read"));
+        let (vin, csi2) = (&vin, &csi2);
+        let has_one = s.spawn(move || {
+            let alone = vin.alone();
+            let held = alone.begin_unplug(Cause::Unbind).unwrap();
+            let other = csi2.alone().unplug(Cause::Unbind);
+            (other, held.wait())
+        });
+        until_one_waits(csi2);
+        let both = (vin.alone(), csi2.alone());
+        let answer = both.begin_unplug_for(Cause::Unbind, Duration::from_millis(1));
+        assert_eq!(answer.map(drop), Err(UnplugError::Busy));
+        go.send(()).unwrap();
+        assert_eq!(first.join().unwrap(), "csi2");
+        assert_eq!(has_one.join().unwrap(), (Err(UnplugError::AlreadyUnplugged), "vin"));
+    });
+}
+
 /// Whoever comes last is refused, whichever that is, and nobody else.
 #[test]
 fn one_of_two_is_refused() {

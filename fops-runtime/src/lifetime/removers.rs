@@ -160,10 +160,14 @@ impl Removers {
     }
 
     /// After the search: an unplug that waits for a role which the asker may get first, inside a section that the asker
-    /// would wait for.
+    /// would wait for. The asker gets no role while the thread of that unplug has one of them.
     fn rival(&self, role: &Role) -> Option<Circle> {
         let own = |device| self.entries().any(|entry| entry.role == role.0 && entry.device == device);
-        self.entries().filter(|entry| entry.role != role.0 && !entry.is_held && own(entry.device)).find_map(|entry| {
+        let keeps_one = |holder: Holder| {
+            self.entries().any(|entry| entry.is_held && entry.holder.thread == holder.thread && own(entry.device))
+        };
+        let may_wait = |entry: &&Entry| entry.role != role.0 && !entry.is_held && own(entry.device);
+        self.entries().filter(may_wait).filter(|entry| !keeps_one(entry.holder)).find_map(|entry| {
             let Reached { first, is_inside: true } = entry.reached.get()? else { return None };
             Some(Circle { first, last: Some(Work::Role(entry.device)) })
         })
