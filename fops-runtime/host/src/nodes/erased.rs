@@ -178,3 +178,43 @@ impl<D: FileOperations + Device> AnyFile for Opened<D> {
         observed("release", || device.release(file));
     }
 }
+
+#[cfg(all(test, feature = "fuse", target_os = "linux"))]
+mod tests {
+    use super::*;
+    use fops_runtime::{DeviceLifetime, guarded_fops};
+
+    struct Plain(DeviceLifetime<()>);
+    struct Flushes(DeviceLifetime<()>);
+
+    #[guarded_fops(lifetime = self.0, resources = (), unplug(), crate = fops_runtime)]
+    impl FileOperations for Plain {
+        type Open = ();
+
+        fn open(&self, _: &File) -> Result {
+            Ok(())
+        }
+    }
+
+    #[guarded_fops(lifetime = self.0, resources = (), unplug(), crate = fops_runtime)]
+    impl FileOperations for Flushes {
+        type Open = ();
+
+        fn open(&self, _: &File) -> Result {
+            Ok(())
+        }
+        fn flush(&self, _: &File) -> Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_host_knows_which_drivers_flush() {
+        let [plain, flushes]: [Box<dyn AnyDevice>; 2] = [
+            Box::new(OfType(Arc::new(Plain(DeviceLifetime::new(()))))),
+            Box::new(OfType(Arc::new(Flushes(DeviceLifetime::new(()))))),
+        ];
+        let asked = [plain, flushes].map(|device| device.open(1, OpenFlags::RDWR).unwrap().has_flush());
+        assert_eq!(asked, [false, true]);
+    }
+}

@@ -105,3 +105,20 @@ pub(crate) fn registration(node: &str) {
         resume_unwind(Box::new("in probe, on purpose"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nodes::buffer::BufferMemory;
+
+    #[test]
+    fn each_step_is_the_one_that_fails_once() {
+        let probe = || (may_fail("first"), BufferMemory::new(8).err(), may_fail("last"));
+        let name = |name: &str| Some(name.to_owned());
+        assert_eq!(fail_at(0, probe), ((Err(Errno::EIO), None, Ok(())), name("first")));
+        assert_eq!(fail_at(1, probe), ((Ok(()), Some(Errno::ENOMEM), Ok(())), name("the allocation of buffer memory")));
+        assert_eq!(fail_at(2, probe), ((Ok(()), None, Err(Errno::EIO)), name("last")));
+        assert_eq!(fail_at(3, probe), ((Ok(()), None, Ok(())), None));
+        assert_eq!(probe(), (Ok(()), None, Ok(())), "elsewhere nothing fails");
+    }
+}

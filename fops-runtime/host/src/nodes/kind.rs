@@ -58,3 +58,15 @@ impl Subsystem {
         if let Self::Bus(name) = self { Some(name) } else { None }
     }
 }
+
+#[cfg(all(test, feature = "fuse", target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_listed_by_class_or_by_bus() {
+        let of = |kind: NodeKind| (kind.subsystem.as_class().cloned(), kind.subsystem.as_bus().cloned());
+        assert_eq!(of(NodeKind::class("video", "video4linux", 81, 0)), (Some("video4linux".into()), None));
+        assert_eq!(of(NodeKind::bus("media", "media", 511, 0)), (None, Some("media".into())));
+    }
+}

@@ -150,3 +150,62 @@ impl AnyFile for RemoteFile {
 
     fn release(self: Box<Self>) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, mkfifoat};
+
+    fn open(path: &Path) -> Box<dyn AnyFile> {
+        RemoteDevice(path.into()).open(0, OpenFlags::RDWR).unwrap()
+    }
+
+    fn read(file: &dyn AnyFile, room: usize) -> Result<Vec<u8>> {
+        let (mut buf, mut written) = (vec![0; room], 0);
+        let n = file.read(UserSliceWriter::new(&mut buf, &mut written, 0))?;
+        buf.truncate(n);
+        Ok(buf)
+    }
+
+    #[test]
+    fn an_operation_is_a_system_call_on_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let device = RemoteDevice(path.clone());
+        assert_eq!(device.open(0, OpenFlags::RDWR).err(), Some(Errno::ENODEV), "it has gone");
+        assert_eq!((device.is_unplugged(), device.lifetime_id()), (false, 0));
+        std::fs::write(&path, b"abc").unwrap();
+        let file = open(&path);
+        assert_eq!((file.flags(), file.has_flush()), (OpenFlags::RDWR, false));
+        assert_eq!(read(&*file, 3), Ok(b"abc".to_vec()));
+        assert_eq!(file.write(UserSliceReader::new(b"de", 0)), Ok(2));
+        for (to, at) in [(SeekFrom::Start(1), 1), (SeekFrom::Current(1), 2), (SeekFrom::End(-1), 4)] {
+            assert_eq!(file.llseek(to), Ok(at));
+        }
+        assert_eq!(read(&*file, 3), Ok(b"e".to_vec()));
+        assert_eq!(file.mmap(&VmArea::new(0, 1)), Err(Errno::EOPNOTSUPP));
+        // FIOCLEX is every file's, and this one no terminal.
+        for (command, answer) in [(0x5451, Ok(0)), (0x5480, Err(Errno::ENOTTY))] {
+            let command = Command::from_raw(command);
+            assert_eq!(file.ioctl(command, IoctlArg::new(0, &mut [])), answer);
+            assert_eq!(file.compat_ioctl(command, IoctlArg::new(0, &mut [])), answer);
+        }
+        let null = open(Path::new("/dev/null"));
+        for datasync in [false, true] {
+            assert_eq!((file.fsync(datasync), null.fsync(datasync)), (Ok(()), Err(Errno::EINVAL)));
+        }
+    }
+
+    #[test]
+    fn a_file_that_has_nothing_is_polled_and_does_not_wait_if_told_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        mkfifoat(CWD, &path, Mode::RWXU).unwrap();
+        let file = open(&path);
+        file.set_flags(OpenFlags::RDWR | OpenFlags::NONBLOCK);
+        assert_eq!((read(&*file, 1), file.poll(PollEvents::IN, None)), (Err(Errno::EAGAIN), PollEvents::EMPTY));
+        assert_eq!(file.write(UserSliceReader::new(b"a", 0)), Ok(1));
+        assert_eq!(file.poll(PollEvents::IN, None), PollEvents::IN);
+        assert_eq!(file.sleep_in_poll(PollEvents::IN), Some(Ok(PollEvents::IN)));
+    }
+}
