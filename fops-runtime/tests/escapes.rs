@@ -166,6 +166,8 @@ fn a_test_may_ask_for_a_panic() {
     assert_eq!(device.unplug(Cause::Unbind).unwrap().other, 0);
 }
 
+// With the feature, the line goes to `tracing`.
+#[cfg(not(feature = "tracing"))]
 #[test]
 fn by_default_the_log_names_field_type_and_device() {
     // A child of this test: its log is the standard error stream.

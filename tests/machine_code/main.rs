@@ -1,7 +1,7 @@
 //! The same operations by the attribute and by hand: `machine_code counted_by_macro` calls these, for a profiler.
 use std::hint::black_box;
 
-use fops_runtime::{Access, DeviceLifetime, Errno, File, Op, PollEvents, Result, UserSliceWriter, guarded_fops};
+use fops_runtime::{Access, DeviceLifetime, File, Op, PollEvents, Result, Unplugged, UserSliceWriter, guarded_fops};
 
 const CALLS: u32 = 1000;
 
@@ -40,8 +40,9 @@ struct Hand {
 impl Hand {
     #[inline(never)]
     fn read(&self, _file: &File, buf: UserSliceWriter<'_>) -> Result<usize> {
-        let Ok(hw) = self.lifetime.enter(const { &Op::guarded("Hand", "read") }) else {
-            return Err(Errno::ENODEV);
+        let hw = match self.lifetime.enter(const { &Op::guarded("Hand", "read") }) {
+            Ok(hw) => hw,
+            Err(why) => return Err(why.into()),
         };
         // So that it is dropped inside the section, as an argument by value would not be.
         let mut buf = buf;
@@ -50,16 +51,20 @@ impl Hand {
 
     #[inline(never)]
     fn add(&self, offset: u32) -> Result<u32> {
-        let Ok(hw) = self.lifetime.enter(const { &Op::guarded("Hand", "add") }) else {
-            return Err(Errno::ENODEV);
+        let hw = match self.lifetime.enter(const { &Op::guarded("Hand", "add") }) {
+            Ok(hw) => hw,
+            Err(why) => return Err(why.into()),
         };
         Ok(*hw + offset)
     }
 
     #[inline(never)]
     fn poll(&self) -> PollEvents {
-        let Ok(hw) = self.lifetime.enter(const { &Op::guarded("Hand", "poll") }) else {
-            return PollEvents::ERR | PollEvents::HUP | PollEvents::PRI;
+        let hw = match self.lifetime.enter(const { &Op::guarded("Hand", "poll") }) {
+            Ok(hw) => hw,
+            Err(Unplugged) => return PollEvents::ERR | PollEvents::HUP | PollEvents::PRI,
+            // Paused.
+            Err(_) => return PollEvents::EMPTY,
         };
         if *hw == 0 { PollEvents::EMPTY } else { PollEvents::IN }
     }
