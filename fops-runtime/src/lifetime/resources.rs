@@ -15,6 +15,7 @@ extern crate std;
 /// impls of `#[guarded_fops(.., unplug(..))]` find it.
 ///
 /// ```
+/// # #[cfg(feature = "std")] {
 /// use fops_runtime::{Access, Cause, DeviceLifetime, Resources, Result, Unplug, UnplugError, guarded_fops};
 /// use std::sync::Arc;
 /// use std::time::Duration;
@@ -35,6 +36,7 @@ extern crate std;
 /// assert!(draining.report().to_string().starts_with("`Registers::clock` ("));
 /// drop(escaped);
 /// assert!(draining.wait_for(Duration::from_secs(10)).is_ok());
+/// # }
 /// # Ok::<(), fops_runtime::Errno>(())
 /// ```
 ///
