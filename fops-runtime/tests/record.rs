@@ -135,3 +135,22 @@ fn a_group_has_a_record_for_each() {
     assert!(records.iter().all(|record| record.cause == Cause::Removal && record.drained.is_some()));
     assert_eq!(group.records().to_string().lines().count(), 2);
 }
+
+/// A drain that sleeps on no thread names it too.
+#[cfg(feature = "async")]
+#[test]
+fn who_leaves_last_is_named_to_a_task() {
+    use fops_runtime::UnplugAsync;
+    use std::future::Future as _;
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    let lifetime = Arc::new(DeviceLifetime::new(()));
+    let access = lifetime.enter_owned(op!("transfer")).unwrap();
+    let alone = lifetime.alone();
+    let mut unplug = std::pin::pin!(alone.unplug_async(Cause::Unbind));
+    assert!(unplug.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(access);
+    futures_executor::block_on(unplug).unwrap();
+    assert_eq!(lifetime.record().unwrap().last_out.map(Op::name), Some("transfer"));
+}

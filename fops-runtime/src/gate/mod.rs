@@ -244,7 +244,7 @@ pub(crate) fn sections(is_meant: impl Fn(u64) -> bool) -> impl Iterator<Item = S
 /// Waits until no section of these closed gates is left, or for `timeout`. Returns whether none is left.
 ///
 /// `find` is given the number of any device, and returns the gate if it is one of these. `waits` is told of each section
-/// that it sleeps for, one after the other: while it sleeps for one, others may end, and are not told of.
+/// that it waits for, one after the other: while it waits for one, others may end, and are not told of.
 ///
 /// One walk is enough, for however many gates. If a slot does not name a device after its gate was closed, no later section
 /// puts the device there: the gate refuses it.
@@ -262,6 +262,7 @@ pub(crate) fn drain<'g>(
     let mut wait_while = |busy: &dyn Fn() -> Option<&'g Gate>, section: &dyn Fn() -> Option<Section>| {
         loop {
             let Some(gate) = busy() else { return true };
+            section().into_iter().for_each(&waits);
             if left == Some(Duration::ZERO) {
                 return false;
             }
@@ -270,7 +271,6 @@ pub(crate) fn drain<'g>(
             if busy().is_none_or(|other| other.number() != gate.number()) {
                 continue;
             }
-            section().into_iter().for_each(&waits);
             gate.wait_event(seen, left);
             // Without a clock, a timeout is one sleep.
             let elapsed = began.map_or(Duration::MAX, platform::elapsed);

@@ -1,4 +1,4 @@
-//! What an unplug has done, for whoever looks afterwards.
+//! What an unplug has done, to be read afterwards.
 use super::cause::Cause;
 use crate::op::Op;
 use crate::platform;

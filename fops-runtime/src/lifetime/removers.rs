@@ -27,7 +27,7 @@ struct Entry {
     device: u64,
     /// Whether the unplug has the roles of its devices. Until then it waits for them, and has none.
     is_held: bool,
-    /// Of a search: how whoever asks would come to wait for this unplug.
+    /// Of a search: how the asker would come to wait for this unplug.
     reached: Cell<Option<Reached>>,
 }
 

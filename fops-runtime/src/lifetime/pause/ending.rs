@@ -15,7 +15,7 @@ impl Core {
         self.gate.is_paused()
     }
 
-    /// There is no pauser any more. Whoever waits has to be woken, without the lock.
+    /// There is no pauser any more. The caller wakes those who wait, without the lock.
     pub(super) fn give_up_pause(&self, cold: &mut Cold) {
         cold.pause.pauser = None;
         // A device that is being unplugged is left by nobody.
@@ -28,7 +28,7 @@ impl Core {
         wait::end_pause(self.gate.number());
     }
 
-    /// Wakes whoever waits for the end of a pause.
+    /// Wakes those who wait for the end of a pause.
     pub(super) fn wake_paused(&self) {
         let number = self.gate.number();
         crate::gate::signal_pauses();
@@ -38,7 +38,7 @@ impl Core {
     }
 
     /// Unplug has begun: it ends a pause that nobody is at, so sleepers inside sections answer. A pauser that is alone ends
-    /// it itself, and unplug waits for that. Whoever waits for the end of the pause answers in either case.
+    /// it itself, and unplug waits for that. Those who wait for the end of the pause answer in either case.
     pub(in crate::lifetime) fn end_pause_at_unplug(&self) {
         let mut cold = self.cold().lock();
         if !self.gate.is_paused() {
